@@ -1,0 +1,423 @@
+//! What shells ask of the engine and what they get: plain data, the same over every transport.
+
+use std::collections::BTreeMap;
+
+use orrery_topology::{details::NodeDetails, info::TopologyInfo, view::ViewSpec};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+pub use orrery_plugins::{PluginInfo, PluginState};
+
+/// Who asks. Made by the shell that authenticated them, never by what they send.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caller {
+    /// Name for the record: a user name, a token's name, a plugin's id.
+    pub user: String,
+    /// What they may do.
+    pub role: Role,
+    /// The way they came.
+    pub origin: Origin,
+}
+
+/// What a caller may do; each includes the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Look.
+    View,
+    /// Look and press controls.
+    Control,
+    /// Everything.
+    Admin,
+}
+
+/// The way a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The desktop window.
+    Window,
+    /// HTTP on TCP.
+    Http,
+    /// The instance socket.
+    Socket,
+    /// The engine itself.
+    Internal,
+}
+
+/// Stable codes that clients may switch on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The request is malformed or a value is out of range.
+    BadRequest,
+    /// The query does not parse; `at` says where.
+    BadQuery,
+    /// No such topology, node, metric, plugin or moment.
+    NotFound,
+    /// The caller's role, or read-only mode, forbids it.
+    Forbidden,
+    /// It contradicts the present state, such as a dead control.
+    Conflict,
+    /// The plugin or probe answered with an error.
+    Refused,
+    /// The plugin or probe did not answer in time.
+    Timeout,
+    /// Something needed is not there (a probe not connected, a socket gone).
+    Unavailable,
+    /// A limit was reached; the message names it.
+    LimitExceeded,
+    /// A fault of ours.
+    Internal,
+}
+
+/// An error as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
+#[error("{message}")]
+pub struct ApiError {
+    /// Stable code.
+    pub code: Code,
+    /// What, why, and what to do next, in one or two sentences.
+    pub message: String,
+    /// For [`Code::BadQuery`]: byte range of the fault in the query.
+    pub at: Option<(u32, u32)>,
+}
+
+/// Every operation with a single answer. The answer's type stands beside each.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// → [`Status`]
+    Status,
+    /// → `Vec<TopologyInfo>`
+    Topologies {
+        /// A moment in the past; none is live.
+        #[serde(default)]
+        at_ms: Option<i64>,
+    },
+    /// → [`NodeDetails`]
+    Details {
+        /// Key of the topology.
+        topology: String,
+        /// Node id.
+        node: String,
+        /// A moment in the past; none is live.
+        #[serde(default)]
+        at_ms: Option<i64>,
+    },
+    /// → [`SearchResult`]
+    Search {
+        /// Query text.
+        query: String,
+        /// At most this many hits with labels; counts are whole. 50 when not given, 500 at most.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// → [`ControlOutcome`]
+    Control {
+        /// Node id.
+        node: String,
+        /// Outside name, such as `iowait~switchToIdle`.
+        control: String,
+        /// Arguments passed on.
+        #[serde(default)]
+        args: BTreeMap<String, String>,
+        /// Run it though it is not active on the node.
+        #[serde(default)]
+        force: bool,
+    },
+    /// → [`HistorySeries`]
+    History {
+        /// Node id.
+        node: String,
+        /// Metric id.
+        metric: String,
+        /// Start, in milliseconds since the epoch.
+        from_ms: i64,
+        /// End, in milliseconds since the epoch.
+        to_ms: i64,
+        /// At most this many points; 600 when not given, 10 000 at most.
+        #[serde(default)]
+        max_points: Option<u32>,
+    },
+    /// → `Vec<SeriesInfo>`: what history holds of a node
+    HistorySeries {
+        /// Node id.
+        node: String,
+    },
+    /// → `Vec<Event>`, oldest first
+    Events {
+        /// Start, in milliseconds since the epoch.
+        from_ms: i64,
+        /// End, in milliseconds since the epoch.
+        to_ms: i64,
+        /// At most this many, the newest; 500 when not given, 5 000 at most.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// → `Vec<PluginInfo>`
+    Plugins,
+    /// → `Vec<PluginInfo>`: call a failing plugin at once
+    RetryPlugin {
+        /// Path of its socket.
+        path: String,
+    },
+    /// → [`ExportedText`]: the merged report as JSON, as `GET /api/report` gives it
+    ExportReport {
+        /// A moment in the past; none is live.
+        #[serde(default)]
+        at_ms: Option<i64>,
+    },
+    /// → [`ExportedText`]: a node's history as CSV
+    ExportHistory {
+        /// Node id.
+        node: String,
+        /// Metric ids; all when empty.
+        #[serde(default)]
+        metrics: Vec<String>,
+        /// Start, in milliseconds since the epoch.
+        from_ms: i64,
+        /// End, in milliseconds since the epoch.
+        to_ms: i64,
+    },
+    /// → `null`: forget the layout of a view and lay it out anew
+    Rearrange {
+        /// Which view.
+        spec: ViewSpec,
+    },
+}
+
+/// State of the instance.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct Status {
+    /// Identity of this instance, as `GET /api` gives it.
+    pub id: String,
+    /// Version of Orrery.
+    pub version: String,
+    /// Host it runs on.
+    pub hostname: String,
+    /// User it runs as.
+    pub user: String,
+    /// True when that user is root.
+    pub root: bool,
+    /// When it started, in milliseconds since the epoch.
+    pub started_ms: i64,
+    /// Process id.
+    pub pid: u32,
+    /// Data directory.
+    pub data_dir: String,
+    /// What the asking caller may do.
+    pub role: Role,
+    /// True when no caller may change anything.
+    pub read_only: bool,
+    /// Interval of the built-in probes, in milliseconds.
+    pub interval_ms: u64,
+    /// When the newest snapshot was published, in milliseconds since the epoch.
+    pub published_ms: i64,
+    /// Sources and how they do, in order: built-in probes, then what was looked for and not found.
+    pub sources: Vec<SourceStatus>,
+    /// Reports taken in over the last ten seconds, per second.
+    pub reports_per_s: f64,
+    /// Bytes of reports taken in over the last ten seconds, per second.
+    pub report_bytes_per_s: f64,
+    /// Own CPU over the last ten seconds, in per cent of one core.
+    pub own_cpu_percent: f64,
+    /// Own resident memory, in bytes.
+    pub own_memory_bytes: u64,
+    /// Size of the history on disk, in bytes.
+    pub history_bytes: u64,
+    /// Limit of the history on disk, in bytes.
+    pub history_limit_bytes: u64,
+    /// Oldest moment that views and reports can be shown at, in milliseconds since the epoch.
+    pub history_from_ms: Option<i64>,
+    /// Directories in which plugin sockets are looked for.
+    pub plugin_roots: Vec<String>,
+    /// Set when this window shows another instance: its socket or address.
+    pub attached_to: Option<String>,
+}
+
+/// How a source does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct SourceStatus {
+    /// Key, such as `probe:process`.
+    pub id: String,
+    /// Text shown, such as `Processes`.
+    pub label: String,
+    /// How it does.
+    pub state: SourceState,
+    /// What it sees, such as `212 processes, 198 with readable sockets`.
+    pub summary: String,
+    /// Where it looked.
+    pub looked_at: String,
+    /// What limits it, and a command that helps; both may be empty.
+    pub limited_by: String,
+    /// Command to type, such as `sudo orrery serve`.
+    pub remedy: String,
+}
+
+/// How a source does, in a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceState {
+    /// Sees all it can see.
+    Ok,
+    /// Sees a part, for want of rights.
+    Limited,
+    /// Failed; the summary says how.
+    Failed,
+    /// Nothing there to look at.
+    Absent,
+}
+
+/// Hits of a search.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct SearchResult {
+    /// Matching nodes per topology key.
+    pub counts: BTreeMap<String, u32>,
+    /// The best hits.
+    pub hits: Vec<SearchHit>,
+}
+
+/// A node that matches a search.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct SearchHit {
+    /// Node id.
+    pub id: String,
+    /// Key of the topology.
+    pub topology: String,
+    /// Tag of the kind.
+    pub kind: String,
+    /// Shape name.
+    pub shape: String,
+    /// Major label.
+    pub label: String,
+    /// Minor label.
+    pub label_minor: String,
+    /// Field that matched, such as `Command`; empty for the label.
+    pub field: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// What became of a control.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct ControlOutcome {
+    /// Value that the plugin answered with, as JSON; none when it gave none.
+    #[ts(type = "unknown")]
+    pub value: Option<serde_json::Value>,
+    /// Pipe that it opened, if it did.
+    pub pipe: Option<String>,
+    /// Node that it removed, if it did.
+    pub removed_node: Option<String>,
+    /// True when the answer carried a report, which is on screen already.
+    pub shortcut: bool,
+    /// How long the call took, in milliseconds.
+    pub took_ms: u64,
+}
+
+/// A metric's past on one node.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct HistorySeries {
+    /// Node id.
+    pub node: String,
+    /// Metric id.
+    pub metric: String,
+    /// Label, when known.
+    pub label: String,
+    /// Format, when known.
+    pub format: String,
+    /// Width of a point in milliseconds; 0 when points are the samples themselves.
+    pub step_ms: i64,
+    /// Points in time order.
+    pub points: Vec<HistoryPoint>,
+    /// Starts of incarnations within the range, in milliseconds since the epoch: the line breaks there.
+    pub incarnations_ms: Vec<i64>,
+}
+
+/// A point of a series: the samples of one step.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct HistoryPoint {
+    /// Time, in milliseconds since the epoch.
+    pub t_ms: i64,
+    /// Mean.
+    pub avg: f64,
+    /// Least.
+    pub min: f64,
+    /// Greatest.
+    pub max: f64,
+}
+
+/// A series that history holds.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+pub struct SeriesInfo {
+    /// Metric id.
+    pub metric: String,
+    /// Label, when known.
+    pub label: String,
+    /// Format, when known.
+    pub format: String,
+    /// First sample, in milliseconds since the epoch.
+    pub from_ms: i64,
+    /// Last sample, in milliseconds since the epoch.
+    pub to_ms: i64,
+    /// Start of the incarnation, in milliseconds since the epoch, where known.
+    pub started_ms: Option<i64>,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+pub struct Event {
+    /// Number, rising.
+    pub id: i64,
+    /// When, in milliseconds since the epoch.
+    pub at_ms: i64,
+    /// `started`, `stale`, `failed`, `control` or `info`: how the timeline marks it.
+    pub kind: String,
+    /// Who or what it is about: `plugin:iowait`, a node id.
+    pub subject: String,
+    /// Text shown for the subject.
+    pub label: String,
+    /// One sentence.
+    pub text: String,
+    /// Who did it; empty when nobody did.
+    pub user: String,
+}
+
+/// A file's content for the save dialog or a download.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct ExportedText {
+    /// Suggested file name.
+    pub file_name: String,
+    /// `application/json` or `text/csv`.
+    pub media_type: String,
+    /// The content.
+    pub text: String,
+}
+
+/// Answer to a [`Request`]; on the wire it is the bare value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Response {
+    /// To [`Request::Status`].
+    Status(Box<Status>),
+    /// To [`Request::Topologies`].
+    Topologies(Vec<TopologyInfo>),
+    /// To [`Request::Details`].
+    Details(Box<NodeDetails>),
+    /// To [`Request::Search`].
+    Search(SearchResult),
+    /// To [`Request::Control`].
+    Control(ControlOutcome),
+    /// To [`Request::History`].
+    History(HistorySeries),
+    /// To [`Request::HistorySeries`].
+    Series(Vec<SeriesInfo>),
+    /// To [`Request::Events`].
+    Events(Vec<Event>),
+    /// To [`Request::Plugins`] and [`Request::RetryPlugin`].
+    Plugins(Vec<PluginInfo>),
+    /// To the exports.
+    Exported(ExportedText),
+    /// Where there is nothing to say.
+    Done,
+}

@@ -1,0 +1,64 @@
+//! The list of topologies that can be shown.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// A topology that can be shown, with its options and how much is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TopologyInfo {
+    /// Key, such as `containers-by-image`.
+    pub id: String,
+    /// The topology this one is a variant of, such as `containers`.
+    pub parent: Option<String>,
+    /// Text shown, such as `by image`.
+    pub name: String,
+    /// Tag of the kind of its nodes, such as `container_image`; `everything` for the mixed view.
+    pub kind: String,
+    /// Shape of its nodes, such as `hexagon`.
+    pub shape: String,
+    /// Order among the topologies without a parent.
+    pub rank: u32,
+    /// Left out of the list while nothing is in it.
+    pub hide_if_empty: bool,
+    /// Filters, in order.
+    pub options: Vec<TopologyOption>,
+    /// How much is in it.
+    pub stats: ViewStats,
+}
+
+/// A filter of a topology.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct TopologyOption {
+    /// Key, such as `system`.
+    pub id: String,
+    /// Value used when none is chosen.
+    pub default_value: String,
+    /// `one`, or `union` where several values (comma separated) may hold.
+    pub select_type: String,
+    /// Label of "none chosen" of a union, such as `All Namespaces`.
+    pub none_label: String,
+    /// Values, in order.
+    pub values: Vec<OptionValue>,
+}
+
+/// A value of a filter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct OptionValue {
+    /// Key.
+    pub value: String,
+    /// Text shown.
+    pub label: String,
+}
+
+/// Counts of a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+pub struct ViewStats {
+    /// Nodes shown.
+    pub node_count: u32,
+    /// Nodes shown that a report names (not The Internet, uncontained and the like).
+    pub nonpseudo_node_count: u32,
+    /// Directed edges shown.
+    pub edge_count: u32,
+    /// Nodes that options took away.
+    pub filtered_nodes: u32,
+}

@@ -1,0 +1,10 @@
+//! Views derived from a report: the topologies people look at, the details of a node, search, grouping,
+//! layout, and what changed between two pictures.
+//!
+//! Everything here is a function of its arguments: no I/O, no clock, no thread. Start reading at [`view`]
+//! for what clients see and at [`details`] for one node.
+
+pub mod details;
+pub mod info;
+pub mod picture;
+pub mod view;
