@@ -55,3 +55,15 @@ pub struct PluginInfo {
     /// For a conflict: path of the socket that has the id.
     pub conflicts_with: Option<String>,
 }
+
+/// A directory below which sockets are looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RootInfo {
+    /// Its path.
+    pub path: std::path::PathBuf,
+    /// Whether it is there.
+    pub exists: bool,
+    /// What should be known of it: that anyone may write to it, that it cannot be read or watched, that it
+    /// holds more than is looked at.
+    pub warning: Option<String>,
+}
