@@ -3,14 +3,20 @@
 //! This crate holds plain data, tolerant decoding of every report shape ever sent, and merging as a
 //! join. It does no I/O, reads no clock and starts no thread. Start reading at [`Report`].
 
+pub mod decode;
+pub mod encode;
 pub mod id;
 mod kind;
+pub mod limits;
+mod merge;
 mod metric;
 mod node;
 mod report;
 mod template;
 mod time;
+pub mod window;
 
+pub use decode::{DecodeError, Decoded, Limits, Warning};
 pub use kind::TopologyKind;
 pub use metric::{Metric, Sample};
 pub use node::{ControlState, Latest, Node, OWN_CONTROLS};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::SmolStr;
+use crate::{SmolStr, Timestamp};
 
 /// Where a metadata row's value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -104,4 +104,6 @@ pub struct Control {
     pub rank: i64,
     /// Probe that runs it, when the report names one.
     pub probe_id: SmolStr,
+    /// When the report that declares it was made; the newest declaration wins when reports are merged.
+    pub declared: Timestamp,
 }

@@ -1,0 +1,26 @@
+//! Every bound of this crate, with its unit.
+
+/// Bytes of a report before decompression.
+pub const BODY_BYTES: usize = 50 << 20;
+/// Bytes of a report after decompression.
+pub const UNPACKED_BYTES: usize = 256 << 20;
+/// Levels to which nodes may nest in nodes by `children`.
+pub const CHILDREN_DEPTH: usize = 8;
+/// Levels of arrays and maps in parts of a report that are skipped.
+pub const SKIPPED_DEPTH: usize = 64;
+/// Bytes of an id, of a node or of anything else that is a key.
+pub const ID_BYTES: usize = 4 << 10;
+/// Bytes of a value, such as a command line or a label.
+pub const VALUE_BYTES: usize = 1 << 20;
+/// Nodes in all topologies of a report, nested ones included.
+pub const NODES: usize = 500_000;
+/// Entries of one map or list of a node (facts, edges, samples of one metric) or of a topology's templates.
+pub const ENTRIES: usize = 100_000;
+/// Plugins in one report.
+pub const PLUGINS: usize = 1_000;
+/// Addresses in a report's `DNS`.
+pub const DNS_RECORDS: usize = 200_000;
+/// Distinct warnings kept for one report.
+pub const WARNINGS: usize = 16;
+/// Characters of what a warning or an error quotes.
+pub const QUOTED_CHARS: usize = 80;
