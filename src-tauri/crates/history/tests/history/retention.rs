@@ -1,0 +1,157 @@
+//! What is too old or too big goes.
+
+use std::time::Duration;
+
+use orrery_history::{Config, History, NewEvent};
+
+use crate::common::{HOUR, MINUTE, Place, SECOND, T0, series, wave};
+
+#[tokio::test]
+async fn samples_series_and_events_go_by_age() {
+    let place = Place::new();
+    let config = Config {
+        max_age: Duration::from_secs(3_600),
+        ..place.config()
+    };
+    let history = History::open(config).await.unwrap();
+    for minute in (0..180).step_by(10) {
+        let (from, to) = (T0 + minute * MINUTE, T0 + (minute + 10) * MINUTE);
+        place.set_now(to);
+        let node = format!("short-lived-{minute}");
+        history.append(vec![
+            series("n", 0, "m", &wave(from, to, SECOND)),
+            series(&node, 0, "m", &[(from, 1.0)]),
+        ]);
+        history.record(NewEvent {
+            at_ms: from,
+            text: format!("minute {minute}"),
+            ..NewEvent::default()
+        });
+        history.tidy().await.unwrap();
+    }
+    let left = history.range("n", "m", 0, i64::MAX, 10_000).await.unwrap();
+    assert_eq!(left.points[0].t_ms, T0 + 2 * HOUR, "an hour is left");
+    assert_eq!(left.points.len(), 3_600);
+    assert_eq!(history.stats().oldest_ms, Some(T0 + 2 * HOUR));
+    assert_eq!(history.stats().samples, 3_600 + 6);
+    let events = history.events(0, i64::MAX, 100).await.unwrap();
+    assert_eq!(events.iter().map(|e| e.at_ms).min(), Some(T0 + 2 * HOUR));
+
+    // All of it, once nothing is written any more and the writer has forgotten the series.
+    place.set_now(T0 + 10 * HOUR);
+    history.tidy().await.unwrap();
+    history.close().await.unwrap();
+    let history = place.open().await;
+    history.tidy().await.unwrap();
+    let stats = history.stats();
+    assert_eq!((stats.samples, stats.oldest_ms), (0, None));
+    history.close().await.unwrap();
+    for table in [
+        "SELECT cast(count(*) AS text) FROM block",
+        "SELECT cast(count(*) AS text) FROM times",
+    ] {
+        assert_eq!(place.look(table).await, "0");
+    }
+}
+
+#[tokio::test]
+async fn series_and_nodes_without_samples_go() {
+    let place = Place::new();
+    let config = || Config {
+        max_age: Duration::from_secs(3_600),
+        ..place.config()
+    };
+    let history = History::open(config()).await.unwrap();
+    let batch = (0..3_000)
+        .map(|i| series(&format!("p{i}"), i, "m", &[(T0, 1.0)]))
+        .collect();
+    history.append(batch);
+    history.close().await.unwrap();
+
+    place.set_now(T0 + 3 * HOUR);
+    let history = History::open(config()).await.unwrap();
+    history.append(vec![series("still here", 0, "m", &[(T0 + 3 * HOUR, 1.0)])]);
+    history.tidy().await.unwrap();
+    assert_eq!((history.stats().series, history.stats().samples), (1, 1));
+    history.close().await.unwrap();
+    assert_eq!(
+        place.look("SELECT group_concat(key) FROM node").await,
+        "still here"
+    );
+}
+
+#[tokio::test]
+async fn the_oldest_go_when_the_file_is_too_big() {
+    let place = Place::new();
+    let max_bytes = 2 << 20;
+    let config = Config {
+        max_bytes,
+        ..place.config()
+    };
+    let history = History::open(config).await.unwrap();
+    let mut biggest = 0;
+    for round in 0..24 {
+        let (from, to) = (T0 + round * 10 * MINUTE, T0 + (round + 1) * 10 * MINUTE);
+        place.set_now(to + 2 * MINUTE);
+        let noise = |n: i64| {
+            (from..to)
+                .step_by(1_000)
+                .map(move |t| (t, ((t * (n + 7)) % 9_973) as f64 / 3.0))
+                .collect::<Vec<_>>()
+        };
+        history.append(
+            (0..100)
+                .map(|n| series(&format!("n{n}"), 0, "m", &noise(n)))
+                .collect(),
+        );
+        history.tidy().await.unwrap();
+        biggest = biggest.max(std::fs::metadata(place.path()).unwrap().len());
+    }
+    let stats = history.stats();
+    assert!(stats.oldest_ms.unwrap() > T0, "something went");
+    assert!(
+        stats.oldest_ms.unwrap() < T0 + 23 * 10 * MINUTE,
+        "something stayed"
+    );
+    history.close().await.unwrap();
+    let end = std::fs::metadata(place.path()).unwrap().len();
+    assert!(end <= max_bytes, "{end} bytes at the end");
+    assert!(biggest <= max_bytes * 5 / 2, "{biggest} bytes in between");
+    assert_eq!(place.look("PRAGMA integrity_check").await, "ok");
+}
+
+#[tokio::test]
+async fn events_are_the_newest_in_order_and_bounded() {
+    let place = Place::new();
+    let history = place.open().await;
+    for i in 0..50 {
+        let event = NewEvent {
+            at_ms: T0 + i * SECOND,
+            kind: "control".into(),
+            subject: "p;1".into(),
+            label: "nginx".into(),
+            text: format!("event {i}"),
+            user: "root".into(),
+        };
+        history.record(event);
+    }
+    history.record(NewEvent {
+        at_ms: T0 + HOUR,
+        text: "ä".repeat(10_000),
+        ..NewEvent::default()
+    });
+    history.flush().await.unwrap();
+    let events = history
+        .events(T0 + 10 * SECOND, T0 + 40 * SECOND, 3)
+        .await
+        .unwrap();
+    let texts: Vec<&str> = events.iter().map(|e| e.text.as_str()).collect();
+    assert_eq!(texts, ["event 38", "event 39", "event 40"]);
+    assert_eq!(
+        (events[0].kind.as_str(), events[0].user.as_str()),
+        ("control", "root")
+    );
+    assert!(events.windows(2).all(|pair| pair[0].id < pair[1].id));
+    let long = history.events(T0 + HOUR, T0 + HOUR, 1).await.unwrap();
+    assert!(long[0].text.len() <= 4_096 && long[0].text.ends_with('ä'));
+}
