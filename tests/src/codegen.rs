@@ -1,9 +1,15 @@
 //! The front end's types, generated from Rust so that the two cannot drift apart.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use orrery_engine::{api, topology};
 use ts_rs::{Config, TS};
+
+/// Where the committed types lie.
+pub fn committed() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../ui/src/generated")
+}
 
 /// Writes every type that crosses to the front end into `dir`, one file each.
 ///
@@ -26,4 +32,28 @@ pub fn write_types(dir: &Path) -> anyhow::Result<()> {
     topology::view::ViewRequest::export_all(&config)?;
     topology::view::ViewMessage::export_all(&config)?;
     Ok(())
+}
+
+/// Names of files in `dir` that differ from what would be written, are missing, or are left over.
+///
+/// # Errors
+/// When a file cannot be read or written.
+pub fn stale(dir: &Path) -> anyhow::Result<Vec<String>> {
+    let fresh = tempfile::tempdir()?;
+    write_types(fresh.path())?;
+    let (fresh, old) = (files(fresh.path())?, files(dir)?);
+    let names: std::collections::BTreeSet<_> = fresh.keys().chain(old.keys()).collect();
+    Ok(names.into_iter().filter(|name| fresh.get(*name) != old.get(*name)).cloned().collect())
+}
+
+fn files(dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for entry in std::fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_file() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            all.insert(name, std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(all)
 }

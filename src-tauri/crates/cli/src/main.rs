@@ -1,1 +1,63 @@
-fn main() {}
+//! The `orrery` command: the whole backend without a window, and everything that asks a running instance.
+
+// Printing is what a command does.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to its terminal")]
+
+mod args;
+mod ask;
+mod desktop;
+mod doctor;
+mod exit;
+mod output;
+mod serve;
+mod target;
+mod times;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::args::{Cli, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ORRERY_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,orrery=info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => {
+            if !exit.message.is_empty() {
+                eprintln!("orrery: {}", exit.message);
+            }
+            exit.code
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<(), Exit> {
+    let Some(command) = cli.command else {
+        return desktop::start_or_help();
+    };
+    match command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "orrery", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Token { url } => target::print_token(&cli.common, url),
+        Command::Serve(options) => runtime(true)?.block_on(serve::run(&cli.common, options)),
+        Command::Doctor => runtime(false)?.block_on(doctor::run(&cli.common)),
+        command => runtime(false)?.block_on(ask::run(&cli.common, command)),
+    }
+}
+
+/// Asking needs one thread; serving uses the machine's.
+fn runtime(serving: bool) -> Result<tokio::runtime::Runtime, Exit> {
+    let mut builder = if serving {
+        tokio::runtime::Builder::new_multi_thread()
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    builder.enable_all().build().map_err(Exit::failed)
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orrery_topology::{details::NodeDetails, info::TopologyInfo, view::ViewSpec};
+use orrery_topology::{details::{DetailControl, NodeDetails}, info::TopologyInfo, view::ViewSpec};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -125,6 +125,11 @@ pub enum Request {
         /// Run it though it is not active on the node.
         #[serde(default)]
         force: bool,
+    },
+    /// → `Vec<DetailControl>`: the controls active on a node, whichever topology shows it
+    Controls {
+        /// Node id.
+        node: String,
     },
     /// → [`HistorySeries`]
     History {
@@ -408,6 +413,8 @@ pub enum Response {
     Search(SearchResult),
     /// To [`Request::Control`].
     Control(ControlOutcome),
+    /// To [`Request::Controls`].
+    Controls(Vec<DetailControl>),
     /// To [`Request::History`].
     History(HistorySeries),
     /// To [`Request::HistorySeries`].

@@ -1,9 +1,40 @@
 //! The composition: owns the clock and the loops, merges what every source contributes, publishes one
 //! immutable snapshot, and offers every operation as plain functions on plain data.
 //!
-//! Shells (window, HTTP, command line) translate to and from this crate and decide nothing.
+//! Shells (window, HTTP, command line) translate to and from this crate and decide nothing. Start reading
+//! at [`Engine`] and [`api`].
 
 pub mod api;
+mod arrivals;
+mod clock;
+mod collector;
+mod config;
+mod derived;
+mod engine;
+mod errors;
+mod instance;
+pub mod limits;
+mod moments;
+mod ops;
+mod paths;
+mod probe_loop;
+mod published;
+mod rates;
+mod record;
+mod remotes;
+mod settings;
+mod sources;
+mod user;
+mod views;
 
+pub use config::{Config, ProbeKind};
+pub use engine::{Engine, StartError};
+pub use instance::{Held, InstanceLock};
+pub use ops::{ControlRequest, Uploaded};
 pub use orrery_model as model;
 pub use orrery_topology as topology;
+pub use paths::Paths;
+pub use published::Published;
+pub use settings::{HistorySettings, Settings, SettingsError};
+pub use user::user_name;
+pub use views::Encoded;

@@ -1,1 +1,26 @@
+//! HTTP in both directions: the server that serves Scope's API, the view protocol, operations and the
+//! browser UI over TCP or a UNIX socket, and the client by which windows and commands reach an instance.
 //!
+//! It decides nothing: it finds out who asks, checks that they may come in, and translates to and from
+//! `orrery-engine`.
+
+mod assets;
+mod auth;
+pub mod client;
+mod error;
+mod guard;
+pub mod limits;
+mod ops;
+mod router;
+mod scope;
+mod serve;
+mod token;
+mod uds;
+mod view;
+
+pub use client::Instance;
+pub use guard::Door;
+pub use router::{Gateway, Raise};
+pub use serve::{serve_tcp, serve_unix};
+pub use token::{Token, TokenError};
+pub use uds::{BindError, bind};

@@ -1,0 +1,229 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::times;
+
+/// A live model of everything running on your machines.
+#[derive(Debug, Parser)]
+#[command(name = "orrery", version, about, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Which instance.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    /// Keep (or look for) everything below this directory.
+    #[arg(long, global = true, env = "ORRERY_DATA_DIR", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Read settings from this file.
+    #[arg(long, global = true, env = "ORRERY_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Ask the instance at this address instead of the one on this machine.
+    #[arg(long, global = true, env = "ORRERY_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// Token of that instance; for `serve`, the token to use.
+    #[arg(long, global = true, env = "ORRERY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the whole backend and the browser UI, without a window.
+    Serve(Serve),
+    /// Print the merged report.
+    Report {
+        /// Encoding.
+        #[arg(long, value_enum, default_value = "json")]
+        format: Format,
+        /// Moment in the past.
+        #[arg(long, value_parser = times::parse, allow_hyphen_values = true, value_name = "TIME")]
+        at: Option<i64>,
+    },
+    /// List topologies, one topology's nodes, or one node.
+    Topology {
+        /// Topology, such as processes.
+        name: Option<String>,
+        /// Node id.
+        node: Option<String>,
+        /// Only nodes that match this query.
+        #[arg(long, value_name = "QUERY")]
+        q: Option<String>,
+        /// Moment in the past.
+        #[arg(long, value_parser = times::parse, allow_hyphen_values = true, value_name = "TIME")]
+        at: Option<i64>,
+    },
+    /// Press a control of a node.
+    Control {
+        /// Node id.
+        node: String,
+        /// Control, such as iowait~switchToIdle.
+        control: String,
+        /// Argument passed on.
+        #[arg(long = "arg", value_name = "K=V", value_parser = key_value)]
+        args: Vec<(String, String)>,
+        /// Do not ask first.
+        #[arg(long)]
+        yes: bool,
+        /// Run it though it is not active on the node.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Print a metric's past on a node; without a metric, list what there is.
+    History {
+        /// Node id.
+        node: String,
+        /// Metric id.
+        metric: Option<String>,
+        /// Start.
+        #[arg(long, value_parser = times::parse, allow_hyphen_values = true, default_value = "-1h", value_name = "TIME")]
+        from: i64,
+        /// End.
+        #[arg(long, value_parser = times::parse, allow_hyphen_values = true, default_value = "now", value_name = "TIME")]
+        to: i64,
+        /// Width of a point.
+        #[arg(long, value_parser = times::duration, value_name = "DURATION")]
+        step: Option<std::time::Duration>,
+    },
+    /// Print what happened.
+    Events {
+        /// Start.
+        #[arg(long, value_parser = times::parse, allow_hyphen_values = true, default_value = "-1h", value_name = "TIME")]
+        from: i64,
+        /// Go on printing as things happen.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Look at plugins.
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Write the report, or a node's history, to a file.
+    #[command(subcommand)]
+    Export(Export),
+    /// Print the token that opens the HTTP surface.
+    Token {
+        /// Print the address to open in a browser instead.
+        #[arg(long = "open")]
+        url: bool,
+    },
+    /// Say what is missing on this machine and how to get it.
+    Doctor,
+    /// Send any request, with the token filled in.
+    Api {
+        /// GET, POST, …
+        method: String,
+        /// Path, such as /api/topology.
+        path: String,
+        /// File to send as the body; - is standard input.
+        #[arg(short, long, value_name = "FILE")]
+        data_file: Option<PathBuf>,
+    },
+    /// Print a completion script.
+    Completions {
+        /// Shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Json,
+    Msgpack,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plugin {
+    /// List plugins, and sockets that are none.
+    List,
+    /// Call a failing plugin at once.
+    Retry {
+        /// Plugin id or path of its socket.
+        plugin: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Export {
+    /// The merged report as JSON.
+    Report {
+        /// File; - is standard output.
+        #[arg(short, long, default_value = "-", value_name = "FILE")]
+        output: PathBuf,
+        /// Moment in the past.
+        #[arg(long, value_parser = times::parse, allow_hyphen_values = true, value_name = "TIME")]
+        at: Option<i64>,
+    },
+    /// A node's history as CSV.
+    History {
+        /// Node id.
+        node: String,
+        /// Metric ids; all when none is given.
+        metrics: Vec<String>,
+        /// File; - is standard output.
+        #[arg(short, long, default_value = "-", value_name = "FILE")]
+        output: PathBuf,
+        /// Start.
+        #[arg(long, value_parser = times::parse, allow_hyphen_values = true, default_value = "-1h", value_name = "TIME")]
+        from: i64,
+        /// End.
+        #[arg(long, value_parser = times::parse, allow_hyphen_values = true, default_value = "now", value_name = "TIME")]
+        to: i64,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on; port 0 picks one.
+    #[arg(long, env = "ORRERY_LISTEN", value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
+    /// Directory searched for plugin sockets; may be given more than once.
+    #[arg(long, env = "ORRERY_PLUGINS", value_delimiter = ':', value_name = "DIR")]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// Refuse everything that changes something.
+    #[arg(long, env = "ORRERY_READ_ONLY")]
+    pub(crate) read_only: bool,
+    /// Run no built-in probe.
+    #[arg(long, conflicts_with = "probes")]
+    pub(crate) no_probes: bool,
+    /// Built-in probes to run: host, process, connections.
+    #[arg(long, env = "ORRERY_PROBES", value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) probes: Vec<String>,
+    /// Pause between two reports of a probe or plugin.
+    #[arg(long, env = "ORRERY_INTERVAL", value_parser = times::duration, value_name = "DURATION")]
+    pub(crate) interval: Option<std::time::Duration>,
+    /// Listen on the instance socket alone, on no TCP port.
+    #[arg(long, conflicts_with = "listen")]
+    pub(crate) no_listen: bool,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not of the form key=value"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn relative_times_are_taken_as_values() {
+        let cli = Cli::try_parse_from(["orrery", "history", "h;<host>", "load1", "--from", "-10m"]).unwrap();
+        assert!(matches!(cli.command, Some(Command::History { metric: Some(_), .. })));
+    }
+}

@@ -1,0 +1,318 @@
+//! Commands that ask a running instance.
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+
+use http::Method;
+use orrery_engine::api::Request;
+use orrery_engine::topology::view::{VIEW_PROTOCOL, ViewRequest, ViewSpec};
+use orrery_gateway::Instance;
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::args::{Command, Common, Export, Format, Plugin};
+use crate::exit::Exit;
+use crate::output::{print_json, print_table, table, text, write};
+use crate::{target, times};
+
+/// Pause between two looks for new events.
+const FOLLOW: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// Runs a command that asks.
+pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
+    let instance = target::find(common)?;
+    let json = common.json;
+    match command {
+        Command::Report { format, at } => report(&instance, format, at).await,
+        Command::Topology { name: None, at, .. } => topologies(&instance, at, json).await,
+        Command::Topology { name: Some(name), node: None, q, at } => nodes(&instance, name, q, at, json).await,
+        Command::Topology { name: Some(topology), node: Some(node), at, .. } => {
+            let details = instance.call(&Request::Details { topology, node, at_ms: at }).await?;
+            if json { print_json(&details) } else { show_node(&details) }
+        }
+        Command::Control { node, control, args, yes, force } => {
+            confirm(&instance, &node, &control, yes).await?;
+            let args = args.into_iter().collect();
+            let outcome = instance.call(&Request::Control { node, control, args, force }).await?;
+            if json {
+                return print_json(&outcome);
+            }
+            println!("done in {} ms", outcome["took_ms"]);
+            if !outcome["value"].is_null() {
+                println!("{}", outcome["value"]);
+            }
+            Ok(())
+        }
+        Command::History { node, metric: None, .. } => series(&instance, node, json).await,
+        Command::History { node, metric: Some(metric), from, to, step } => {
+            let max_points = step.map(|s| points(to - from, s)).transpose()?;
+            let request = Request::History { node, metric, from_ms: from, to_ms: to, max_points };
+            history(&instance, &request, json).await
+        }
+        Command::Events { from, follow } => events(&instance, from, follow, json).await,
+        Command::Plugin(Plugin::List) => {
+            let list = instance.call(&Request::Plugins).await?;
+            if json { print_json(&list) } else { show_plugins(&list) }
+        }
+        Command::Plugin(Plugin::Retry { plugin }) => retry(&instance, plugin, json).await,
+        Command::Export(Export::Report { output, at }) => {
+            export(&instance, Request::ExportReport { at_ms: at }, &output).await
+        }
+        Command::Export(Export::History { node, metrics, output, from, to }) => {
+            let request = Request::ExportHistory { node, metrics, from_ms: from, to_ms: to };
+            export(&instance, request, &output).await
+        }
+        Command::Api { method, path, data_file } => api(&instance, &method, &path, data_file).await,
+        Command::Serve(_) | Command::Token { .. } | Command::Doctor | Command::Completions { .. } => {
+            Err(Exit::failed("this command asks no instance"))
+        }
+    }
+}
+
+async fn report(instance: &Instance, format: Format, at: Option<i64>) -> Result<(), Exit> {
+    if format == Format::Json {
+        return export(instance, Request::ExportReport { at_ms: at }, std::path::Path::new("-")).await;
+    }
+    let query = at.map(|at| format!("?timestamp={}", times::show(at))).unwrap_or_default();
+    let answer = instance.send_accepting(&format!("/api/report{query}"), "application/msgpack").await?;
+    write(std::path::Path::new("-"), &answer.body)
+}
+
+async fn topologies(instance: &Instance, at: Option<i64>, json: bool) -> Result<(), Exit> {
+    let list = instance.call(&Request::Topologies { at_ms: at }).await?;
+    if json {
+        return print_json(&list);
+    }
+    let mut out = table(&["TOPOLOGY", "NAME", "NODES", "EDGES", "FILTERED"]);
+    for t in list.as_array().into_iter().flatten() {
+        let stats = &t["stats"];
+        out.add_row(vec![
+            text(t, "id").to_owned(),
+            text(t, "name").to_owned(),
+            stats["node_count"].to_string(),
+            stats["edge_count"].to_string(),
+            stats["filtered_nodes"].to_string(),
+        ]);
+    }
+    print_table(&out);
+    Ok(())
+}
+
+/// One frame of the view protocol holds what a listing needs.
+async fn nodes(
+    instance: &Instance,
+    topology: String,
+    q: Option<String>,
+    at_ms: Option<i64>,
+    json: bool,
+) -> Result<(), Exit> {
+    let spec = ViewSpec { topology, query: q.unwrap_or_default(), at_ms, ..ViewSpec::default() };
+    let (requests, requests_in) = mpsc::channel(1);
+    let (messages, mut messages_out) = mpsc::channel(1);
+    let open = ViewRequest::Open { version: VIEW_PROTOCOL, spec };
+    requests.send(open).await.map_err(Exit::failed)?;
+    let frame: Value = tokio::select! {
+        served = instance.serve_view(requests_in, messages) => {
+            served?;
+            return Err(Exit::failed("the instance closed the view before its first picture"));
+        }
+        message = messages_out.recv() => {
+            let message = message.ok_or_else(|| Exit::failed("the instance sent no picture"))?;
+            serde_json::from_str(&message).map_err(Exit::failed)?
+        }
+    };
+    if frame["type"] == "failed" {
+        let message = text(&frame, "message").to_owned();
+        return Err(match text(&frame, "code") {
+            "not_found" => Exit::nothing(message),
+            "bad_query" | "bad_request" => Exit::usage(message),
+            _ => Exit::failed(message),
+        });
+    }
+    if json {
+        return print_json(&frame);
+    }
+    let mut out = table(&["NODE", "LABEL", "", "KIND"]);
+    for n in frame["nodes"].as_array().into_iter().flatten() {
+        out.add_row(vec![text(n, "id"), text(n, "label"), text(n, "label_minor"), text(n, "kind")]);
+    }
+    print_table(&out);
+    Ok(())
+}
+
+fn show_node(details: &Value) -> Result<(), Exit> {
+    println!("{}  {}", text(details, "label"), text(details, "label_minor"));
+    println!("{}\n", text(details, "id"));
+    let mut out = table(&["", ""]);
+    for row in details["metadata"].as_array().into_iter().flatten() {
+        out.add_row(vec![text(row, "label"), text(row, "value")]);
+    }
+    for metric in details["metrics"].as_array().into_iter().flatten() {
+        out.add_row(vec![text(metric, "label").to_owned(), metric["value"].to_string()]);
+    }
+    for control in details["controls"].as_array().into_iter().flatten() {
+        out.add_row(vec![format!("[{}]", text(control, "id")), text(control, "human").to_owned()]);
+    }
+    print_table(&out);
+    for connections in details["connections"].as_array().into_iter().flatten() {
+        let rows = connections["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
+        if rows.is_empty() {
+            continue;
+        }
+        println!("\n{}", text(connections, "label"));
+        let mut out = table(&["NODE", "PORT", "COUNT"]);
+        for row in rows {
+            out.add_row(vec![text(row, "label").to_owned(), text(row, "port").to_owned(), row["count"].to_string()]);
+        }
+        print_table(&out);
+    }
+    Ok(())
+}
+
+/// Asks before a control that ends or removes something, or whose reporter wants to be asked.
+async fn confirm(instance: &Instance, node: &str, control: &str, yes: bool) -> Result<(), Exit> {
+    if yes {
+        return Ok(());
+    }
+    let controls = instance.call(&Request::Controls { node: node.to_owned() }).await?;
+    let found = controls.as_array().into_iter().flatten().find(|c| c["id"] == control);
+    let question = found.and_then(|c| c["confirmation"].as_str()).unwrap_or_default();
+    if question.is_empty() {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Exit::refused(format!("{question} Nobody is there to ask; say --yes to do it.")));
+    }
+    eprint!("{question} [y/N] ");
+    std::io::stderr().flush().map_err(Exit::failed)?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(Exit::failed)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Exit::refused("not done")) }
+}
+
+async fn series(instance: &Instance, node: String, json: bool) -> Result<(), Exit> {
+    let list = instance.call(&Request::HistorySeries { node }).await?;
+    if json {
+        return print_json(&list);
+    }
+    let rows = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    if rows.is_empty() {
+        return Err(Exit::nothing("history holds nothing of this node"));
+    }
+    let mut out = table(&["METRIC", "LABEL", "FROM", "TO"]);
+    for s in rows {
+        let time = |key: &str| times::show(s[key].as_i64().unwrap_or_default());
+        out.add_row(vec![text(s, "metric").to_owned(), text(s, "label").to_owned(), time("from_ms"), time("to_ms")]);
+    }
+    print_table(&out);
+    Ok(())
+}
+
+fn points(span_ms: i64, step: std::time::Duration) -> Result<u32, Exit> {
+    let step_ms = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
+    u32::try_from((span_ms / step_ms).max(1)).map_err(|_| Exit::usage("the step is too small for this range"))
+}
+
+async fn history(instance: &Instance, request: &Request, json: bool) -> Result<(), Exit> {
+    let series = instance.call(request).await?;
+    if json {
+        return print_json(&series);
+    }
+    let points = series["points"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if points.is_empty() {
+        return Err(Exit::nothing("history holds nothing of this metric in this range"));
+    }
+    let mut out = table(&["TIME", "MEAN", "LEAST", "GREATEST"]);
+    for p in points {
+        let time = times::show(p["t_ms"].as_i64().unwrap_or_default());
+        out.add_row(vec![time, p["avg"].to_string(), p["min"].to_string(), p["max"].to_string()]);
+    }
+    print_table(&out);
+    Ok(())
+}
+
+async fn events(instance: &Instance, from: i64, follow: bool, json: bool) -> Result<(), Exit> {
+    let (mut from_ms, mut seen) = (from, 0_i64);
+    loop {
+        let list = instance.call(&Request::Events { from_ms, to_ms: i64::MAX, limit: None }).await?;
+        for event in list.as_array().into_iter().flatten() {
+            let id = event["id"].as_i64().unwrap_or_default();
+            if id <= seen {
+                continue;
+            }
+            seen = id;
+            let at_ms = event["at_ms"].as_i64().unwrap_or_default();
+            from_ms = from_ms.max(at_ms - 60_000);
+            if json {
+                println!("{event}");
+            } else {
+                println!("{}  {}  {}: {}", times::show(at_ms), text(event, "kind"), text(event, "label"), text(event, "text"));
+            }
+        }
+        if !follow {
+            return Ok(());
+        }
+        tokio::time::sleep(FOLLOW).await;
+    }
+}
+
+fn show_plugins(list: &Value) -> Result<(), Exit> {
+    let mut out = table(&["PLUGIN", "STATE", "STATUS", "NODES", "PATH"]);
+    for p in list.as_array().into_iter().flatten() {
+        let nodes = p["report_nodes"].as_u64().map_or_else(|| "–".to_owned(), |n| n.to_string());
+        out.add_row(vec![
+            text(p, "id").to_owned(),
+            text(p, "state").to_owned(),
+            text(p, "status").to_owned(),
+            nodes,
+            text(p, "path").to_owned(),
+        ]);
+    }
+    print_table(&out);
+    Ok(())
+}
+
+async fn retry(instance: &Instance, plugin: String, json: bool) -> Result<(), Exit> {
+    let list = instance.call(&Request::Plugins).await?;
+    let known = list.as_array().into_iter().flatten().find(|p| p["id"] == plugin.as_str() || p["path"] == plugin.as_str());
+    let Some(path) = known.and_then(|p| p["path"].as_str()) else {
+        return Err(Exit::nothing(format!("there is no plugin {plugin}")));
+    };
+    let list = instance.call(&Request::RetryPlugin { path: path.to_owned() }).await?;
+    if json { print_json(&list) } else { show_plugins(&list) }
+}
+
+async fn export(instance: &Instance, request: Request, output: &std::path::Path) -> Result<(), Exit> {
+    let exported = instance.call(&request).await?;
+    write(output, exported["text"].as_str().unwrap_or_default().as_bytes())
+}
+
+async fn api(instance: &Instance, method: &str, path: &str, file: Option<std::path::PathBuf>) -> Result<(), Exit> {
+    let method = Method::from_bytes(method.to_uppercase().as_bytes())
+        .map_err(|_| Exit::usage(format!("{method:?} is no method")))?;
+    if !path.starts_with('/') {
+        return Err(Exit::usage(format!("{path:?} is no path: it begins with /")));
+    }
+    let body = match file {
+        None => Vec::new(),
+        Some(file) if file == std::path::Path::new("-") => {
+            let mut body = Vec::new();
+            std::io::stdin().read_to_end(&mut body).map_err(Exit::failed)?;
+            body
+        }
+        Some(file) => {
+            std::fs::read(&file).map_err(|e| Exit::failed(format!("cannot read {}: {e}", file.display())))?
+        }
+    };
+    let content_type = (!body.is_empty()).then_some("application/json");
+    let answer = instance.send(method, path, content_type, body.into()).await?;
+    write(std::path::Path::new("-"), &answer.body)?;
+    if std::io::stdout().is_terminal() {
+        println!();
+    }
+    match answer.status.as_u16() {
+        200..=399 => Ok(()),
+        404 => Err(Exit::nothing(answer.status)),
+        401 | 403 | 409 => Err(Exit::refused(answer.status)),
+        _ => Err(Exit::failed(answer.status)),
+    }
+}

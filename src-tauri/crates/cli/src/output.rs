@@ -1,0 +1,44 @@
+//! Tables for people, JSON for programs.
+
+use std::io::Write as _;
+
+use comfy_table::{Table, presets};
+
+use crate::exit::Exit;
+
+/// A table without lines, like every Unix tool's.
+pub(crate) fn table(head: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(head.iter().copied());
+    table
+}
+
+/// Prints a table; columns are separated by blanks and lines carry none at their end.
+pub(crate) fn print_table(table: &Table) {
+    for line in table.lines() {
+        println!("{}", line.trim_end());
+    }
+}
+
+/// Prints a value as JSON, indented.
+pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), Exit> {
+    let text = serde_json::to_string_pretty(value).map_err(Exit::failed)?;
+    println!("{text}");
+    Ok(())
+}
+
+/// Writes to a file, or to standard output for `-`.
+pub(crate) fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), Exit> {
+    if path == std::path::Path::new("-") {
+        return std::io::stdout().write_all(bytes).map_err(Exit::failed);
+    }
+    std::fs::write(path, bytes).map_err(|e| Exit::failed(format!("cannot write {}: {e}", path.display())))?;
+    eprintln!("wrote {} bytes to {}", bytes.len(), path.display());
+    Ok(())
+}
+
+/// The text of a field, or a dash.
+pub(crate) fn text<'a>(value: &'a serde_json::Value, key: &str) -> &'a str {
+    value.get(key).and_then(serde_json::Value::as_str).filter(|s| !s.is_empty()).unwrap_or("–")
+}

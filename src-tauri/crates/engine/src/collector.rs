@@ -1,0 +1,144 @@
+//! The loop that takes arrivals in, combines them and publishes snapshots.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use orrery_history::NewEvent;
+use orrery_model::window::{Completeness, SourceId, Window};
+use orrery_model::{Report, SmolStr};
+use orrery_plugins::{NoteKind, PluginEvent};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::arrivals::Arrival;
+use crate::engine::Shared;
+use crate::limits::{COALESCE, EXPIRE_EVERY, FRAME_EVERY, ROUTINE, WINDOW};
+use crate::published::Published;
+use crate::{clock, record};
+
+/// How soon an arrival must be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    /// It changes no snapshot.
+    None,
+    /// The next report of a known source.
+    Routine,
+    /// Something that somebody waits for.
+    News,
+}
+
+/// Runs until `stop`. The only owner of the window, so that taking reports in needs no lock.
+pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arrival>, stop: CancellationToken) {
+    let mut state = Collector {
+        window: Window::new(i64::try_from(WINDOW.as_nanos()).unwrap_or(i64::MAX)),
+        known: BTreeSet::new(),
+        shared: shared.clone(),
+    };
+    let mut next_frame = Instant::now() + Duration::from_secs(2);
+    let mut published_at = Instant::now();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            arrival = arrivals.recv() => {
+                let Some(arrival) = arrival else { break };
+                let first = Instant::now();
+                let mut urgency = state.take(arrival);
+                loop {
+                    let until = match urgency {
+                        Urgency::News => first + COALESCE,
+                        Urgency::Routine => (published_at + ROUTINE).max(first + COALESCE),
+                        Urgency::None => first,
+                    };
+                    match timeout_at(until, arrivals.recv()).await {
+                        Ok(Some(arrival)) => urgency = urgency.max(state.take(arrival)),
+                        Ok(None) | Err(_) => break,
+                    }
+                }
+            }
+            () = tokio::time::sleep(EXPIRE_EVERY) => {}
+        }
+        let now = clock::now();
+        state.window.expire(now);
+        let snapshot = state.window.snapshot(now);
+        if shared.published.load().seq != snapshot.seq {
+            shared.publish(Published::of(&snapshot, now.as_millis()));
+            published_at = Instant::now();
+        }
+        if Instant::now() >= next_frame {
+            next_frame = Instant::now() + FRAME_EVERY;
+            let (shared, report) = (shared.clone(), snapshot.report.clone());
+            // Encoding takes tens of milliseconds on a large machine; it must not delay arrivals.
+            tokio::task::spawn_blocking(move || {
+                shared.history.put_frame(now.as_millis(), report.to_msgpack());
+            });
+        }
+    }
+}
+
+struct Collector {
+    window: Window,
+    known: BTreeSet<SourceId>,
+    shared: Arc<Shared>,
+}
+
+impl Collector {
+    fn take(&mut self, arrival: Arrival) -> Urgency {
+        match arrival {
+            Arrival::Report { source, report, completeness, bytes } => {
+                self.report(source, report, completeness, bytes)
+            }
+            Arrival::Plugin(PluginEvent::Report { plugin, report, whole, bytes }) => {
+                let completeness = if whole { Completeness::Whole } else { Completeness::Partial };
+                self.report(SourceId::plugin(&plugin), report, completeness, bytes)
+            }
+            Arrival::Plugin(PluginEvent::Gone { plugin }) => {
+                let source = SourceId::plugin(&plugin);
+                self.window.forget(&source, clock::now());
+                self.known.remove(&source);
+                Urgency::News
+            }
+            Arrival::Plugin(PluginEvent::Changed) => {
+                self.shared.plugins_changed.send_modify(|n| *n += 1);
+                Urgency::None
+            }
+            Arrival::Plugin(PluginEvent::Note { plugin, kind, text }) => {
+                self.note(plugin, kind, text);
+                Urgency::None
+            }
+        }
+    }
+
+    fn report(
+        &mut self,
+        source: SourceId,
+        report: Report,
+        completeness: Completeness,
+        bytes: u64,
+    ) -> Urgency {
+        let now = clock::now();
+        let shared = &self.shared;
+        shared.rates.count(now.as_millis(), bytes);
+        record::samples(&shared.history, &report, Some(&shared.published.load()));
+        let shortcut = report.shortcut || (completeness == Completeness::Partial && bytes > 0);
+        self.window.take(&source, report, completeness, now);
+        if self.known.insert(source) || shortcut { Urgency::News } else { Urgency::Routine }
+    }
+
+    fn note(&self, plugin: SmolStr, kind: NoteKind, text: String) {
+        let kind = match kind {
+            NoteKind::Started | NoteKind::Recovered => "started",
+            NoteKind::Gone => "stale",
+            NoteKind::Failed => "failed",
+        };
+        self.shared.history.record(NewEvent {
+            at_ms: clock::now_ms(),
+            kind: SmolStr::new_static(kind),
+            subject: SmolStr::from(format!("plugin:{plugin}")),
+            label: plugin,
+            text,
+            user: SmolStr::default(),
+        });
+    }
+}

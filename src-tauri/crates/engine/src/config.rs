@@ -1,0 +1,83 @@
+//! What an engine is started with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Built-in reporters that can be switched on one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProbeKind {
+    /// The machine itself.
+    Host,
+    /// Its processes.
+    Process,
+    /// Their TCP connections.
+    Connections,
+}
+
+impl ProbeKind {
+    /// All of them.
+    pub const ALL: [ProbeKind; 3] = [ProbeKind::Host, ProbeKind::Process, ProbeKind::Connections];
+
+    /// Its name on the command line and in source ids.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProbeKind::Host => "host",
+            ProbeKind::Process => "process",
+            ProbeKind::Connections => "connections",
+        }
+    }
+
+    /// The probe with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.name() == name)
+    }
+
+    /// The probes with these names.
+    ///
+    /// # Errors
+    /// A sentence that names the one that does not exist, and those that do.
+    pub fn parse_all<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Vec<Self>, String> {
+        let known = Self::ALL.map(Self::name).join(", ");
+        names
+            .into_iter()
+            .map(|name| Self::from_name(name.trim()).ok_or_else(|| format!("there is no probe {name:?}; there are {known}")))
+            .collect()
+    }
+}
+
+/// What an engine is started with. Fields are plain: shells read flags, environment and file.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Directory for history.db.
+    pub data_dir: PathBuf,
+    /// Directories in which plugin sockets are looked for.
+    pub plugin_roots: Vec<PathBuf>,
+    /// Pause between two reports of a built-in probe or plugin.
+    pub interval: Duration,
+    /// Built-in probes to run.
+    pub probes: Vec<ProbeKind>,
+    /// Refuse everything that changes something.
+    pub read_only: bool,
+    /// Call sockets owned by users other than root and the own one.
+    pub allow_foreign_owners: bool,
+    /// Longest time history is kept.
+    pub history_max_age: Duration,
+    /// Largest size history may take on disk, in bytes.
+    pub history_max_bytes: u64,
+}
+
+impl Config {
+    /// Defaults with history in `data_dir`.
+    pub fn new(data_dir: PathBuf) -> Self {
+        Config {
+            data_dir,
+            plugin_roots: Vec::new(),
+            interval: Duration::from_secs(1),
+            probes: ProbeKind::ALL.to_vec(),
+            read_only: false,
+            allow_foreign_owners: false,
+            history_max_age: Duration::from_secs(7 * 24 * 3600),
+            history_max_bytes: 1 << 30,
+        }
+    }
+}

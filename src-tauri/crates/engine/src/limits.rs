@@ -1,0 +1,50 @@
+//! Every bound the engine keeps, with its unit.
+
+use std::time::Duration;
+
+/// Longest wait for further arrivals before a snapshot is published.
+pub const COALESCE: Duration = Duration::from_millis(50);
+/// Shortest pause between publications that only bring routine reports of known sources. Without it every
+/// probe's and plugin's own beat would derive all views anew; news (a new source, a control's report, a
+/// source that left) waits for [`COALESCE`] alone.
+pub const ROUTINE: Duration = Duration::from_millis(250);
+/// Arrivals waiting for the collector; a full queue makes senders wait, never grow.
+pub const ARRIVALS_MAX: usize = 256;
+/// Span over which reports of a source are combined.
+pub const WINDOW: Duration = Duration::from_secs(15);
+/// Pause between expiry passes when nothing arrives.
+pub const EXPIRE_EVERY: Duration = Duration::from_secs(1);
+/// Pause between report keyframes kept for time travel.
+pub const FRAME_EVERY: Duration = Duration::from_secs(10);
+/// Keyframes kept decoded, for views and cards of the same moment.
+pub const MOMENTS_MAX: usize = 4;
+/// Different views kept at a time; opening one more drops the one unused for longest.
+pub const VIEWS_MAX: usize = 64;
+/// Messages a client may lag behind before it is sent a whole frame instead.
+pub const VIEW_BACKLOG: usize = 8;
+/// Time an unused view keeps its layout.
+pub const VIEW_IDLE: Duration = Duration::from_secs(300);
+/// Pause between heartbeats of a view in which nothing changes.
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Search hits when the caller names no limit, and at most.
+pub const SEARCH_HITS: (u32, u32) = (50, 500);
+/// Events when the caller names no limit, and at most.
+pub const EVENTS: (u32, u32) = (500, 5_000);
+/// Points of a series when the caller names no limit, and at most.
+pub const HISTORY_POINTS: (u32, u32) = (600, 10_000);
+/// Rows of an exported history; more is refused with a hint to narrow the range.
+pub const EXPORT_ROWS_MAX: usize = 2_000_000;
+/// Rows of an exported history read at a time.
+pub const EXPORT_PAGE: u32 = 50_000;
+/// Length of a node, control or metric name in a request, in bytes.
+pub const NAME_BYTES_MAX: usize = 4_096;
+/// Length of a query, in bytes.
+pub const QUERY_BYTES_MAX: usize = 4_096;
+/// Arguments of a control.
+pub const CONTROL_ARGS_MAX: usize = 64;
+/// Remote sources that may report at a time.
+pub const REMOTE_SOURCES_MAX: usize = 256;
+/// Span over which rates of the status are taken.
+pub const STATUS_SPAN: Duration = Duration::from_secs(10);
+/// Shortest and longest interval of the built-in probes and plugins.
+pub const INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(300));

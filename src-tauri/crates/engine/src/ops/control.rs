@@ -1,0 +1,125 @@
+//! Pressing a control.
+
+use std::collections::BTreeMap;
+
+use orrery_history::NewEvent;
+use orrery_model::SmolStr;
+use orrery_plugins::ControlError;
+use tokio::time::Instant;
+
+use super::named;
+use crate::api::{ApiError, Caller, Code, ControlOutcome};
+use crate::clock;
+use crate::engine::Engine;
+use crate::limits::CONTROL_ARGS_MAX;
+
+/// A control pressed on a node.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ControlRequest {
+    /// Node id.
+    pub node: String,
+    /// Outside name, such as `iowait~switchToIdle`.
+    pub control: String,
+    /// Arguments passed on.
+    pub args: BTreeMap<String, String>,
+    /// Run it though it is not active on the node.
+    pub force: bool,
+}
+
+impl Engine {
+    /// Runs a control and records who ran it and what became of it. A report that comes with the answer is
+    /// on its way to the screen before this returns.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for a node or control that does not exist, [`Code::Conflict`] for a control that is
+    /// not active on the node, [`Code::Refused`] with the plugin's own words, [`Code::Timeout`],
+    /// [`Code::Unavailable`] when the plugin cannot be reached.
+    pub async fn control(&self, caller: &Caller, request: ControlRequest) -> Result<ControlOutcome, ApiError> {
+        named("node id", &request.node)?;
+        named("control", &request.control)?;
+        if request.args.len() > CONTROL_ARGS_MAX {
+            let message = format!("A control takes at most {CONTROL_ARGS_MAX} arguments.");
+            return Err(ApiError::new(Code::LimitExceeded, message));
+        }
+        let human = self.check(&request)?;
+        let started = Instant::now();
+        let result = self.run(&request).await;
+        let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let text = match &result {
+            Ok(_) => format!("{human}: done in {took_ms} ms"),
+            Err(error) => format!("{human}: {}", error.message),
+        };
+        self.shared.history.record(NewEvent {
+            at_ms: clock::now_ms(),
+            kind: SmolStr::new_static(if result.is_ok() { "control" } else { "failed" }),
+            subject: SmolStr::new(&request.node),
+            label: SmolStr::from(self.label_of(&request.node)),
+            text,
+            user: SmolStr::new(&caller.user),
+        });
+        result.map(|outcome| ControlOutcome { took_ms, ..outcome })
+    }
+
+    /// The control's label, if it is declared and (unless forced) active on the node.
+    fn check(&self, request: &ControlRequest) -> Result<String, ApiError> {
+        let published = self.published();
+        let holders: Vec<_> = published
+            .report
+            .topologies
+            .values()
+            .filter_map(|t| t.nodes.get(request.node.as_str()).map(|n| (t, n)))
+            .collect();
+        if holders.is_empty() {
+            let message = format!("The node {} is not in the current report.", request.node);
+            return Err(ApiError::not_found(message));
+        }
+        let declared = holders.iter().find_map(|(t, _)| t.controls.get(request.control.as_str()));
+        let Some(declared) = declared else {
+            // Scope's words: scripts match on them.
+            return Err(ApiError::not_found(format!("Control \"{}\" not recognised", request.control)));
+        };
+        let active = holders.iter().any(|(_, n)| n.controls().contains(request.control.as_str()));
+        if !active && !request.force {
+            let message = format!("{} is not active on this node at present.", declared.human);
+            return Err(ApiError::new(Code::Conflict, message));
+        }
+        Ok(declared.human.to_string())
+    }
+
+    async fn run(&self, request: &ControlRequest) -> Result<ControlOutcome, ApiError> {
+        let Some((plugin, control)) = request.control.split_once('~') else {
+            let message = format!("Control \"{}\" belongs to a probe that is not connected.", request.control);
+            return Err(ApiError::new(Code::Unavailable, message));
+        };
+        let answer = self.shared.registry.control(plugin, &request.node, control, &request.args).await;
+        let answer = answer.map_err(|error| coded(plugin, &error))?;
+        Ok(ControlOutcome {
+            value: answer.value,
+            pipe: answer.pipe,
+            removed_node: answer.removed_node,
+            shortcut: answer.shortcut,
+            took_ms: 0,
+        })
+    }
+
+    /// The node's major label where a report gives one, else its id.
+    pub(crate) fn label_of(&self, id: &str) -> String {
+        let published = self.published();
+        let node = published.find(id).map(|(_, n)| n);
+        let name = node.and_then(|n| {
+            ["docker_container_name", "name", "host_name"].iter().find_map(|key| n.latest(key))
+        });
+        name.unwrap_or(id).to_owned()
+    }
+}
+
+fn coded(plugin: &str, error: &ControlError) -> ApiError {
+    let code = match error {
+        ControlError::UnknownPlugin(_) | ControlError::Io(_) => Code::Unavailable,
+        ControlError::NotAController(_) => Code::Conflict,
+        ControlError::Refused(_) | ControlError::BadAnswer(_) => Code::Refused,
+        ControlError::Timeout => Code::Timeout,
+    };
+    tracing::debug!(plugin, %error, "control failed");
+    ApiError::new(code, error.to_string())
+}

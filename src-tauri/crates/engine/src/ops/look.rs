@@ -1,0 +1,86 @@
+//! Looking at topologies and nodes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use orrery_model::Timestamp;
+use orrery_topology::details::{DetailControl, NodeDetails};
+use orrery_topology::info::TopologyInfo;
+
+use super::named;
+use crate::api::{ApiError, SearchResult};
+use crate::clock;
+use crate::derived;
+use crate::engine::Engine;
+use crate::limits::SEARCH_HITS;
+use crate::published::Published;
+
+impl Engine {
+    /// The snapshot in force, or the one that was at `at_ms`.
+    ///
+    /// # Errors
+    /// [`crate::api::Code::NotFound`] for a moment that is not recorded.
+    pub async fn at(&self, at_ms: Option<i64>) -> Result<Arc<Published>, ApiError> {
+        self.shared.moment(at_ms).await
+    }
+
+    /// The engine's clock, for stamping what arrives.
+    pub fn now(&self) -> Timestamp {
+        clock::now()
+    }
+
+    /// The topologies that can be shown, with counts.
+    ///
+    /// # Errors
+    /// [`crate::api::Code::NotFound`] for a moment that is not recorded.
+    pub async fn topologies(&self, at_ms: Option<i64>) -> Result<Vec<TopologyInfo>, ApiError> {
+        let published = self.shared.moment(at_ms).await?;
+        blocking(move || Ok(published.derivation.topologies())).await
+    }
+
+    /// One node in full.
+    ///
+    /// # Errors
+    /// [`crate::api::Code::NotFound`] for a topology, node or moment that does not exist.
+    pub async fn details(&self, topology: &str, node: &str, at_ms: Option<i64>) -> Result<NodeDetails, ApiError> {
+        named("node id", node)?;
+        let published = self.shared.moment(at_ms).await?;
+        let (topology, node) = (topology.to_owned(), node.to_owned());
+        blocking(move || derived::details(&published, &topology, &node, &BTreeMap::new())).await
+    }
+
+    /// The controls active on a node, by rank, whichever topology shows it.
+    ///
+    /// # Errors
+    /// [`crate::api::Code::NotFound`] for a node that is in no report.
+    pub async fn controls(&self, node: &str) -> Result<Vec<DetailControl>, ApiError> {
+        named("node id", node)?;
+        let published = self.published();
+        let node = node.to_owned();
+        blocking(move || {
+            let Some((kind, _)) = published.find(&node) else {
+                return Err(ApiError::not_found(format!("The node {node} is not in the current report.")));
+            };
+            Ok(published.derivation.controls(kind, &node))
+        })
+        .await
+    }
+
+    /// Nodes that match a query, counted per topology.
+    ///
+    /// # Errors
+    /// [`crate::api::Code::BadQuery`] with the place of the fault.
+    pub async fn search(&self, query: &str, limit: Option<u32>) -> Result<SearchResult, ApiError> {
+        let published = self.published();
+        let limit = limit.unwrap_or(SEARCH_HITS.0).min(SEARCH_HITS.1);
+        let query = query.to_owned();
+        blocking(move || derived::search(&published, &query, limit as usize)).await
+    }
+}
+
+/// Derivations take milliseconds on large reports; they stay off the threads that serve sockets.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?
+}

@@ -1,0 +1,109 @@
+//! Every operation, on plain data, with the right that it needs.
+
+mod control;
+mod events;
+mod export;
+mod history;
+mod look;
+mod report;
+mod status;
+
+pub use control::ControlRequest;
+pub use report::Uploaded;
+
+use crate::api::{ApiError, Caller, Code, Request, Response, Role};
+use crate::engine::Engine;
+use crate::limits::NAME_BYTES_MAX;
+
+/// The right that an operation needs, and whether it changes anything.
+fn needs(request: &Request) -> (Role, bool) {
+    match request {
+        Request::Control { .. } => (Role::Control, true),
+        Request::RetryPlugin { .. } => (Role::Control, false),
+        Request::Status
+        | Request::Topologies { .. }
+        | Request::Details { .. }
+        | Request::Search { .. }
+        | Request::Controls { .. }
+        | Request::History { .. }
+        | Request::HistorySeries { .. }
+        | Request::Events { .. }
+        | Request::Plugins
+        | Request::ExportReport { .. }
+        | Request::ExportHistory { .. }
+        | Request::Rearrange { .. } => (Role::View, false),
+    }
+}
+
+impl Engine {
+    /// Does what is asked, if the caller may.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] when the caller may not; otherwise what the operation says.
+    pub async fn call(&self, caller: &Caller, request: Request) -> Result<Response, ApiError> {
+        let (role, changes) = needs(&request);
+        self.allow(caller, role, changes)?;
+        match request {
+            Request::Status => Ok(Response::Status(Box::new(self.status(caller)))),
+            Request::Topologies { at_ms } => self.topologies(at_ms).await.map(Response::Topologies),
+            Request::Details { topology, node, at_ms } => {
+                let details = self.details(&topology, &node, at_ms).await?;
+                Ok(Response::Details(Box::new(details)))
+            }
+            Request::Search { query, limit } => self.search(&query, limit).await.map(Response::Search),
+            Request::Control { node, control, args, force } => {
+                let request = ControlRequest { node, control, args, force };
+                self.control(caller, request).await.map(Response::Control)
+            }
+            Request::Controls { node } => self.controls(&node).await.map(Response::Controls),
+            Request::History { node, metric, from_ms, to_ms, max_points } => self
+                .history(&node, &metric, from_ms, to_ms, max_points)
+                .await
+                .map(Response::History),
+            Request::HistorySeries { node } => self.history_series(&node).await.map(Response::Series),
+            Request::Events { from_ms, to_ms, limit } => {
+                self.events(from_ms, to_ms, limit).await.map(Response::Events)
+            }
+            Request::Plugins => Ok(Response::Plugins(self.shared.registry.list())),
+            Request::RetryPlugin { path } => self.retry_plugin(&path).map(Response::Plugins),
+            Request::ExportReport { at_ms } => self.export_report(at_ms).await.map(Response::Exported),
+            Request::ExportHistory { node, metrics, from_ms, to_ms } => self
+                .export_history(&node, &metrics, from_ms, to_ms)
+                .await
+                .map(Response::Exported),
+            Request::Rearrange { spec } => {
+                let engine = self.clone();
+                tokio::task::spawn_blocking(move || engine.rearrange(&spec)).await.map_err(ApiError::internal)?;
+                Ok(Response::Done)
+            }
+        }
+    }
+
+    /// Refuses a caller who lacks the role, and every change in read-only mode.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] with the reason.
+    pub fn allow(&self, caller: &Caller, role: Role, changes: bool) -> Result<(), ApiError> {
+        if caller.role < role {
+            let message = format!("{} may not do this: it needs the role {role:?}.", caller.user);
+            return Err(ApiError::new(Code::Forbidden, message));
+        }
+        if changes && self.shared.config.read_only {
+            let message = "This instance is read-only: it was started with --read-only.";
+            return Err(ApiError::new(Code::Forbidden, message));
+        }
+        Ok(())
+    }
+}
+
+/// Refuses names that no report can hold.
+fn named(what: &str, name: &str) -> Result<(), ApiError> {
+    if name.is_empty() {
+        return Err(ApiError::bad_request(format!("The {what} is empty.")));
+    }
+    if name.len() > NAME_BYTES_MAX {
+        let message = format!("The {what} is longer than {NAME_BYTES_MAX} bytes.");
+        return Err(ApiError::new(Code::LimitExceeded, message));
+    }
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! Reports that others send.
+
+use orrery_model::window::{Completeness, SourceId};
+use orrery_model::Report;
+
+use crate::api::{ApiError, Caller, Code, Role};
+use crate::arrivals::Arrival;
+use crate::clock;
+use crate::engine::Engine;
+
+/// A decoded report with its size on the wire.
+#[derive(Debug)]
+pub struct Uploaded {
+    /// What it says.
+    pub report: Report,
+    /// Bytes received.
+    pub bytes: u64,
+}
+
+impl Engine {
+    /// Takes a report of a remote probe in. Such reports are partial: what they do not name ages out.
+    ///
+    /// # Errors
+    /// [`Code::Forbidden`] without the right to, [`Code::LimitExceeded`] when too many probes report.
+    pub async fn ingest(&self, caller: &Caller, probe: &str, uploaded: Uploaded) -> Result<(), ApiError> {
+        self.allow(caller, Role::Control, true)?;
+        if !self.shared.remotes.saw(probe, clock::now_ms()) {
+            return Err(ApiError::new(Code::LimitExceeded, "Too many probes report to this instance."));
+        }
+        let arrival = Arrival::Report {
+            source: SourceId::remote(probe),
+            report: uploaded.report,
+            completeness: Completeness::Partial,
+            bytes: uploaded.bytes,
+        };
+        self.shared.arrivals.send(arrival).await.map_err(ApiError::internal)
+    }
+
+    /// Remote probes seen lately: id and when, in milliseconds since the epoch.
+    pub fn remote_probes(&self) -> Vec<(String, i64)> {
+        self.shared.remotes.all()
+    }
+}

@@ -1,0 +1,141 @@
+//! config.toml: settings that hold until a flag or an environment variable says otherwise.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Settings as the file gives them. Every key may be left out; an unknown one is an error.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Address of `orrery serve`, such as `127.0.0.1:4040`.
+    pub listen: Option<String>,
+    /// Directories searched for plugin sockets.
+    pub plugins: Option<Vec<PathBuf>>,
+    /// Built-in probes to run, by name.
+    pub probes: Option<Vec<String>>,
+    /// Pause between two reports of a built-in probe or plugin, in milliseconds.
+    pub interval_ms: Option<u64>,
+    /// Refuse everything that changes something.
+    pub read_only: Option<bool>,
+    /// Call plugin sockets owned by users other than root and the own one.
+    pub allow_foreign_owners: Option<bool>,
+    /// History.
+    pub history: HistorySettings,
+}
+
+/// The `[history]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HistorySettings {
+    /// Longest time it is kept, in hours.
+    pub max_age_hours: Option<u64>,
+    /// Largest size on disk, in megabytes (1024² bytes).
+    pub max_mb: Option<u64>,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file cannot be read.
+    #[error("cannot read {path}: {source}")]
+    Io {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file does not parse, or has a key that does not exist.
+    #[error("{path} is not valid: {message}")]
+    Invalid {
+        /// The file.
+        path: String,
+        /// What and where.
+        message: String,
+    },
+}
+
+impl Settings {
+    /// Reads a file. One that does not exist gives the defaults, unless `required`.
+    ///
+    /// # Errors
+    /// When it cannot be read, does not parse, or has an unknown key; the message names line and column.
+    pub fn read(path: &Path, required: bool) -> Result<Self, SettingsError> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return Ok(Self::default()),
+            Err(source) => return Err(SettingsError::Io { path: path.display().to_string(), source }),
+        };
+        toml::from_str(&text).map_err(|error| SettingsError::Invalid {
+            path: path.display().to_string(),
+            message: error.to_string(),
+        })
+    }
+
+    /// Puts the settings into a configuration.
+    ///
+    /// # Errors
+    /// The name of a probe that does not exist.
+    pub fn apply(&self, config: &mut crate::Config) -> Result<(), String> {
+        if let Some(roots) = &self.plugins {
+            config.plugin_roots.clone_from(roots);
+        }
+        if let Some(names) = &self.probes {
+            config.probes = crate::ProbeKind::parse_all(names.iter().map(String::as_str))?;
+        }
+        if let Some(ms) = self.interval_ms {
+            config.interval = Duration::from_millis(ms);
+        }
+        if let Some(read_only) = self.read_only {
+            config.read_only = read_only;
+        }
+        if let Some(allow) = self.allow_foreign_owners {
+            config.allow_foreign_owners = allow;
+        }
+        if let Some(hours) = self.history.max_age_hours {
+            config.history_max_age = Duration::from_secs(hours.saturating_mul(3_600));
+        }
+        if let Some(mb) = self.history.max_mb {
+            config.history_max_bytes = mb.saturating_mul(1 << 20);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Settings, SettingsError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings::read(&path, true)
+    }
+
+    #[test]
+    fn settings_reach_the_configuration() {
+        let settings = read("interval_ms = 250\nprobes = [\"host\"]\n[history]\nmax_mb = 8\n").unwrap();
+        let mut config = crate::Config::new("/d".into());
+        settings.apply(&mut config).unwrap();
+        assert_eq!(config.interval, Duration::from_millis(250));
+        assert_eq!(config.probes, [crate::ProbeKind::Host]);
+        assert_eq!(config.history_max_bytes, 8 << 20);
+    }
+
+    #[test]
+    fn unknown_keys_and_probes_are_errors_that_name_them() {
+        let error = read("intervall_ms = 250\n").unwrap_err().to_string();
+        assert!(error.contains("intervall_ms") && error.contains("line 1"), "{error}");
+        let settings = read("probes = [\"hosts\"]\n").unwrap();
+        let error = settings.apply(&mut crate::Config::new("/d".into())).unwrap_err();
+        assert!(error.contains("hosts"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_file_is_fine_unless_asked_for() {
+        assert!(Settings::read(Path::new("/nonexistent/config.toml"), false).is_ok());
+        assert!(Settings::read(Path::new("/nonexistent/config.toml"), true).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! Every bound of the HTTP surface, with its unit.
+
+use std::time::Duration;
+
+/// Connections served at a time; further ones wait to be accepted.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// Time in which a client must have sent its request's head.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time in which a plain request must be answered.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Body of an operation, in bytes.
+pub const CALL_BYTES_MAX: usize = 256 * 1024;
+/// Body of an uploaded report as sent, in bytes.
+pub const REPORT_BYTES_MAX: usize = 50 * 1024 * 1024;
+/// A message from a client on a websocket, in bytes.
+pub const WS_MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Time in which a websocket client must take a message.
+pub const WS_SEND_TIMEOUT: Duration = Duration::from_secs(20);
+/// Messages waiting for a websocket client.
+pub const WS_QUEUE: usize = 4;
+/// Answer that the client side reads, in bytes.
+pub const ANSWER_BYTES_MAX: usize = 512 * 1024 * 1024;
+/// Time in which the client side must have an answer.
+pub const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
+/// Message that the client side takes on a websocket, in bytes.
+pub const CLIENT_MESSAGE_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Longest path of a UNIX socket that the kernel takes, in bytes.
+pub const SOCKET_PATH_BYTES_MAX: usize = 107;
+/// Shortest and longest pause between two messages of Scope's topology websocket.
+pub const SCOPE_TICK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3_600));

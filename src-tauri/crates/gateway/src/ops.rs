@@ -1,0 +1,89 @@
+//! Operations over HTTP: one address that takes every request, and plain addresses for scripts.
+
+use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use orrery_engine::api::{ApiError, Caller, Request};
+use serde::Deserialize;
+
+use crate::error::Failure;
+use crate::limits::CALL_BYTES_MAX;
+use crate::router::Gateway;
+
+/// `POST /api/call` and its short forms.
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route("/api/call", post(call).layer(DefaultBodyLimit::max(CALL_BYTES_MAX)))
+        .route("/api/status", get(status))
+        .route("/api/plugins", get(plugins))
+        .route("/api/history", get(history))
+        .route("/api/events", get(events))
+}
+
+type Answer = Result<Response, Failure>;
+
+async fn answer(gateway: &Gateway, caller: &Caller, request: Request) -> Answer {
+    let response = gateway.engine.call(caller, request).await?;
+    Ok(Json(response).into_response())
+}
+
+/// Takes a [`Request`] as JSON; the answer is the bare value that stands beside it.
+async fn call(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    body: axum::body::Bytes,
+) -> Answer {
+    let request = serde_json::from_slice(&body)
+        .map_err(|error| ApiError::bad_request(format!("The request does not parse: {error}.")))?;
+    answer(&gateway, &caller, request).await
+}
+
+async fn status(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>) -> Answer {
+    answer(&gateway, &caller, Request::Status).await
+}
+
+async fn plugins(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>) -> Answer {
+    answer(&gateway, &caller, Request::Plugins).await
+}
+
+/// Times are milliseconds since the epoch.
+#[derive(Deserialize)]
+struct HistoryQuery {
+    node: String,
+    metric: String,
+    from: i64,
+    to: i64,
+    max_points: Option<u32>,
+}
+
+async fn history(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Query(q): Query<HistoryQuery>,
+) -> Answer {
+    let request = Request::History {
+        node: q.node,
+        metric: q.metric,
+        from_ms: q.from,
+        to_ms: q.to,
+        max_points: q.max_points,
+    };
+    answer(&gateway, &caller, request).await
+}
+
+/// Times are milliseconds since the epoch.
+#[derive(Deserialize)]
+struct EventsQuery {
+    from: i64,
+    to: i64,
+    limit: Option<u32>,
+}
+
+async fn events(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Query(q): Query<EventsQuery>,
+) -> Answer {
+    answer(&gateway, &caller, Request::Events { from_ms: q.from, to_ms: q.to, limit: q.limit }).await
+}

@@ -1,0 +1,230 @@
+//! Scope's own HTTP API, byte-compatible in its field names, for scripts and probes written for it.
+
+use std::collections::BTreeMap;
+
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use http::{HeaderMap, StatusCode, header};
+use orrery_engine::api::{ApiError, Caller, Code};
+use orrery_engine::model::{Report, Timestamp};
+use orrery_engine::Uploaded;
+use serde_json::{Value, json};
+
+use crate::error::{self, Failure};
+use crate::limits::REPORT_BYTES_MAX;
+use crate::router::Gateway;
+
+mod watch;
+
+pub use watch::watch;
+
+/// The routes; the websocket stands apart, because it has no time limit.
+pub fn routes() -> Router<Gateway> {
+    Router::new()
+        .route("/api", get(api))
+        .route("/api/probes", get(probes))
+        .route("/api/report", get(report).post(upload).layer(DefaultBodyLimit::max(REPORT_BYTES_MAX)))
+        .route("/api/topology", get(topologies))
+        .route("/api/topology/{topology}", get(topology))
+        .route("/api/topology/{topology}/{*node}", get(node))
+        .route("/api/control/{probe}/{node}/{control}", post(control))
+}
+
+type Answer = Result<Response, Failure>;
+type Parameters = Query<BTreeMap<String, String>>;
+
+async fn api(State(gateway): State<Gateway>) -> Response {
+    let engine = &gateway.engine;
+    let plugins: Vec<Value> = engine
+        .published()
+        .report
+        .plugins
+        .iter()
+        .map(|p| {
+            json!({
+                "id": p.id, "label": p.label, "description": p.description, "interfaces": p.interfaces,
+                "api_version": p.api_version, "status": p.status,
+            })
+        })
+        .collect();
+    Json(json!({
+        "id": engine.id(),
+        "version": env!("CARGO_PKG_VERSION"),
+        "hostname": engine.hostname(),
+        "plugins": plugins,
+        "capabilities": { "historic_reports": true },
+    }))
+    .into_response()
+}
+
+async fn probes(State(gateway): State<Gateway>, Query(q): Parameters) -> Response {
+    let engine = &gateway.engine;
+    let mut seen = engine.remote_probes();
+    seen.push((engine.probe_id().to_owned(), engine.published().at_ms));
+    if q.contains_key("sparse") {
+        return Json(json!(!seen.is_empty())).into_response();
+    }
+    let list: Vec<Value> = seen
+        .into_iter()
+        .map(|(id, at_ms)| {
+            json!({
+                "id": id, "hostname": engine.hostname(), "version": env!("CARGO_PKG_VERSION"),
+                "lastSeen": Timestamp::from_millis(at_ms).to_string(),
+            })
+        })
+        .collect();
+    Json(list).into_response()
+}
+
+/// `?timestamp=` as Scope's clients send it, RFC 3339.
+fn moment(q: &BTreeMap<String, String>) -> Result<Option<i64>, ApiError> {
+    q.get("timestamp")
+        .map(|text| match Timestamp::parse(text) {
+            Some((at, _)) => Ok(at.as_millis()),
+            None => Err(ApiError::bad_request(format!("The timestamp {text:?} is not RFC 3339."))),
+        })
+        .transpose()
+}
+
+async fn report(State(gateway): State<Gateway>, Query(q): Parameters, headers: HeaderMap) -> Answer {
+    let published = gateway.engine.at(moment(&q)?).await?;
+    let msgpack = headers
+        .get(header::ACCEPT)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|accept| accept.contains("msgpack"));
+    let body = tokio::task::spawn_blocking(move || {
+        if msgpack { published.report.to_msgpack() } else { published.report.to_json() }
+    })
+    .await
+    .map_err(ApiError::internal)?;
+    let media_type = if msgpack { "application/msgpack" } else { "application/json" };
+    Ok(([(header::CONTENT_TYPE, media_type)], body).into_response())
+}
+
+async fn upload(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Answer {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let content_type = text("content-type");
+    let encoding = text("content-encoding");
+    let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
+    let received = gateway.engine.now();
+    let decoded =
+        tokio::task::spawn_blocking(move || Report::decode_body(&body, &content_type, &encoding, received))
+            .await
+            .map_err(ApiError::internal)?
+            .map_err(|error| ApiError::bad_request(format!("The report does not decode: {error}")))?;
+    for warning in &decoded.warnings {
+        tracing::debug!(%warning, "an uploaded report is odd");
+    }
+    let probe = match text("x-scope-probe-id") {
+        id if !id.is_empty() => id,
+        _ if !decoded.report.id.is_empty() => decoded.report.id.to_string(),
+        _ => "upload".to_owned(),
+    };
+    gateway.engine.ingest(&caller, &probe, Uploaded { report: decoded.report, bytes }).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+async fn topologies(State(gateway): State<Gateway>, Query(q): Parameters) -> Answer {
+    let published = gateway.engine.at(moment(&q)?).await?;
+    derived(move || Ok(published.derivation.scope_topologies())).await
+}
+
+async fn topology(
+    State(gateway): State<Gateway>,
+    Path(topology): Path<String>,
+    Query(q): Parameters,
+) -> Answer {
+    let published = gateway.engine.at(moment(&q)?).await?;
+    derived(move || {
+        published.derivation.scope_nodes(&topology, options(&q).as_ref()).ok_or_else(|| missing(&topology))
+    })
+    .await
+}
+
+async fn node(
+    State(gateway): State<Gateway>,
+    Path((topology, node)): Path<(String, String)>,
+    Query(q): Parameters,
+) -> Answer {
+    let published = gateway.engine.at(moment(&q)?).await?;
+    let probe = gateway.engine.probe_id().to_owned();
+    derived(move || {
+        published
+            .derivation
+            .scope_node(&topology, &node, options(&q).as_ref(), &probe)
+            .ok_or_else(|| missing(&node))
+    })
+    .await
+}
+
+/// Option values, or none when the request has no parameter at all: then no filter applies, not even a
+/// default one.
+fn options(q: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    (!q.is_empty()).then(|| {
+        q.iter().filter(|(k, _)| *k != "t" && *k != "timestamp").map(|(k, v)| (k.clone(), v.clone())).collect()
+    })
+}
+
+fn missing(what: &str) -> ApiError {
+    ApiError::not_found(format!("{what} is not in the current report."))
+}
+
+async fn derived<T: serde::Serialize + Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Answer {
+    let value = tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)??;
+    Ok(Json(value).into_response())
+}
+
+/// Errors travel as Scope sent them: a JSON string with the plugin's or the probe's words.
+async fn control(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path((probe, node, control)): Path<(String, String, String)>,
+    Query(q): Parameters,
+    body: axum::body::Bytes,
+) -> Answer {
+    if probe != gateway.engine.probe_id() {
+        let message = format!("probe {probe} is not connected right now");
+        return Ok((StatusCode::BAD_REQUEST, Json(message)).into_response());
+    }
+    let args = if body.is_empty() {
+        BTreeMap::new()
+    } else {
+        serde_json::from_slice::<Option<BTreeMap<String, String>>>(&body)
+            .map_err(|error| ApiError::bad_request(format!("The arguments do not parse: {error}.")))?
+            .unwrap_or_default()
+    };
+    let force = q.get("force").is_some_and(|v| v == "1");
+    let request = orrery_engine::api::Request::Control { node, control, args, force };
+    match gateway.engine.call(&caller, request).await {
+        Ok(orrery_engine::api::Response::Control(outcome)) => {
+            let mut answer = serde_json::Map::new();
+            if let Some(value) = outcome.value {
+                answer.insert("value".to_owned(), value);
+            }
+            if let Some(pipe) = outcome.pipe {
+                answer.insert("pipe".to_owned(), pipe.into());
+            }
+            if let Some(removed) = outcome.removed_node {
+                answer.insert("removedNode".to_owned(), removed.into());
+            }
+            Ok(Json(answer).into_response())
+        }
+        Ok(_) => Err(ApiError::internal("The control gave another answer than a control's.").into()),
+        Err(failure) => {
+            let status = match failure.code {
+                Code::Refused | Code::Timeout | Code::NotFound | Code::Unavailable => StatusCode::BAD_REQUEST,
+                code => error::status(code),
+            };
+            Ok((status, Json(failure.message)).into_response())
+        }
+    }
+}

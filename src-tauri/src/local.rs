@@ -1,0 +1,54 @@
+//! An engine in this process, and the socket on which later starts and commands reach it. No TCP port.
+
+use orrery_engine::{Config, Engine, InstanceLock, Paths, Settings};
+use orrery_gateway::{Door, Gateway, Raise, Token};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Args;
+
+/// A running engine with its socket.
+pub(crate) struct Local {
+    engine: Engine,
+    stop: CancellationToken,
+    paths: Paths,
+    _lock: InstanceLock,
+}
+
+impl Local {
+    /// Takes the data directory, opens the socket and starts the engine.
+    pub(crate) async fn start(args: &Args, paths: Paths, raise: Raise) -> Result<Self, Box<dyn std::error::Error>> {
+        let lock = InstanceLock::acquire(&paths.data)?;
+        let file = args.config.clone().unwrap_or_else(|| paths.config.join("config.toml"));
+        let settings = Settings::read(&file, args.config.is_some())?;
+        let mut config = Config::new(paths.data.clone());
+        config.plugin_roots = paths.plugin_roots();
+        settings.apply(&mut config)?;
+        if !args.plugins.is_empty() {
+            config.plugin_roots.clone_from(&args.plugins);
+        }
+        let token = Token::of(&paths.data)?;
+        let socket = orrery_gateway::bind(&paths.instance_socket()).await?;
+        let own_root = paths.runtime.join("plugins");
+        if let Err(error) = std::fs::create_dir_all(&own_root) {
+            tracing::warn!(%error, path = %own_root.display(), "cannot make the directory for plugin sockets");
+        }
+        let engine = Engine::start(config).await?;
+        let gateway = Gateway::new(engine.clone(), token, Some(raise));
+        let stop = CancellationToken::new();
+        tokio::spawn(orrery_gateway::serve_unix(socket, gateway.router(Door::socket()), stop.clone()));
+        Ok(Local { engine, stop, paths, _lock: lock })
+    }
+
+    /// The engine.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Closes the socket and stops the engine.
+    pub(crate) async fn shutdown(&self) {
+        self.stop.cancel();
+        self.engine.shutdown().await;
+        // Gone already is as good.
+        let _ = std::fs::remove_file(self.paths.instance_socket());
+    }
+}

@@ -1,0 +1,96 @@
+//! Who may know whom: the crates' edges, and what the pure ones may not touch.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Every edge between our crates that is allowed; see docs/ARCHITECTURE.md.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("orrery-model", &[]),
+    ("orrery-topology", &["orrery-model"]),
+    ("orrery-plugins", &["orrery-model"]),
+    ("orrery-probes", &["orrery-model"]),
+    ("orrery-history", &["orrery-model"]),
+    ("orrery-engine", &["orrery-history", "orrery-model", "orrery-plugins", "orrery-probes", "orrery-topology"]),
+    ("orrery-gateway", &["orrery-engine"]),
+    ("orrery-cli", &["orrery-engine", "orrery-gateway"]),
+    ("orrery-desktop", &["orrery-engine", "orrery-gateway"]),
+    ("orrery-testkit", &["orrery-model"]),
+    // Tests may know everybody.
+    ("orrery-tests", &["orrery-engine", "orrery-gateway", "orrery-history", "orrery-model", "orrery-plugins", "orrery-testkit"]),
+    // Examples are guides for people who have nothing of ours.
+    ("orrery-example-iowait", &[]),
+    ("orrery-example-http-statistics", &[]),
+    ("orrery-example-traffic-control", &[]),
+];
+
+/// What the pure crates may use; none of it does I/O, reads a clock or starts a thread.
+const PURE: &[&str] = &[
+    "flate2", "indexmap", "jiff", "petgraph", "regex", "rmp", "rmp-serde", "rustc-hash", "serde", "serde_json", "smol_str",
+    "thiserror", "ts-rs",
+];
+
+fn metadata() -> Value {
+    let out = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--manifest-path"])
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+/// Ordinary dependencies by package; those for tests alone do not count.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = metadata();
+    let packages = metadata["packages"].as_array().unwrap();
+    let name = |v: &Value| v["name"].as_str().unwrap().to_owned();
+    packages
+        .iter()
+        .map(|p| {
+            let ordinary = p["dependencies"].as_array().unwrap().iter().filter(|d| d["kind"].is_null());
+            (name(p), ordinary.map(name).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn crates_know_only_whom_they_may() {
+    let allowed: BTreeMap<_, _> = ALLOWED.iter().copied().collect();
+    for (package, uses) in dependencies() {
+        let Some(may) = allowed.get(package.as_str()) else {
+            panic!("{package} is new: say here and in docs/ARCHITECTURE.md whom it may know");
+        };
+        for used in uses.iter().filter(|u| u.starts_with("orrery-")) {
+            assert!(may.contains(&used.as_str()), "{package} may not know {used}: an edge needs a reason");
+        }
+    }
+}
+
+#[test]
+fn the_pure_crates_use_nothing_that_touches_the_world() {
+    let all = dependencies();
+    for package in ["orrery-model", "orrery-topology"] {
+        for used in &all[package] {
+            assert!(
+                PURE.contains(&used.as_str()) || used == "orrery-model",
+                "{package} is pure and may not use {used}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_crate_takes_the_workspaces_lints() {
+    for package in metadata()["packages"].as_array().unwrap() {
+        let manifest = std::fs::read_to_string(package["manifest_path"].as_str().unwrap()).unwrap();
+        assert!(manifest.contains("[lints]\nworkspace = true"), "{} takes no lints", package["name"]);
+    }
+}
+
+#[test]
+fn generated_types_are_current() {
+    let stale = orrery_tests::codegen::stale(&orrery_tests::codegen::committed()).unwrap();
+    assert!(stale.is_empty(), "run `make types` and commit: {stale:?}");
+}
