@@ -1,0 +1,100 @@
+/** Labels of nodes: what of them is shown, and who is named where not all can be. */
+
+import type { Fonts } from './fonts';
+import { fontPx } from './lod';
+import type { SceneModel } from './model';
+import type { SceneNode } from './nodes';
+import { ellipsize } from './text';
+
+/** Ellipsis at this many widths of the node. */
+const WIDTHS_OF_NODE = 2.5;
+/** Space kept between labels beside each other, in CSS px. */
+const GAP_PX = 8;
+/** Widest label while there is room, in CSS px. */
+const MOST_PX = 150;
+/** Widest full label, on hover or selection, in CSS px. */
+const FULL_PX = 420;
+
+/** Widths that a label may take, in CSS px, at a zoom. */
+export function labelLimit(node: SceneNode, room: number, zoom: number): number {
+  const own = WIDTHS_OF_NODE * 2 * node.halfWidth * zoom;
+  if (zoom >= 1) return own;
+  // Letters do not shrink with the map: below 100 % a label may use what is free beside the node.
+  return Math.min(MOST_PX, Math.max(own, Math.min(room * zoom - GAP_PX, 2.2 * own)));
+}
+
+/** Free width around a node: the distance to the nearest one beside it, in layout units. */
+export function roomOf(node: SceneNode, model: SceneModel): number {
+  if (!Number.isNaN(node.room)) return node.room;
+  const reach = 180;
+  let nearest = reach;
+  for (const other of model.grid.query({ x: node.x - reach, y: node.y - 40, width: 2 * reach, height: 80 })) {
+    if (other !== node && Math.abs(other.y - node.y) < 40) nearest = Math.min(nearest, Math.abs(other.x - node.x));
+  }
+  node.room = nearest;
+  return nearest;
+}
+
+/** The texts of a label in CSS px, cut to their room unless all is to be shown. */
+export function labelTexts(node: SceneNode, model: SceneModel, fonts: Fonts, zoom: number, full: boolean): [string, string] {
+  const px = fontPx(zoom);
+  const limit = full ? FULL_PX : labelLimit(node, roomOf(node, model), zoom);
+  const minor = node.mark && node.mark.text !== '' ? node.mark.text : node.minor;
+  return [ellipsize(node.label, limit, fonts.widths(600, px)), minor === '' ? '' : ellipsize(minor, limit, fonts.widths(400, px))];
+}
+
+/** Cells of the occupancy grid in CSS px. */
+const CELL_W = 12;
+const CELL_H = 7;
+/** Zooms this close share a plan, so that names do not flicker while zooming. */
+const PLAN_STEPS_PER_OCTAVE = 8;
+
+/**
+ * Plans who is named when only some can be: the important first, no two over each other. The plan is made
+ * in the world's own pixels, so panning never changes it.
+ */
+export class NamePlan {
+  /** Number of the plan in force, as {@link SceneNode.namedIn}. */
+  number = 0;
+  #key = '';
+  #order: SceneNode[] = [];
+  #orderOf = -1;
+
+  /** Makes the plan for a zoom unless it is there already. */
+  update(model: SceneModel, fonts: Fonts, zoom: number): void {
+    const step = Math.floor(Math.log2(zoom) * PLAN_STEPS_PER_OCTAVE);
+    const key = `${step} ${model.structure}`;
+    if (key === this.#key) return;
+    this.#key = key;
+    this.number++;
+    if (this.#orderOf !== model.structure) {
+      this.#orderOf = model.structure;
+      this.#order = [...model.nodes.values()].sort((a, b) => b.importance - a.importance || (a.id < b.id ? -1 : 1));
+    }
+    const planned = 2 ** (step / PLAN_STEPS_PER_OCTAVE);
+    const px = fontPx(planned);
+    const taken = new Set<number>();
+    for (const node of this.#order) {
+      const limit = labelLimit(node, roomOf(node, model), planned);
+      const width = Math.min(limit, fonts.width(node.label, 600, px)) + 6;
+      if (width > 24 && claim(taken, node.targetX * planned - width / 2, (node.targetY + node.bottom) * planned, width, px + 5)) {
+        node.namedIn = this.number;
+      }
+    }
+  }
+}
+
+/** Takes the cells of a rectangle when all are free. */
+export function claim(taken: Set<number>, x: number, y: number, width: number, height: number): boolean {
+  const x0 = Math.floor(x / CELL_W);
+  const x1 = Math.floor((x + width) / CELL_W);
+  const y0 = Math.floor(y / CELL_H);
+  const y1 = Math.floor((y + height) / CELL_H);
+  for (let row = y0; row <= y1; row++) {
+    for (let column = x0; column <= x1; column++) if (taken.has(row * 1_000_003 + column)) return false;
+  }
+  for (let row = y0; row <= y1; row++) {
+    for (let column = x0; column <= x1; column++) taken.add(row * 1_000_003 + column);
+  }
+  return true;
+}

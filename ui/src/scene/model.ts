@@ -1,0 +1,402 @@
+/** The scene's copy of a view: linked, measured, and told apart by what each change touches. */
+
+import type { MetricInfo } from '../generated/MetricInfo';
+import type { ViewEdge } from '../generated/ViewEdge';
+import type { ViewGroup } from '../generated/ViewGroup';
+import type { ViewNode } from '../generated/ViewNode';
+import type { Rect } from './camera';
+import { ARROW_SPREAD, curveOf, routeOf, type Side, spread, START_SPREAD } from './curves';
+import { guessGlyph } from './glyphs';
+import { SpatialGrid } from './grid';
+import { FillScale } from './fill';
+import { measure, type NodeMark, type SceneEdge, type SceneGroup, type SceneNode } from './nodes';
+import { shapeName } from './shapes';
+import { kindClass } from './theme';
+
+/** What a change did to the picture, so that no more than that is painted. */
+export interface Effect {
+  /** Nodes whose body alone differs: level, value. */
+  bodies: SceneNode[];
+  /** Nodes whose look differs beyond the body: labels, shape, marks. */
+  looks: SceneNode[];
+  added: SceneNode[];
+  removed: SceneNode[];
+  moved: SceneNode[];
+  /** Edges that came, went or changed their strength. */
+  edges: SceneEdge[];
+  groups: boolean;
+}
+
+function noEffect(): Effect {
+  return { bodies: [], looks: [], added: [], removed: [], moved: [], edges: [], groups: false };
+}
+
+export class SceneModel {
+  readonly nodes = new Map<string, SceneNode>();
+  readonly edges = new Map<string, SceneEdge>();
+  readonly grid = new SpatialGrid<SceneNode>();
+  groups: SceneGroup[] = [];
+  /** Extent of all nodes with labels, and of all boxes. */
+  bounds: Rect = { x: 0, y: 0, width: 0, height: 0 };
+  /** Rises when nodes, edges or boxes come, go or move: what was derived from them is old. */
+  structure = 0;
+  readonly fill = new FillScale();
+
+  #groupById = new Map<string, SceneGroup>();
+  /** Nodes whose edges' ends have to be spread anew. */
+  #unspread = new Set<SceneNode>();
+
+  /** Replaces everything. Nodes that were there before keep their identity, place on screen and level. */
+  replace(nodes: Iterable<ViewNode>, edges: Iterable<ViewEdge>, groups: readonly ViewGroup[], metrics: readonly MetricInfo[]): Effect {
+    const effect = noEffect();
+    this.setMetrics(metrics);
+    this.setGroups(groups, effect);
+    const kept = new Set<string>();
+    for (const view of nodes) {
+      kept.add(view.id);
+      this.#putNode(view, effect);
+    }
+    for (const node of [...this.nodes.values()]) if (!kept.has(node.id)) this.#dropNode(node, effect);
+    const keptEdges = new Set<string>();
+    for (const view of edges) {
+      keptEdges.add(view.id);
+      this.#putEdge(view, effect);
+    }
+    for (const edge of [...this.edges.values()]) if (!keptEdges.has(edge.id)) this.#dropEdge(edge, effect);
+    this.#settle(effect);
+    return effect;
+  }
+
+  /** Applies a delta whose entries were already looked up in the view. */
+  apply(
+    nodes: Iterable<ViewNode>,
+    nodesRemoved: Iterable<string>,
+    edges: Iterable<ViewEdge>,
+    edgesRemoved: Iterable<string>,
+    groups: readonly ViewGroup[] | null,
+    metrics: readonly MetricInfo[] | null,
+  ): Effect {
+    const effect = noEffect();
+    if (metrics) this.setMetrics(metrics);
+    if (groups) this.setGroups(groups, effect);
+    for (const id of edgesRemoved) {
+      const edge = this.edges.get(id);
+      if (edge) this.#dropEdge(edge, effect);
+    }
+    for (const id of nodesRemoved) {
+      const node = this.nodes.get(id);
+      if (node) this.#dropNode(node, effect);
+    }
+    for (const view of nodes) this.#putNode(view, effect);
+    for (const view of edges) this.#putEdge(view, effect);
+    this.#settle(effect);
+    return effect;
+  }
+
+  setMetrics(metrics: readonly MetricInfo[]): void {
+    this.fill.metrics = metrics;
+  }
+
+  /** Chooses the metric that fills nodes. The views are needed because the scene does not keep readings. */
+  setFill(metric: string | null, nodes: Iterable<ViewNode>): void {
+    this.fill.choose(metric, nodes);
+    for (const view of nodes) {
+      const node = this.nodes.get(view.id);
+      if (node) this.#setLevel(node, view);
+    }
+    this.#groupLevels();
+  }
+
+  /** Marks nodes as added, gone, changed or broken; others lose their mark. */
+  setMarks(marks: ReadonlyMap<string, NodeMark> | null, edgeMarks: ReadonlyMap<string, SceneEdge['mark']> | null): void {
+    for (const node of this.nodes.values()) {
+      node.mark = marks?.get(node.id) ?? null;
+      measure(node);
+    }
+    for (const edge of this.edges.values()) {
+      edge.mark = edgeMarks?.get(edge.id) ?? null;
+      edge.curve = null;
+    }
+  }
+
+  /** The curve of an edge, worked out when it is first needed. */
+  curve(edge: SceneEdge): NonNullable<SceneEdge['curve']> {
+    if (this.#unspread.size > 0) {
+      if (this.#unspread.delete(edge.source)) spreadEnds(edge.source);
+      if (this.#unspread.delete(edge.target)) spreadEnds(edge.target);
+    }
+    if (edge.curve) return edge.curve;
+    const route = routeOf(edge.source, edge.target);
+    const curve = curveOf(edge.source, edge.target, route, edge.startOffset, edge.endOffset);
+    edge.curve = curve;
+    return curve;
+  }
+
+  /** Forgets the courses of a node's edges, because it moves or its labels changed height. */
+  uncurve(node: SceneNode): void {
+    for (const edge of node.out) edge.curve = null;
+    for (const edge of node.in) edge.curve = null;
+  }
+
+  /** Nodes and edges at the far ends of a node's edges. */
+  neighbours(node: SceneNode): Set<SceneNode> {
+    const found = new Set<SceneNode>();
+    for (const edge of node.out) found.add(edge.target);
+    for (const edge of node.in) found.add(edge.source);
+    found.delete(node);
+    return found;
+  }
+
+  setGroups(views: readonly ViewGroup[], effect: Effect): void {
+    const before = this.#groupById;
+    this.#groupById = new Map();
+    this.groups = views.map((view) => {
+      const parent = view.parent === null ? null : (this.#groupById.get(view.parent) ?? null);
+      const depth = parent ? parent.depth + 1 : 1;
+      const { id, label, facts, field, x, y, width, height, count } = view;
+      const group: SceneGroup = { id, label, facts, field, parent, depth, x, y, width, height, count, level: Number.NaN };
+      this.#groupById.set(id, group);
+      const old = before.get(id);
+      if (!old || old.x !== x || old.y !== y || old.width !== width || old.height !== height) this.structure++;
+      return group;
+    });
+    effect.groups = true;
+    this.structure++;
+    for (const node of this.nodes.values()) {
+      if (node.group) node.group = this.#groupById.get(node.group.id) ?? null;
+      node.depth = node.group?.depth ?? 0;
+    }
+  }
+
+  #putNode(view: ViewNode, effect: Effect): void {
+    let node = this.nodes.get(view.id);
+    const isNew = node === undefined;
+    if (!node) {
+      node = blankNode(view);
+      this.nodes.set(view.id, node);
+    }
+    const group = view.group === null ? null : (this.#groupById.get(view.group) ?? null);
+    const stale = view.stale_since_ms !== null;
+    const differs =
+      isNew ||
+      node.label !== view.label ||
+      node.minor !== view.label_minor ||
+      node.shape !== shapeName(view.shape) ||
+      node.stackOf !== view.stack ||
+      node.stale !== stale ||
+      node.kindTag !== view.kind ||
+      node.group !== group;
+    if (differs) {
+      node.label = view.label;
+      node.minor = view.label_minor;
+      node.shape = shapeName(view.shape);
+      node.stackOf = view.stack;
+      node.pseudo = view.pseudo;
+      node.kindTag = view.kind;
+      node.kind = kindClass(view.kind, view.pseudo);
+      node.glyph = guessGlyph([view.label, view.rank, view.label_minor], view.kind, view.pseudo);
+      node.group = group;
+      node.depth = group?.depth ?? 0;
+      node.stale = stale;
+      measure(node);
+      this.uncurve(node);
+    }
+    node.staleSince = view.stale_since_ms ?? 0;
+    node.count = view.count;
+    const levelBefore = node.level;
+    const valueBefore = node.value;
+    this.#setLevel(node, view);
+    const moved = !isNew && (node.targetX !== view.x || node.targetY !== view.y);
+    node.targetX = view.x;
+    node.targetY = view.y;
+    if (isNew) {
+      node.x = view.x;
+      node.y = view.y;
+      node.shownLevel = node.level;
+      this.grid.add(node);
+      effect.added.push(node);
+      this.structure++;
+    } else if (moved) {
+      effect.moved.push(node);
+      this.structure++;
+    }
+    if (!isNew && differs) effect.looks.push(node);
+    else if (!isNew && (!Object.is(levelBefore, node.level) || valueBefore !== node.value)) effect.bodies.push(node);
+  }
+
+  #dropNode(node: SceneNode, effect: Effect): void {
+    this.nodes.delete(node.id);
+    this.grid.remove(node);
+    this.#unspread.delete(node);
+    for (const edge of [...node.out, ...node.in]) this.#dropEdge(edge, effect);
+    effect.removed.push(node);
+    this.structure++;
+  }
+
+  #putEdge(view: ViewEdge, effect: Effect): void {
+    const rate = rateOf(view);
+    const weight = weightOf(rate, view.connections);
+    const known = this.edges.get(view.id);
+    if (known) {
+      if (known.weight !== weight) effect.edges.push(known);
+      known.connections = view.connections;
+      known.rate = rate;
+      known.weight = weight;
+      return;
+    }
+    const source = this.nodes.get(view.source);
+    const target = this.nodes.get(view.target);
+    // An edge whose end is not in the picture cannot be drawn.
+    if (!source || !target) return;
+    const edge: SceneEdge = {
+      id: view.id, source, target, connections: view.connections, rate, weight, mark: null, curve: null,
+      startOffset: 0, endOffset: 0, dim: 0, dimFrom: 0, dimTo: 0, high: false,
+    };
+    this.edges.set(edge.id, edge);
+    source.out.push(edge);
+    target.in.push(edge);
+    this.#unspread.add(source).add(target);
+    effect.edges.push(edge);
+    this.structure++;
+  }
+
+  #dropEdge(edge: SceneEdge, effect: Effect): void {
+    if (!this.edges.delete(edge.id)) return;
+    removeFrom(edge.source.out, edge);
+    removeFrom(edge.target.in, edge);
+    if (this.nodes.has(edge.source.id)) this.#unspread.add(edge.source);
+    if (this.nodes.has(edge.target.id)) this.#unspread.add(edge.target);
+    effect.edges.push(edge);
+    this.structure++;
+  }
+
+  #setLevel(node: SceneNode, view: ViewNode): void {
+    const reading = this.fill.read(view);
+    node.level = reading.level;
+    node.value = reading.text;
+  }
+
+  #settle(effect: Effect): void {
+    for (const node of [...effect.moved, ...effect.looks]) {
+      this.#unspread.add(node);
+      for (const edge of node.out) this.#unspread.add(edge.target);
+      for (const edge of node.in) this.#unspread.add(edge.source);
+    }
+    if (effect.added.length + effect.removed.length + effect.moved.length > 0 || effect.groups) this.#measureBounds();
+    if (effect.edges.length + effect.added.length > 0) {
+      for (const node of this.nodes.values()) node.importance = importanceOf(node);
+    }
+    this.#groupLevels();
+  }
+
+  #groupLevels(): void {
+    const sums = new Map<SceneGroup, [sum: number, count: number]>();
+    if (this.groups.length === 0) return;
+    for (const node of this.nodes.values()) {
+      if (Number.isNaN(node.level)) continue;
+      for (let group = node.group; group; group = group.parent) {
+        const sum = sums.get(group);
+        if (sum) {
+          sum[0] += node.level;
+          sum[1] += 1;
+        } else sums.set(group, [node.level, 1]);
+      }
+    }
+    for (const group of this.groups) {
+      const sum = sums.get(group);
+      group.level = sum ? sum[0] / sum[1] : Number.NaN;
+    }
+  }
+
+  #measureBounds(): void {
+    let left = Number.POSITIVE_INFINITY;
+    let top = Number.POSITIVE_INFINITY;
+    let right = Number.NEGATIVE_INFINITY;
+    let bottom = Number.NEGATIVE_INFINITY;
+    for (const node of this.nodes.values()) {
+      left = Math.min(left, node.targetX - 44);
+      right = Math.max(right, node.targetX + 44);
+      top = Math.min(top, node.targetY - node.top - node.stack);
+      bottom = Math.max(bottom, node.targetY + node.foot);
+    }
+    for (const group of this.groups) {
+      left = Math.min(left, group.x);
+      right = Math.max(right, group.x + group.width);
+      top = Math.min(top, group.y);
+      bottom = Math.max(bottom, group.y + group.height);
+    }
+    this.bounds = left <= right ? { x: left, y: top, width: right - left, height: bottom - top } : { x: 0, y: 0, width: 0, height: 0 };
+  }
+}
+
+/** Spreads the ends that share a side of a node, in the order of where they lead, so that they do not cross. */
+function spreadEnds(node: SceneNode): void {
+  const sides: Record<Side, [edge: SceneEdge, starts: boolean, at: number][]> = { top: [], foot: [], left: [], right: [] };
+  for (const edge of node.out) {
+    if (edge.source === edge.target) continue;
+    const { from } = routeOf(edge.source, edge.target);
+    sides[from].push([edge, true, along(from, edge.target)]);
+  }
+  for (const edge of node.in) {
+    if (edge.source === edge.target) continue;
+    const { to } = routeOf(edge.source, edge.target);
+    sides[to].push([edge, false, along(to, edge.source)]);
+  }
+  for (const ends of Object.values(sides)) {
+    ends.sort((a, b) => a[2] - b[2] || (a[0].id < b[0].id ? -1 : 1));
+    const arrows = ends.every((end) => !end[1]);
+    const offsets = spread(ends.length, arrows ? ARROW_SPREAD : START_SPREAD);
+    for (const [i, [edge, starts]] of ends.entries()) {
+      const offset = offsets[i] ?? 0;
+      if (starts) edge.startOffset = offset;
+      else edge.endOffset = offset;
+      edge.curve = null;
+    }
+  }
+}
+
+function blankNode(view: ViewNode): SceneNode {
+  return {
+    id: view.id, label: '', minor: '', shape: 'circle', kind: 'outside', kindTag: '', stackOf: false, pseudo: false, glyph: 'box',
+    group: null, depth: 0, x: view.x, y: view.y, targetX: view.x, targetY: view.y, fromX: view.x, fromY: view.y,
+    halfWidth: 0, top: 0, bottom: 0, foot: 0, stack: 0,
+    level: Number.NaN, shownLevel: Number.NaN, levelFrom: Number.NaN, levelStart: 0, value: '',
+    stale: false, staleSince: 0, mark: null, bornAt: 0, goneAt: 0, out: [], in: [], importance: 0, count: view.count,
+    dim: 0, dimFrom: 0, dimTo: 0, room: Number.NaN, namedIn: 0,
+  };
+}
+
+function removeFrom<T>(list: T[], item: T): void {
+  const at = list.indexOf(item);
+  if (at >= 0) list.splice(at, 1);
+}
+
+/** Position of the other end along a side. */
+function along(side: Side, other: SceneNode): number {
+  return side === 'top' || side === 'foot' ? other.targetX : other.targetY;
+}
+
+/** Many connections, a stack and what is outside are named first. */
+function importanceOf(node: SceneNode): number {
+  return node.out.length + node.in.length * 1.5 + Math.log2(1 + node.count) + (node.pseudo ? 4 : 0);
+}
+
+/** Bytes per second that an edge carries both ways; NaN when no metric says. */
+function rateOf(edge: ViewEdge): number {
+  let sum = Number.NaN;
+  for (const metric of edge.metrics) {
+    if (/bytes/.test(metric.id) && /per_s/.test(metric.id)) sum = (Number.isNaN(sum) ? 0 : sum) + metric.value;
+  }
+  return sum;
+}
+
+const STRONG_BYTES_PER_S = 1_000_000;
+const MEDIUM_BYTES_PER_S = 50_000;
+const STRONG_CONNECTIONS = 12;
+const MEDIUM_CONNECTIONS = 4;
+
+function weightOf(rate: number, connections: number): 0 | 1 | 2 {
+  if (rate >= STRONG_BYTES_PER_S || connections >= STRONG_CONNECTIONS) return 2;
+  return rate >= MEDIUM_BYTES_PER_S || connections >= MEDIUM_CONNECTIONS ? 1 : 0;
+}
+

@@ -1,0 +1,140 @@
+/** What the scene knows of a node, an edge and a box: made from the view, ready to be drawn. */
+
+import type { Camera, Rect } from './camera';
+import type { Anchor, Curve } from './curves';
+import type { GlyphName } from './glyphs';
+import { type Shape, type ShapeName, SHAPES, STACK_STEP } from './shapes';
+import type { KindClass, MarkKind } from './theme';
+
+/** Difference to another moment, or what is wrong, with the words under the name. */
+export interface NodeMark {
+  readonly kind: MarkKind;
+  /** Shown in place of the second label, such as `new at 14:06:02`; may be empty. */
+  readonly text: string;
+}
+
+export interface SceneNode extends Anchor {
+  readonly id: string;
+  label: string;
+  minor: string;
+  shape: ShapeName;
+  kind: KindClass;
+  /** The tag itself, for words. */
+  kindTag: string;
+  stackOf: boolean;
+  pseudo: boolean;
+  glyph: GlyphName;
+  group: SceneGroup | null;
+  /** Nesting of the box it stands in; 0 is the open map. */
+  depth: number;
+  /** Where it is drawn; differs from the target while it moves. */
+  x: number;
+  y: number;
+  targetX: number;
+  targetY: number;
+  fromX: number;
+  fromY: number;
+  halfWidth: number;
+  top: number;
+  bottom: number;
+  foot: number;
+  stack: number;
+  /** Share of the chosen metric in 0…1; NaN when it has none. */
+  level: number;
+  /** The share that is drawn, on its way to {@link level}. */
+  shownLevel: number;
+  levelFrom: number;
+  levelStart: number;
+  /** The chosen metric's value for the middle. */
+  value: string;
+  stale: boolean;
+  /** When it was last seen, for stale ones; milliseconds since the epoch. */
+  staleSince: number;
+  mark: NodeMark | null;
+  /** When it appeared or left, in scene time; 0 when it was always there. */
+  bornAt: number;
+  goneAt: number;
+  readonly out: SceneEdge[];
+  readonly in: SceneEdge[];
+  /** Who is named first where not all can be. */
+  importance: number;
+  count: number;
+  /** How far it is dimmed, in 0…1, and on its way from where to where. */
+  dim: number;
+  dimFrom: number;
+  dimTo: number;
+  /** Free width for its label in layout units; NaN until it is needed. */
+  room: number;
+  /** The label plan in which it is named. */
+  namedIn: number;
+}
+
+export interface SceneEdge {
+  readonly id: string;
+  readonly source: SceneNode;
+  readonly target: SceneNode;
+  connections: number;
+  /** Bytes per second over all its connections; NaN when not known. */
+  rate: number;
+  /** 0, 1, 2: how strong it is drawn. */
+  weight: 0 | 1 | 2;
+  mark: MarkKind | null;
+  /** Known while its ends hold still. */
+  curve: Curve | null;
+  startOffset: number;
+  endOffset: number;
+  dim: number;
+  dimFrom: number;
+  dimTo: number;
+  /** It belongs to what is selected or under the pointer. */
+  high: boolean;
+}
+
+export interface SceneGroup extends Rect {
+  readonly id: string;
+  label: string;
+  facts: string;
+  field: string;
+  parent: SceneGroup | null;
+  depth: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  count: number;
+  /** Mean share of the chosen metric over its nodes; NaN when none has it. */
+  level: number;
+}
+
+/** Height of the labels from the shape's lower edge: first baseline 15, second 14 further, descenders. */
+const FIRST_BASELINE = 15;
+const SECOND_BASELINE = 14;
+const DESCENT = 5;
+
+export function shapeOf(node: SceneNode): Shape {
+  return SHAPES[node.shape];
+}
+
+/** Sets what edges and culling need from shape and labels. */
+export function measure(node: SceneNode): void {
+  const shape = SHAPES[node.shape];
+  node.halfWidth = shape.halfWidth;
+  node.top = shape.top;
+  node.bottom = shape.bottom;
+  node.stack = node.stackOf ? 2 * STACK_STEP : 0;
+  node.foot = shape.bottom + FIRST_BASELINE + (node.minor === '' && node.mark === null ? 0 : SECOND_BASELINE) + DESCENT;
+}
+
+/** Space around a node's centre that it may paint on, in CSS px, without labels. */
+export function bodyReach(zoom: number): number {
+  return 34 * Math.max(zoom, 0.3) + 14;
+}
+
+/** The screen rectangle that a node and its labels may paint on. */
+export function paintRect(node: SceneNode, camera: Camera, labelWidth = 90): Rect {
+  const reach = bodyReach(camera.zoom);
+  const sx = node.x * camera.zoom + camera.x;
+  const sy = node.y * camera.zoom + camera.y;
+  const half = Math.max(reach, labelWidth);
+  return { x: sx - half, y: sy - reach, width: 2 * half, height: reach + node.bottom * camera.zoom + 56 };
+}
