@@ -4,7 +4,15 @@
 //! Everything here is a function of its arguments: no I/O, no clock, no thread. Start reading at [`view`]
 //! for what clients see and at [`details`] for one node.
 
+mod card;
+pub mod derive;
 pub mod details;
+mod draw;
+mod facets;
 pub mod info;
+mod labels;
 pub mod picture;
+pub mod query;
+pub mod search;
+mod summary;
 pub mod view;

@@ -19,6 +19,8 @@ pub struct Picture {
     /// Short facts shown beside a box's label, by field and facet key, such as
     /// `("host", "tern;<host>")` → `8 cores · load 2.31`.
     pub facts: BTreeMap<(String, String), String>,
+    /// Nodes that are left out because the picture would be too large.
+    pub truncated_nodes: u32,
 }
 
 /// A node and what it can be boxed by.

@@ -1,0 +1,165 @@
+//! Inbound and outbound connections of a node.
+
+use std::collections::BTreeMap;
+
+use orrery_model::Report;
+use petgraph::Direction;
+use rustc_hash::FxHashSet;
+
+use crate::derive::limits::MAX_CONNECTION_ROWS;
+use crate::derive::{
+    Derivation, Derived, Endpoint, Endpoints, NodeKind, PseudoKind, RenderNode, TopologyKey, bytes_per_s,
+    figures,
+};
+use crate::details::{ConnectionRow, ConnectionTable};
+use crate::draw::home;
+use crate::labels::{Style, labels};
+
+/// Connections of a node with one neighbour on one port.
+#[derive(Debug)]
+pub(crate) struct Link<'a> {
+    pub(crate) neighbour: &'a RenderNode,
+    /// Address outside, where the neighbour is The Internet.
+    pub(crate) remote_address: String,
+    /// Address outside, where the node itself is.
+    pub(crate) local_address: String,
+    /// Server port.
+    pub(crate) port: String,
+    pub(crate) count: u32,
+    pub(crate) flows: Vec<u32>,
+}
+
+impl Link<'_> {
+    /// Key of the row.
+    pub(crate) fn id(&self) -> String {
+        format!(
+            "{}-{}-{}-{}",
+            self.neighbour.id, self.remote_address, self.local_address, self.port
+        )
+    }
+}
+
+/// Connections to (`Outgoing`) or from (`Incoming`) neighbours, by the key of their rows.
+pub(crate) fn links<'a>(
+    report: &Report,
+    endpoints: &Endpoints,
+    derived: &'a Derived,
+    node: &RenderNode,
+    direction: Direction,
+) -> Vec<Link<'a>> {
+    let mut counted = FxHashSet::default();
+    let mut out: BTreeMap<String, Link<'a>> = BTreeMap::new();
+    let mut neighbours = derived.neighbours(&node.id, direction);
+    neighbours.sort_by(|a, b| a.0.id.cmp(&b.0.id));
+    for (neighbour, edge) in neighbours {
+        for flow in edge.flows.iter() {
+            if !counted.insert(endpoints.connection_key(*flow)) {
+                continue;
+            }
+            let (source, target) = (endpoints.source(*flow), endpoints.original_target(*flow));
+            let (near, far) = if direction == Direction::Outgoing {
+                (source, target)
+            } else {
+                (target, source)
+            };
+            let mut link = Link {
+                neighbour,
+                remote_address: outside_address(report, neighbour, far),
+                local_address: outside_address(report, node, near),
+                port: target.port.to_string(),
+                count: endpoints.weight(*flow),
+                flows: vec![*flow],
+            };
+            match out.get_mut(&link.id()) {
+                Some(known) => {
+                    known.count = known.count.saturating_add(link.count);
+                    known.flows.append(&mut link.flows);
+                }
+                None => {
+                    out.insert(link.id(), link);
+                }
+            }
+        }
+    }
+    out.into_values().collect()
+}
+
+/// `name (address)` of an endpoint that is drawn as The Internet; empty for all others.
+fn outside_address(report: &Report, node: &RenderNode, endpoint: &Endpoint) -> String {
+    if !is_internet(node) {
+        return String::new();
+    }
+    match endpoint.name(report) {
+        Some(name) => format!("{name} ({})", endpoint.address),
+        None => endpoint.address.to_string(),
+    }
+}
+
+/// True for The Internet, whose connections are told apart by address.
+pub(crate) fn is_internet(node: &RenderNode) -> bool {
+    matches!(
+        node.kind,
+        NodeKind::Pseudo(PseudoKind::InternetIn | PseudoKind::InternetOut)
+    )
+}
+
+pub(super) fn detail_tables(
+    derivation: &Derivation,
+    key: TopologyKey,
+    derived: &Derived,
+    node: &RenderNode,
+) -> Vec<ConnectionTable> {
+    let table = |direction, name: &str, label: &str| ConnectionTable {
+        direction: name.to_owned(),
+        label: label.to_owned(),
+        rows: rows(derivation, key, derived, node, direction),
+    };
+    vec![
+        table(Direction::Incoming, "incoming", "Inbound"),
+        table(Direction::Outgoing, "outgoing", "Outbound"),
+    ]
+}
+
+fn rows(
+    derivation: &Derivation,
+    key: TopologyKey,
+    derived: &Derived,
+    node: &RenderNode,
+    direction: Direction,
+) -> Vec<ConnectionRow> {
+    let report = &**derivation.report();
+    let mut links = links(report, derivation.endpoints(), derived, node, direction);
+    // The sort keeps the order of keys where counts are equal.
+    links.sort_by_key(|l| std::cmp::Reverse(l.count));
+    links
+        .into_iter()
+        .take(MAX_CONNECTION_ROWS)
+        .map(|link| {
+            let id = link.id();
+            let labels = labels(report, link.neighbour, Style::Full);
+            let figures = figures(derivation.endpoints(), &link.flows);
+            let outside = !link.remote_address.is_empty();
+            ConnectionRow {
+                id,
+                node_id: link.neighbour.id.to_string(),
+                topology: home(key, link.neighbour).id().to_owned(),
+                shape: labels.shape,
+                kind: link.neighbour.kind.tag().to_owned(),
+                label: if outside {
+                    link.remote_address.clone()
+                } else {
+                    labels.label
+                },
+                label_minor: if outside { String::new() } else { labels.minor },
+                remote: if outside {
+                    link.remote_address
+                } else {
+                    link.local_address
+                },
+                port: link.port,
+                count: link.count,
+                bytes_per_s: bytes_per_s(&figures.metrics),
+            }
+        })
+        .collect()
+}

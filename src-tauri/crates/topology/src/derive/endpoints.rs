@@ -1,0 +1,190 @@
+//! Endpoints and the connections between them, read once per report.
+
+use std::sync::Arc;
+
+use orrery_model::{Node, NodeId, Report, SmolStr, TopologyKind, id};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::derive::keys;
+use crate::derive::networks::Networks;
+use crate::derive::node::{INTERNET_IN, INTERNET_OUT, NodeKind, PseudoKind, bare_host, service_id};
+use crate::derive::outside;
+
+/// One side of connections.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) node: Arc<Node>,
+    pub(crate) scope: SmolStr,
+    pub(crate) address: SmolStr,
+    pub(crate) port: SmolStr,
+    /// Id of the host it is on, where a probe on that host said so.
+    pub(crate) host: Option<NodeId>,
+    pub(crate) pid: Option<SmolStr>,
+    /// Where it is drawn when it belongs to nothing that is reported.
+    pub(crate) outside: Option<(NodeKind, NodeId)>,
+    /// True when its port was used for more than one connection, so that its process is not certain.
+    pub(crate) ambiguous: bool,
+    /// The endpoint before address translation; itself where there was none.
+    pub(crate) original: u32,
+}
+
+/// A reported edge between two endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flow {
+    pub(crate) source: u32,
+    pub(crate) target: u32,
+}
+
+/// All endpoints of a report.
+#[derive(Debug, Default)]
+pub(crate) struct Endpoints {
+    list: Vec<Endpoint>,
+    flows: Vec<Flow>,
+}
+
+impl Endpoints {
+    pub(crate) fn of(report: &Report) -> Self {
+        let nodes = &report.topology(TopologyKind::Endpoint).nodes;
+        let index: FxHashMap<&str, u32> = nodes
+            .keys()
+            .enumerate()
+            .map(|(i, id)| (id.as_str(), i as u32))
+            .collect();
+        let local = Networks::of(report);
+        let mut flows = Vec::new();
+        let mut list = Vec::with_capacity(nodes.len());
+        for (i, (id, node)) in nodes.iter().enumerate() {
+            let original = node.latest(keys::COPY_OF).and_then(|of| index.get(of)).copied();
+            list.push(Endpoint::of(
+                report,
+                &local,
+                id,
+                node,
+                original.unwrap_or(i as u32),
+            ));
+            let targets = node.adjacency.iter().filter_map(|to| index.get(to.as_str()));
+            flows.extend(targets.map(|to| Flow {
+                source: i as u32,
+                target: *to,
+            }));
+        }
+        mark_ambiguous(&mut list);
+        Endpoints { list, flows }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub(crate) fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
+    pub(crate) fn get(&self, at: usize) -> &Endpoint {
+        &self.list[at]
+    }
+
+    pub(crate) fn source(&self, flow: u32) -> &Endpoint {
+        &self.list[self.flows[flow as usize].source as usize]
+    }
+
+    pub(crate) fn target(&self, flow: u32) -> &Endpoint {
+        &self.list[self.flows[flow as usize].target as usize]
+    }
+
+    /// The endpoint at which a connection arrives, before address translation.
+    pub(crate) fn original_target(&self, flow: u32) -> &Endpoint {
+        &self.list[self.target(flow).original as usize]
+    }
+
+    /// What a connection is counted by: its source before address translation. Connections with the same
+    /// key are one.
+    pub(crate) fn connection_key(&self, flow: u32) -> u32 {
+        self.source(flow).original
+    }
+
+    /// Connections that a flow stands for: itself, and those that a thinning probe left out.
+    pub(crate) fn weight(&self, flow: u32) -> u32 {
+        let left_out = self
+            .source(flow)
+            .node
+            .latest(keys::CONN_COUNT)
+            .and_then(|n| n.parse::<u32>().ok());
+        left_out.unwrap_or(0).saturating_add(1)
+    }
+}
+
+impl Endpoint {
+    fn of(report: &Report, local: &Networks, id: &NodeId, node: &Arc<Node>, original: u32) -> Self {
+        let (scope, address, port) = id::parse_endpoint(id).unwrap_or_default();
+        let host = node.latest.get(keys::HOST_NODE_ID).map(|l| l.value.clone());
+        let outside = if host.is_none() {
+            outside_of(report, local, node, address)
+        } else {
+            None
+        };
+        Endpoint {
+            node: node.clone(),
+            scope: SmolStr::new(scope),
+            address: SmolStr::new(address),
+            port: SmolStr::new(port),
+            host,
+            pid: node.latest.get(keys::PID).map(|l| l.value.clone()),
+            outside,
+            ambiguous: false,
+            original,
+        }
+    }
+
+    /// Id of the process it belongs to, where that is certain.
+    pub(crate) fn process(&self) -> Option<NodeId> {
+        let (host, pid) = (self.host.as_ref()?, self.pid.as_ref()?);
+        (!self.ambiguous).then(|| smol_str::format_smolstr!("{};{pid}", bare_host(host)))
+    }
+
+    /// First name seen for its address.
+    pub(crate) fn name(&self, report: &Report) -> Option<SmolStr> {
+        outside::names(report, &self.node, &self.address)
+            .first()
+            .map(SmolStr::new)
+    }
+}
+
+fn outside_of(report: &Report, local: &Networks, node: &Node, address: &str) -> Option<(NodeKind, NodeId)> {
+    let names = outside::names(report, node, address);
+    if let Some(name) = outside::known_service(&names) {
+        return Some((NodeKind::Pseudo(PseudoKind::Service), service_id(name)));
+    }
+    let parsed = outside::parse_address(address)?;
+    if local.contain(parsed) {
+        return None;
+    }
+    Some(if node.adjacency.is_empty() {
+        (
+            NodeKind::Pseudo(PseudoKind::InternetOut),
+            NodeId::new_static(INTERNET_OUT),
+        )
+    } else {
+        (
+            NodeKind::Pseudo(PseudoKind::InternetIn),
+            NodeId::new_static(INTERNET_IN),
+        )
+    })
+}
+
+/// A source port that reaches more than one real target was used again within the window.
+fn mark_ambiguous(list: &mut [Endpoint]) {
+    let original_of: FxHashMap<SmolStr, SmolStr> = list
+        .iter()
+        .filter_map(|e| Some((e.node.id.clone(), e.node.latest.get(keys::COPY_OF)?.value.clone())))
+        .collect();
+    for endpoint in list.iter_mut().filter(|e| e.node.adjacency.len() > 1) {
+        let targets: FxHashSet<&str> = endpoint
+            .node
+            .adjacency
+            .iter()
+            .map(|to| original_of.get(to).map_or(to.as_str(), SmolStr::as_str))
+            .collect();
+        endpoint.ambiguous = targets.len() > 1;
+    }
+}

@@ -1,0 +1,381 @@
+//! The mixed view: containers, pods and processes that are in neither, with one another's connections.
+//!
+//! A connection belongs to the most exact thing that is known of its end: the container of its process, or
+//! the process; else the one container or pod with its address; else its host. What no probe sees is drawn
+//! as in the other views, and machines of the local network get a node of their own.
+//!
+//! An ordinary machine runs hundreds of processes, and a picture of hundreds tells nothing. So a node is
+//! *quiet*, and left out unless asked for, when none of this holds:
+//!
+//! * it has a connection to something else;
+//! * it has controls, or a plugin reports it;
+//! * it is what its unit was started for: the first process of a system service or of an application in a
+//!   user's session (services that sessions run in the background stay quiet), or, where no units are
+//!   known, what init started;
+//! * it is a container or a pod.
+//!
+//! Processes of one name in one box of one host are one stack from three on. A pod whose containers are
+//! known is drawn as those, and as itself only where a connection is known to no more than its address. A
+//! host is a box; it is also a node where its connections belong to no known process or nothing else is
+//! on it.
+
+use std::sync::Arc;
+
+use orrery_model::{Metric, Node, NodeId, Report, SmolStr, Timestamp, TopologyKind};
+use rustc_hash::{FxHashMap, FxHashSet};
+use smol_str::format_smolstr;
+
+use crate::derive::containers::{Addresses, container_of};
+use crate::derive::endpoints::{Endpoint, Endpoints};
+use crate::derive::layer::{Join, Layer, Targets};
+use crate::derive::limits::{MAX_LOCAL_PEERS, MIN_STACK};
+use crate::derive::node::{Child, GroupKind, NodeKind, PseudoKind, RenderNode, host_of, local_id};
+use crate::derive::{keys, units};
+
+/// Subject of the node that stands for many local peers.
+pub(crate) const LOCAL_NETWORK: &str = "network";
+
+pub(crate) fn everything(
+    report: &Report,
+    endpoints: &Endpoints,
+    containers: &Layer,
+    reported_by_plugin: impl Fn(TopologyKind, &NodeId) -> bool,
+) -> Layer {
+    let mut join = Join::new();
+    for node in containers
+        .nodes
+        .iter()
+        .filter(|n| n.kind == NodeKind::Known(TopologyKind::Container))
+    {
+        join.add(node.clone());
+    }
+    let placed = place_processes(&mut join, report, &reported_by_plugin);
+    let by_container = Addresses::of_containers(report);
+    let by_pod = Addresses::of_pods(report);
+    let peers = LocalPeers::of(endpoints);
+    join.lift_endpoints(endpoints, |join, at| {
+        let endpoint = endpoints.get(at);
+        if let Some((kind, id)) = &endpoint.outside {
+            return Targets::One(join.target(*kind, id.clone()));
+        }
+        place_endpoint(join, report, endpoint, &placed, &by_container, &by_pod, &peers).into()
+    });
+    add_pods_and_hosts(&mut join, report);
+    let mut layer = join.finish();
+    quieten(&mut layer, report, &placed, &reported_by_plugin);
+    layer
+}
+
+/// Where processes went: by process id, and which of them begin a unit.
+struct Placed {
+    at: FxHashMap<NodeId, u32>,
+    heads: FxHashSet<u32>,
+}
+
+fn place_processes(
+    join: &mut Join,
+    report: &Report,
+    reported_by_plugin: &impl Fn(TopologyKind, &NodeId) -> bool,
+) -> Placed {
+    let processes = &report.topology(TopologyKind::Process).nodes;
+    let stacks = Stacks::of(report, reported_by_plugin);
+    let heads = heads(report);
+    let mut placed = Placed {
+        at: FxHashMap::default(),
+        heads: FxHashSet::default(),
+    };
+    for (id, node) in processes {
+        let at = if let Some(container) = container_of(node) {
+            join.target(NodeKind::Known(TopologyKind::Container), container)
+        } else if let Some(stack) = stacks.of_process(id) {
+            stack.place(join)
+        } else {
+            let process = RenderNode::known(TopologyKind::Process, id.clone(), node.clone());
+            placed.at.insert(id.clone(), join.add(process));
+            if heads.contains(id) {
+                placed.heads.insert(placed.at[id]);
+            }
+            continue;
+        };
+        join.add_child(
+            at,
+            Child {
+                kind: TopologyKind::Process,
+                node: node.clone(),
+            },
+        );
+        placed.at.insert(id.clone(), at);
+        if heads.contains(id) {
+            placed.heads.insert(at);
+        }
+    }
+    placed
+}
+
+fn place_endpoint(
+    join: &mut Join,
+    report: &Report,
+    endpoint: &Endpoint,
+    placed: &Placed,
+    by_container: &Addresses,
+    by_pod: &Addresses,
+    peers: &LocalPeers,
+) -> Option<u32> {
+    let process = endpoint.process();
+    if let Some(at) = process.as_ref().and_then(|p| placed.at.get(p)) {
+        return Some(*at);
+    }
+    if let Some(container) = by_container.find(endpoint) {
+        return Some(join.target(NodeKind::Known(TopologyKind::Container), container.clone()));
+    }
+    if let Some(pod) = by_pod.find(endpoint) {
+        let node = report.node(TopologyKind::Pod, pod)?;
+        return Some(join.add(RenderNode::known(TopologyKind::Pod, pod.clone(), node.clone())));
+    }
+    if let Some(process) = process.filter(|_| !placed.at.is_empty()) {
+        return Some(join.target(NodeKind::Known(TopologyKind::Process), process));
+    }
+    match &endpoint.host {
+        // A port used again belongs to some process of the host, and it is not certain which.
+        Some(_) if endpoint.ambiguous => None,
+        Some(host) => Some(add_host(join, report, host)),
+        None => Some(join.target(NodeKind::Pseudo(PseudoKind::Local), peers.id(&endpoint.address))),
+    }
+}
+
+fn add_host(join: &mut Join, report: &Report, id: &NodeId) -> u32 {
+    match report.node(TopologyKind::Host, id) {
+        Some(node) => join.add(RenderNode::known(TopologyKind::Host, id.clone(), node.clone())),
+        None => join.target(NodeKind::Known(TopologyKind::Host), id.clone()),
+    }
+}
+
+/// Pods without known containers, and hosts.
+fn add_pods_and_hosts(join: &mut Join, report: &Report) {
+    let held: FxHashSet<&NodeId> = report
+        .topology(TopologyKind::Container)
+        .nodes
+        .values()
+        .filter_map(|c| c.parents.get(TopologyKind::Pod.tag()))
+        .flatten()
+        .collect();
+    for (id, node) in &report.topology(TopologyKind::Pod).nodes {
+        let gone = matches!(
+            node.latest(keys::K8S_STATE),
+            Some(keys::STATE_DELETED | keys::STATE_FAILED)
+        );
+        if !held.contains(id) && !gone {
+            join.add(RenderNode::known(TopologyKind::Pod, id.clone(), node.clone()));
+        }
+    }
+    for (id, node) in &report.topology(TopologyKind::Host).nodes {
+        join.add(RenderNode::known(TopologyKind::Host, id.clone(), node.clone()));
+    }
+}
+
+/// Marks what is left out unless asked for.
+fn quieten(
+    layer: &mut Layer,
+    report: &Report,
+    placed: &Placed,
+    reported_by_plugin: &impl Fn(TopologyKind, &NodeId) -> bool,
+) {
+    let mut inhabited: FxHashSet<NodeId> = FxHashSet::default();
+    for (at, node) in layer.nodes.iter_mut().enumerate() {
+        let process = match node.kind {
+            NodeKind::Known(TopologyKind::Process) => true,
+            NodeKind::Group(_) => true,
+            _ => false,
+        };
+        let notable = node.connected
+            || placed.heads.contains(&(at as u32))
+            || !node.node.controls().is_empty()
+            || reported_by_plugin(TopologyKind::Process, &node.id);
+        node.quiet = process && !notable;
+        let host = node.kind == NodeKind::Known(TopologyKind::Host);
+        if !node.quiet
+            && !host
+            && let Some(on) = node.host()
+        {
+            inhabited.insert(on);
+        }
+    }
+    for node in layer
+        .nodes
+        .iter_mut()
+        .filter(|n| n.kind == NodeKind::Known(TopologyKind::Host))
+    {
+        let unknown = report.node(TopologyKind::Host, &node.id).is_none();
+        node.quiet = !node.connected && (unknown || inhabited.contains(&node.id));
+    }
+}
+
+/// Ids of the processes that begin a unit.
+fn heads(report: &Report) -> FxHashSet<NodeId> {
+    let processes = &report.topology(TopologyKind::Process).nodes;
+    let mut first: FxHashMap<(Option<NodeId>, &str), (u64, &NodeId)> = FxHashMap::default();
+    let mut out = FxHashSet::default();
+    for (id, node) in processes {
+        if units::is_kernel_thread(node) || container_of(node).is_some() {
+            continue;
+        }
+        let pid = node
+            .latest(keys::PID)
+            .and_then(|p| p.parse().ok())
+            .unwrap_or(u64::MAX);
+        match units::unit_of(node) {
+            Some(unit) if pid == 1 || unit == "init.scope" || units::is_session_service(node) => {}
+            Some(unit) => {
+                let entry = first.entry((host_of(node), unit)).or_insert((pid, id));
+                *entry = (*entry).min((pid, id));
+            }
+            None if node.latest(keys::PPID) == Some("1") => {
+                out.insert(id.clone());
+            }
+            None => {}
+        }
+    }
+    #[expect(clippy::iter_over_hash_type, reason = "what is collected is a set again")]
+    for (_, id) in first.values() {
+        out.insert(NodeId::clone(id));
+    }
+    out
+}
+
+/// Processes of one name in one box of one host.
+struct Stacks {
+    of: FxHashMap<NodeId, Arc<Stack>>,
+}
+
+struct Stack {
+    id: NodeId,
+    node: Arc<Node>,
+}
+
+impl Stack {
+    fn place(&self, join: &mut Join) -> u32 {
+        let kind = NodeKind::Group(GroupKind::ProcessStack);
+        join.add(RenderNode::new(kind, self.id.clone(), self.node.clone()))
+    }
+}
+
+impl Stacks {
+    fn of(report: &Report, reported_by_plugin: &impl Fn(TopologyKind, &NodeId) -> bool) -> Self {
+        type Key = (Option<NodeId>, Option<SmolStr>, SmolStr);
+        let mut members: std::collections::BTreeMap<Key, Vec<(&NodeId, &Arc<Node>)>> = Default::default();
+        for (id, node) in &report.topology(TopologyKind::Process).nodes {
+            let Some(name) = node.latest(keys::NAME).filter(|n| !n.is_empty()) else {
+                continue;
+            };
+            let alone = container_of(node).is_some()
+                || !node.controls().is_empty()
+                || reported_by_plugin(TopologyKind::Process, id);
+            if !alone {
+                let unit = units::box_of(TopologyKind::Process, node).map(|b| b.key);
+                members
+                    .entry((host_of(node), unit, SmolStr::new(name)))
+                    .or_default()
+                    .push((id, node));
+            }
+        }
+        let mut of = FxHashMap::default();
+        for ((host, unit, name), list) in members.into_iter().filter(|(_, l)| l.len() >= MIN_STACK) {
+            let host = host.unwrap_or_default();
+            let id = format_smolstr!("{host};{};{name};<stack>", unit.unwrap_or_default());
+            let stack = Arc::new(Stack {
+                node: Arc::new(stack_node(&id, &list)),
+                id,
+            });
+            of.extend(
+                list.iter()
+                    .map(|(member, _)| (NodeId::clone(member), stack.clone())),
+            );
+        }
+        Stacks { of }
+    }
+
+    fn of_process(&self, id: &NodeId) -> Option<&Stack> {
+        self.of.get(id).map(Arc::as_ref)
+    }
+}
+
+/// What a stack says of itself: what its members have in common.
+fn stack_node(id: &NodeId, members: &[(&NodeId, &Arc<Node>)]) -> Node {
+    let mut out = Node::new(id.clone(), GroupKind::ProcessStack.tag());
+    if let Some((_, first)) = members.first() {
+        out.parents = first.parents.clone();
+        for key in [
+            keys::NAME,
+            keys::HOST_NODE_ID,
+            keys::CGROUP,
+            keys::UNIT,
+            keys::USER,
+            keys::KERNEL_THREAD,
+        ] {
+            let shared = first
+                .latest(key)
+                .filter(|v| members.iter().all(|(_, m)| m.latest(key) == Some(*v)));
+            // The box was made of these; any member's word for them leads to the same one.
+            let value = shared.or_else(|| {
+                [keys::CGROUP, keys::UNIT]
+                    .contains(&key)
+                    .then(|| first.latest(key))?
+            });
+            if let Some(value) = value {
+                out = out.with_latest(key, Timestamp::ZERO, value);
+            }
+        }
+    }
+    out
+}
+
+/// The readings of several nodes as one: newest values added up, the greatest of their limits.
+pub(crate) fn summed<'a>(
+    nodes: impl Iterator<Item = &'a Node>,
+) -> std::collections::BTreeMap<SmolStr, Metric> {
+    let mut out: std::collections::BTreeMap<SmolStr, Metric> = Default::default();
+    for node in nodes {
+        for (id, metric) in &node.metrics {
+            let Some(last) = metric.last() else { continue };
+            match out.get_mut(id) {
+                None => {
+                    out.insert(
+                        id.clone(),
+                        Metric::of(last.date, last.value, metric.min, metric.max),
+                    );
+                }
+                Some(sum) => {
+                    if let Some(sample) = sum.samples.first_mut() {
+                        sample.value += last.value;
+                        sample.date = sample.date.max(last.date);
+                    }
+                    sum.min = sum.min.min(metric.min);
+                    sum.max = sum.max.max(metric.max);
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Which node stands for a machine of the local network.
+struct LocalPeers {
+    many: bool,
+}
+
+impl LocalPeers {
+    fn of(endpoints: &Endpoints) -> Self {
+        let peers: FxHashSet<&SmolStr> = (0..endpoints.len())
+            .map(|at| endpoints.get(at))
+            .filter(|e| e.host.is_none() && e.outside.is_none())
+            .map(|e| &e.address)
+            .collect();
+        LocalPeers {
+            many: peers.len() > MAX_LOCAL_PEERS,
+        }
+    }
+
+    fn id(&self, address: &str) -> NodeId {
+        local_id(if self.many { LOCAL_NETWORK } else { address })
+    }
+}

@@ -1,0 +1,237 @@
+//! A topology while it is being joined: nodes and the connections between them, by number.
+//!
+//! Every join maps nodes of one layer (or endpoints) to nodes of the next and carries their connections
+//! over; an edge remembers which connections it stands for, so figures and tables can be made of any edge.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use orrery_model::{NodeId, Topology, TopologyKind};
+use rustc_hash::FxHashMap;
+
+use crate::derive::endpoints::Endpoints;
+use crate::derive::node::{Child, NodeKind, RenderNode};
+
+/// Where a node goes in the next layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Targets {
+    None,
+    One(u32),
+    Many(Vec<u32>),
+}
+
+impl Targets {
+    fn as_slice(&self) -> &[u32] {
+        match self {
+            Targets::None => &[],
+            Targets::One(one) => std::slice::from_ref(one),
+            Targets::Many(many) => many,
+        }
+    }
+}
+
+impl From<Option<u32>> for Targets {
+    fn from(one: Option<u32>) -> Self {
+        one.map_or(Targets::None, Targets::One)
+    }
+}
+
+/// A finished layer.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layer {
+    pub(crate) nodes: Vec<RenderNode>,
+    pub(crate) index: FxHashMap<NodeId, u32>,
+    /// Connections (numbers into [`Endpoints::flows`], ascending) by source and target. None where the
+    /// edge was reported as such.
+    pub(crate) edges: BTreeMap<(u32, u32), Arc<Vec<u32>>>,
+    /// Nodes that the last join dropped.
+    pub(crate) filtered: u32,
+}
+
+impl Layer {
+    pub(crate) fn get(&self, id: &str) -> Option<(u32, &RenderNode)> {
+        let at = *self.index.get(id)?;
+        Some((at, &self.nodes[at as usize]))
+    }
+
+    /// The layer without nodes that fail a test; they count as filtered.
+    pub(crate) fn retain(self, keep: impl Fn(&RenderNode) -> bool) -> Layer {
+        if self.nodes.iter().all(&keep) {
+            return self;
+        }
+        let mut moved: Vec<Option<u32>> = Vec::with_capacity(self.nodes.len());
+        let mut out = Layer {
+            filtered: self.filtered,
+            ..Layer::default()
+        };
+        for node in self.nodes {
+            if keep(&node) {
+                let at = out.nodes.len() as u32;
+                out.index.insert(node.id.clone(), at);
+                out.nodes.push(node);
+                moved.push(Some(at));
+            } else {
+                out.filtered += 1;
+                moved.push(None);
+            }
+        }
+        for ((a, b), flows) in self.edges {
+            if let (Some(a), Some(b)) = (moved[a as usize], moved[b as usize]) {
+                out.edges.insert((a, b), flows);
+            }
+        }
+        out
+    }
+}
+
+/// A layer being made.
+#[derive(Debug, Default)]
+pub(crate) struct Join {
+    nodes: Vec<RenderNode>,
+    children: Vec<Vec<Child>>,
+    index: FxHashMap<NodeId, u32>,
+    edges: BTreeMap<(u32, u32), Vec<u32>>,
+}
+
+impl Join {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds every node of a report topology.
+    pub(crate) fn seed(&mut self, kind: TopologyKind, topology: &Topology) {
+        for (id, node) in &topology.nodes {
+            self.add(RenderNode::known(kind, id.clone(), node.clone()));
+        }
+    }
+
+    /// Adds a node unless its id is there, and says where it is.
+    pub(crate) fn add(&mut self, node: RenderNode) -> u32 {
+        if let Some(at) = self.index.get(&node.id) {
+            return *at;
+        }
+        let at = self.nodes.len() as u32;
+        self.index.insert(node.id.clone(), at);
+        self.nodes.push(node);
+        self.children.push(Vec::new());
+        at
+    }
+
+    /// The node with this id, made without any facts when it is not there.
+    pub(crate) fn target(&mut self, kind: NodeKind, id: NodeId) -> u32 {
+        match self.index.get(&id) {
+            Some(at) => *at,
+            None => self.add(RenderNode::stub(kind, id)),
+        }
+    }
+
+    pub(crate) fn at(&self, id: &str) -> Option<u32> {
+        self.index.get(id).copied()
+    }
+
+    pub(crate) fn add_child(&mut self, at: u32, child: Child) {
+        self.children[at as usize].push(child);
+    }
+
+    pub(crate) fn add_edge(&mut self, from: u32, to: u32) {
+        self.edges.entry((from, to)).or_default();
+    }
+
+    /// A pseudo node taken over as it is, with everything below it.
+    pub(crate) fn pass(&mut self, node: &RenderNode) -> Targets {
+        Targets::One(self.target(node.kind, node.id.clone()))
+    }
+
+    /// Maps the nodes of a layer and carries its edges over.
+    pub(crate) fn lift(&mut self, input: &Layer, mut map: impl FnMut(&mut Join, &RenderNode) -> Targets) {
+        let targets: Vec<Targets> = input.nodes.iter().map(|n| self.lift_node(n, &mut map)).collect();
+        for ((a, b), flows) in &input.edges {
+            for from in targets[*a as usize].as_slice() {
+                for to in targets[*b as usize].as_slice() {
+                    self.edges
+                        .entry((*from, *to))
+                        .or_default()
+                        .extend_from_slice(flows);
+                }
+            }
+        }
+    }
+
+    fn lift_node(
+        &mut self,
+        node: &RenderNode,
+        map: &mut impl FnMut(&mut Join, &RenderNode) -> Targets,
+    ) -> Targets {
+        let targets = map(self, node);
+        for to in targets.as_slice() {
+            let below = &mut self.children[*to as usize];
+            if let NodeKind::Known(kind) = node.kind {
+                below.push(Child {
+                    kind,
+                    node: node.node.clone(),
+                });
+            }
+            below.extend(node.children.iter().cloned());
+        }
+        targets
+    }
+
+    /// Maps endpoints and makes edges of their connections.
+    pub(crate) fn lift_endpoints(
+        &mut self,
+        endpoints: &Endpoints,
+        mut map: impl FnMut(&mut Join, usize) -> Targets,
+    ) {
+        let targets: Vec<Targets> = (0..endpoints.len()).map(|e| map(self, e)).collect();
+        for (i, flow) in endpoints.flows().iter().enumerate() {
+            for from in targets[flow.source as usize].as_slice() {
+                for to in targets[flow.target as usize].as_slice() {
+                    self.edges.entry((*from, *to)).or_default().push(i as u32);
+                }
+            }
+        }
+    }
+
+    /// Replaces what is known of a node.
+    pub(crate) fn set_node(&mut self, at: u32, node: Arc<orrery_model::Node>) {
+        self.nodes[at as usize].node = node;
+    }
+
+    /// The finished layer: children and connections without repetition, connected nodes marked.
+    pub(crate) fn finish(self) -> Layer {
+        let Join {
+            mut nodes,
+            children,
+            index,
+            edges,
+        } = self;
+        for (node, mut below) in nodes.iter_mut().zip(children) {
+            if below.is_empty() {
+                continue;
+            }
+            let own = (node.kind, node.id.clone());
+            below.retain(|c| NodeKind::Known(c.kind) != own.0 || c.node.id != own.1);
+            below.sort_by(|a, b| (a.kind, &a.node.id).cmp(&(b.kind, &b.node.id)));
+            below.dedup_by(|a, b| a.kind == b.kind && a.node.id == b.node.id);
+            node.children = Arc::new(below);
+        }
+        let edges: BTreeMap<_, _> = edges
+            .into_iter()
+            .map(|(ends, mut flows)| {
+                flows.sort_unstable();
+                flows.dedup();
+                (ends, Arc::new(flows))
+            })
+            .collect();
+        for (from, to) in edges.keys().filter(|(a, b)| a != b) {
+            nodes[*from as usize].connected = true;
+            nodes[*to as usize].connected = true;
+        }
+        Layer {
+            nodes,
+            index,
+            edges,
+            filtered: 0,
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! Filters of topologies: which there are, and what the chosen values keep.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use orrery_model::{Node, Report, SmolStr, TopologyKind};
+
+use crate::derive::catalog::TopologyKey;
+use crate::derive::keys;
+use crate::derive::limits::MAX_OPTION_VALUES;
+use crate::derive::node::{GroupKind, NodeKind, PseudoKind, RenderNode};
+use crate::derive::system::{is_application, is_running};
+use crate::info::{OptionValue, TopologyOption};
+
+/// Chosen values by option id.
+pub type Options = BTreeMap<String, String>;
+
+/// What decides which nodes of a topology are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen<'a> {
+    /// These values, and the default of every option not named.
+    Values(&'a Options),
+    /// No filter at all, as Scope's API does when a request has no parameters.
+    Unfiltered,
+}
+
+/// One thing that a value of an option keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Test {
+    Everything,
+    Application,
+    System,
+    Running,
+    Stopped,
+    NoPseudo,
+    Connected,
+    NotQuiet,
+    NoStorage,
+    NoSnapshots,
+    NoLocalPeers,
+}
+
+/// What an option filters by, in a value's own words.
+struct Choice {
+    value: &'static str,
+    label: &'static str,
+    test: Test,
+}
+
+struct Fixed {
+    id: &'static str,
+    default: &'static str,
+    choices: &'static [Choice],
+}
+
+const fn choice(value: &'static str, label: &'static str, test: Test) -> Choice {
+    Choice { value, label, test }
+}
+
+const SYSTEM: Fixed = Fixed {
+    id: "system",
+    default: "application",
+    choices: &[
+        choice("all", "All", Test::Everything),
+        choice("system", "System containers", Test::System),
+        choice("application", "Application containers", Test::Application),
+    ],
+};
+
+const STOPPED: Fixed = Fixed {
+    id: "stopped",
+    default: "running",
+    choices: &[
+        choice("stopped", "Stopped containers", Test::Stopped),
+        choice("running", "Running containers", Test::Running),
+        choice("both", "Both", Test::Everything),
+    ],
+};
+
+const UNCONTAINED: Fixed = Fixed {
+    id: "pseudo",
+    default: "hide",
+    choices: &[
+        choice("show", "Show uncontained", Test::Everything),
+        choice("hide", "Hide uncontained", Test::NoPseudo),
+    ],
+};
+
+const UNMANAGED: Fixed = Fixed {
+    id: "pseudo",
+    default: "hide",
+    choices: &[
+        choice("show", "Show unmanaged", Test::Everything),
+        choice("hide", "Hide unmanaged", Test::NoPseudo),
+    ],
+};
+
+const UNCONNECTED: Fixed = Fixed {
+    id: "unconnected",
+    default: "hide",
+    choices: &[
+        choice("show", "Show unconnected", Test::Everything),
+        choice("hide", "Hide unconnected", Test::Connected),
+    ],
+};
+
+const BACKGROUND: Fixed = Fixed {
+    id: "unconnected",
+    default: "hide",
+    choices: &[
+        choice("show", "Show background processes", Test::Everything),
+        choice("hide", "Hide background processes", Test::NotQuiet),
+    ],
+};
+
+const LOCAL_PEERS: Fixed = Fixed {
+    id: "local",
+    default: "show",
+    choices: &[
+        choice("show", "Show the local network", Test::Everything),
+        choice("hide", "Hide the local network", Test::NoLocalPeers),
+    ],
+};
+
+const SNAPSHOT: Fixed = Fixed {
+    id: "snapshot",
+    default: "hide",
+    choices: &[
+        choice("show", "Show snapshots", Test::Everything),
+        choice("hide", "Hide snapshots", Test::NoSnapshots),
+    ],
+};
+
+const STORAGE: Fixed = Fixed {
+    id: "storage",
+    default: "hide",
+    choices: &[
+        choice("show", "Show storage", Test::Everything),
+        choice("hide", "Hide storage", Test::NoStorage),
+    ],
+};
+
+const NAMESPACE: &str = "namespace";
+
+fn fixed(key: TopologyKey) -> &'static [Fixed] {
+    match key {
+        TopologyKey::Everything => &[SYSTEM, STOPPED, BACKGROUND, LOCAL_PEERS],
+        TopologyKey::Processes | TopologyKey::ProcessesByName => &[UNCONNECTED],
+        TopologyKey::Containers | TopologyKey::ContainersByHostname | TopologyKey::ContainersByImage => {
+            &[SYSTEM, STOPPED, UNCONTAINED]
+        }
+        TopologyKey::Pods => &[SNAPSHOT, STORAGE, UNMANAGED],
+        TopologyKey::KubeControllers
+        | TopologyKey::Services
+        | TopologyKey::EcsTasks
+        | TopologyKey::EcsServices
+        | TopologyKey::SwarmServices => &[UNMANAGED],
+        TopologyKey::Hosts | TopologyKey::Weave => &[],
+    }
+}
+
+/// What the reports add to the options: names of namespaces and stacks.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    namespaces: BTreeSet<SmolStr>,
+    stacks: BTreeSet<SmolStr>,
+}
+
+impl Names {
+    pub(crate) fn of(report: &Report) -> Self {
+        let collect = |kind: TopologyKind, key: &str| {
+            let nodes = report.topology(kind).nodes.values();
+            let names = nodes.filter_map(|n| n.latest.get(key)).map(|l| l.value.clone());
+            names.filter(|n| !n.is_empty()).take(MAX_OPTION_VALUES).collect()
+        };
+        Names {
+            namespaces: collect(TopologyKind::Namespace, keys::K8S_NAME),
+            stacks: collect(TopologyKind::SwarmService, keys::STACK_NAMESPACE),
+        }
+    }
+
+    /// The unions of a topology: label of "none chosen", values.
+    fn unions(&self, key: TopologyKey) -> Vec<(&'static str, &BTreeSet<SmolStr>)> {
+        let containers = matches!(
+            key,
+            TopologyKey::Everything
+                | TopologyKey::Containers
+                | TopologyKey::ContainersByHostname
+                | TopologyKey::ContainersByImage
+        );
+        let kubernetes = matches!(
+            key,
+            TopologyKey::Pods | TopologyKey::Services | TopologyKey::KubeControllers
+        );
+        let swarm = key == TopologyKey::SwarmServices;
+        let mut out = Vec::new();
+        if (containers || kubernetes) && !self.namespaces.is_empty() {
+            out.push(("All Namespaces", &self.namespaces));
+        }
+        if (containers || swarm) && !self.stacks.is_empty() {
+            out.push(("All Stacks", &self.stacks));
+        }
+        out
+    }
+}
+
+/// The options of a topology, with the values that this report gives rise to.
+pub(crate) fn options_of(key: TopologyKey, names: &Names) -> Vec<TopologyOption> {
+    let mut out: Vec<TopologyOption> = fixed(key)
+        .iter()
+        .map(|f| TopologyOption {
+            id: f.id.to_owned(),
+            default_value: f.default.to_owned(),
+            select_type: "one".to_owned(),
+            none_label: String::new(),
+            values: f
+                .choices
+                .iter()
+                .map(|c| OptionValue {
+                    value: c.value.to_owned(),
+                    label: c.label.to_owned(),
+                })
+                .collect(),
+        })
+        .collect();
+    out.extend(names.unions(key).into_iter().map(|(none, values)| {
+        TopologyOption {
+            id: NAMESPACE.to_owned(),
+            default_value: String::new(),
+            select_type: "union".to_owned(),
+            none_label: none.to_owned(),
+            values: values
+                .iter()
+                .map(|v| OptionValue {
+                    value: v.to_string(),
+                    label: v.to_string(),
+                })
+                .collect(),
+        }
+    }));
+    out
+}
+
+/// What the chosen values keep.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    tests: Vec<Test>,
+    /// Any of each.
+    namespaces: Vec<Vec<SmolStr>>,
+    /// Kept whatever the rest says: the node whose details are asked for.
+    precious: Option<String>,
+}
+
+impl Filter {
+    /// The same, and the node with this id stays.
+    pub(crate) fn keeping(self, id: &str) -> Self {
+        Filter {
+            precious: Some(id.to_owned()),
+            ..self
+        }
+    }
+
+    pub(crate) fn of(key: TopologyKey, names: &Names, chosen: Chosen<'_>) -> Self {
+        let Chosen::Values(values) = chosen else {
+            return Filter::default();
+        };
+        let mut out = Filter::default();
+        for option in fixed(key) {
+            let value = values.get(option.id).map_or(option.default, String::as_str);
+            // A value that does not exist keeps everything: links outlive what they were made on.
+            let test = option.choices.iter().find(|c| c.value == value).map(|c| c.test);
+            out.tests.extend(test.filter(|t| *t != Test::Everything));
+        }
+        if let Some(chosen) = values.get(NAMESPACE) {
+            for (_, known) in names.unions(key) {
+                let some: Vec<SmolStr> = chosen
+                    .split(',')
+                    .filter(|v| known.contains(*v))
+                    .map(SmolStr::new)
+                    .collect();
+                if !some.is_empty() {
+                    out.namespaces.push(some);
+                }
+            }
+        }
+        out
+    }
+
+    pub(crate) fn keeps(&self, node: &RenderNode) -> bool {
+        if self.precious.as_deref() == Some(node.id.as_str()) {
+            return true;
+        }
+        self.tests.iter().all(|t| t.keeps(node))
+            && self
+                .namespaces
+                .iter()
+                .all(|some| node.kind.is_pseudo() || some.iter().any(|name| in_namespace(&node.node, name)))
+    }
+}
+
+impl Test {
+    fn keeps(self, node: &RenderNode) -> bool {
+        let container = matches!(
+            node.kind,
+            NodeKind::Known(TopologyKind::Container | TopologyKind::ContainerImage)
+                | NodeKind::Group(GroupKind::ContainerHostname)
+        );
+        match self {
+            Test::Everything => true,
+            Test::Application => !container || is_application(&node.node),
+            Test::System => !container || !is_application(&node.node),
+            Test::Running => !container || is_running(&node.node),
+            Test::Stopped => !container || !is_running(&node.node),
+            Test::NoPseudo => !matches!(
+                node.kind,
+                NodeKind::Pseudo(PseudoKind::Uncontained | PseudoKind::Unmanaged | PseudoKind::Local)
+            ),
+            Test::Connected => node.kind.is_pseudo() || node.connected,
+            Test::NotQuiet => !node.quiet,
+            Test::NoLocalPeers => node.kind != NodeKind::Pseudo(PseudoKind::Local),
+            Test::NoStorage => !matches!(
+                node.kind,
+                NodeKind::Known(
+                    TopologyKind::PersistentVolume
+                        | TopologyKind::PersistentVolumeClaim
+                        | TopologyKind::StorageClass
+                )
+            ),
+            Test::NoSnapshots => !matches!(
+                node.kind,
+                NodeKind::Known(TopologyKind::VolumeSnapshot | TopologyKind::VolumeSnapshotData)
+            ),
+        }
+    }
+}
+
+/// Namespace or stack of a node, by whoever names it first.
+pub(crate) fn namespace_of(node: &Node) -> Option<&str> {
+    [
+        keys::K8S_NAMESPACE,
+        keys::POD_NAMESPACE_LABEL,
+        keys::STACK_NAMESPACE,
+        keys::STACK_LABEL,
+    ]
+    .into_iter()
+    .find_map(|key| node.latest(key))
+}
+
+fn in_namespace(node: &Node, namespace: &str) -> bool {
+    namespace_of(node) == Some(namespace)
+}

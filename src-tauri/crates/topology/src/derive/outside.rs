@@ -1,0 +1,79 @@
+//! What lies outside the reported machines: well-known cloud services and The Internet.
+
+use std::net::IpAddr;
+
+use orrery_model::{Node, Report};
+
+/// Domains whose names are worth a node of their own.
+const SERVICE_DOMAINS: [&str; 10] = [
+    "amazonaws.com",
+    "googleapis.com",
+    "weave.works",
+    "core.windows.net",
+    "servicebus.windows.net",
+    "azure-api.net",
+    "onmicrosoft.com",
+    "cloudapp.azure.com",
+    "database.windows.net",
+    "documents.azure.com",
+];
+
+/// Names seen for an address: first the ones asked for, then the ones it resolves back to. Reports of old
+/// probes carry them on the endpoint itself.
+pub(crate) fn names<'a>(report: &'a Report, endpoint: &'a Node, address: &str) -> Vec<&'a str> {
+    let record = report.dns.get(address);
+    let forward = record
+        .map(|r| &r.forward)
+        .or_else(|| endpoint.sets.get("snooped_dns_names"));
+    let reverse = record
+        .map(|r| &r.reverse)
+        .or_else(|| endpoint.sets.get("reverse_dns_names"));
+    forward
+        .into_iter()
+        .chain(reverse)
+        .flatten()
+        .map(|n| n.as_str())
+        .filter(|n| !n.is_empty())
+        .collect()
+}
+
+/// The first name that belongs to a well-known service.
+pub(crate) fn known_service<'a>(names: &[&'a str]) -> Option<&'a str> {
+    names.iter().copied().find(|n| is_known_service(n))
+}
+
+fn is_known_service(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let known = SERVICE_DOMAINS.iter().any(|domain| {
+        name.strip_suffix(domain)
+            .and_then(|rest| rest.strip_suffix('.'))
+            .is_some_and(|rest| !rest.is_empty())
+    });
+    // A machine of the user's own in the cloud is no service.
+    let machine = name.starts_with("ec2") && name.ends_with(".amazonaws.com");
+    known && !machine
+}
+
+/// The address in an endpoint id, where it is one.
+pub(crate) fn parse_address(text: &str) -> Option<IpAddr> {
+    let bare = text.split_once('%').map_or(text, |(address, _zone)| address);
+    bare.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_services() {
+        let check = |name: &str, expected: bool| assert_eq!(is_known_service(name), expected, "{name}");
+        check("s3.eu-west-1.amazonaws.com", true);
+        check("ec2-1-2-3-4.compute-1.amazonaws.com", false);
+        check("storage.googleapis.com", true);
+        check("googleapis.com", false);
+        check("notgoogleapis.com", false);
+        check("x.database.windows.net", true);
+        check("example.com", false);
+        check("", false);
+    }
+}
