@@ -51,7 +51,7 @@ export function routeOf(source: Anchor, target: Anchor): Route {
     if (dy > FAR_ROW && Math.abs(dx) > 0.5 * dy) return { from: ahead, to: 'top' };
     return { from: 'foot', to: 'top' };
   }
-  if (Math.abs(dx) > 0.9 * -dy || -dy > FAR_ROW) {
+  if (Math.abs(dx) > 0.8 * -dy || -dy > FAR_ROW) {
     // Straight above, the edge still leaves at a side so that it does not run through what stands between.
     return Math.abs(dx) < source.halfWidth && -dy <= FAR_ROW ? { from: 'top', to: 'foot' } : { from: ahead, to: 'foot' };
   }
@@ -70,8 +70,11 @@ function loop(node: Anchor): Curve {
   return [x - GAP_SIDE, node.y - 9, x + 22, node.y - 22, x + 22, node.y + 22, x - 1, node.y + 7];
 }
 
-/** The curve of an edge. `startOffset` and `endOffset` come from {@link spread}. */
-export function curveOf(source: Anchor, target: Anchor, route: Route, startOffset: number, endOffset: number): Curve {
+/**
+ * The curve of an edge. `startOffset` and `endOffset` come from {@link spread}; `gutter` is the middle of the
+ * free lane between boxes that a long way up or down should take, if there is one.
+ */
+export function curveOf(source: Anchor, target: Anchor, route: Route, startOffset: number, endOffset: number, gutter: number | null = null): Curve {
   if (source === target) return loop(source);
   const [x0, y0] = leave(source, route.from, startOffset);
   const [x1, y1] = arrive(target, route.to, endOffset);
@@ -79,20 +82,27 @@ export function curveOf(source: Anchor, target: Anchor, route: Route, startOffse
   const dy = y1 - y0;
   const beside = isSide(route.from) && isSide(route.to);
   if (beside) {
-    const bow = Math.min(MOST_BOW, Math.hypot(dx, dy) * BOW) * 1.33;
+    // A cubic whose controls are two thirds of the bow out is the quadratic that bows so far.
+    const bow = (Math.min(MOST_BOW, Math.hypot(dx, dy) * BOW) * 2) / 3;
     return [x0, y0, x0 + dx * 0.3, y0 + dy * 0.3 - bow, x0 + dx * 0.7, y0 + dy * 0.7 - bow, x1, y1];
   }
   if (isSide(route.from)) {
     const rise = Math.abs(dy);
+    if (gutter !== null) {
+      // Both controls at this x bring the middle of the curve into the lane.
+      const lane = (8 * gutter - x0 - x1) / 6;
+      return [x0, y0, lane, y0 + dy * 0.06, lane, y1 - dy * 0.4, x1, y1];
+    }
+    if (route.to === 'top') return [x0, y0, x0 + dx * 0.38, y0 + dy * 0.16, x1 - dx * 0.26, y1 - dy * 0.42, x1, y1];
     const reach = Math.max(24, Math.min(Math.abs(dx) * 0.75, rise * 0.9)) * (route.from === 'right' ? 1 : -1);
-    const turn = rise * (route.to === 'top' ? -0.45 : 0.5);
-    return [x0, y0, x0 + reach, y0 + dy * 0.08, x1, y1 + turn, x1, y1];
+    return [x0, y0, x0 + reach, y0 + dy * 0.08, x1, y1 + rise * 0.5, x1, y1];
   }
   const down = route.from === 'foot' ? 1 : -1;
   const pull = Math.max(10, Math.min(Math.abs(dy) * 0.62, 90));
   if (isSide(route.to)) {
-    const reach = Math.min(Math.abs(dx) * 0.6, 260) * (route.to === 'left' ? -1 : 1);
-    return [x0, y0, x0 + (dx < 0 ? -6 : 6), y0 + down * pull * 0.9, x1 + reach, y1 + dy * 0.02, x1, y1];
+    // The long way runs between the rows and comes down to the node at the end of it.
+    const reach = Math.min(Math.abs(dx) * 0.3, 110) * (route.to === 'left' ? -1 : 1);
+    return [x0, y0, x0 + (dx < 0 ? -8 : 8), y0 + down * Math.min(30, pull), x1 + reach, y0 + dy * 0.12, x1, y1];
   }
   return [x0, y0, x0, y0 + down * pull, x1, y1 - down * pull, x1, y1];
 }

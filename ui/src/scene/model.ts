@@ -5,7 +5,7 @@ import type { ViewEdge } from '../generated/ViewEdge';
 import type { ViewGroup } from '../generated/ViewGroup';
 import type { ViewNode } from '../generated/ViewNode';
 import type { Rect } from './camera';
-import { ARROW_SPREAD, curveOf, routeOf, type Side, spread, START_SPREAD } from './curves';
+import { ARROW_SPREAD, curveOf, type Route, routeOf, type Side, spread, START_SPREAD } from './curves';
 import { guessGlyph } from './glyphs';
 import { SpatialGrid } from './grid';
 import { FillScale } from './fill';
@@ -127,7 +127,7 @@ export class SceneModel {
     }
     if (edge.curve) return edge.curve;
     const route = routeOf(edge.source, edge.target);
-    const curve = curveOf(edge.source, edge.target, route, edge.startOffset, edge.endOffset);
+    const curve = curveOf(edge.source, edge.target, route, edge.startOffset, edge.endOffset, gutterOf(edge, route));
     edge.curve = curve;
     return curve;
   }
@@ -369,6 +369,28 @@ function blankNode(view: ViewNode): SceneNode {
 function removeFrom<T>(list: T[], item: T): void {
   const at = list.indexOf(item);
   if (at >= 0) list.splice(at, 1);
+}
+
+/** Ways shorter than this take no gutter, and gutters farther away than this are not taken; layout units. */
+const GUTTER_FROM = 220;
+const GUTTER_REACH = 170;
+const GUTTER_HALF = 8;
+
+/** The lane beside the outermost box that an edge leaves, when it goes far up or down to another box. */
+function gutterOf(edge: SceneEdge, route: Route): number | null {
+  const { source, target } = edge;
+  if (route.from !== 'left' && route.from !== 'right') return null;
+  if (Math.abs(target.y - source.y) < GUTTER_FROM) return null;
+  const box = outermost(source);
+  if (!box || box === outermost(target)) return null;
+  const lane = route.from === 'right' ? box.x + box.width + GUTTER_HALF : box.x - GUTTER_HALF;
+  return Math.abs(lane - target.x) < GUTTER_REACH && Math.abs(lane - source.x) < GUTTER_REACH ? lane : null;
+}
+
+function outermost(node: SceneNode): SceneGroup | null {
+  let group = node.group;
+  while (group?.parent) group = group.parent;
+  return group;
 }
 
 /** Position of the other end along a side. */

@@ -106,8 +106,10 @@ export interface SceneGroup extends Rect {
   level: number;
 }
 
-/** Height of the labels from the shape's lower edge: first baseline 15, second 14 further, descenders. */
-const FIRST_BASELINE = 15;
+/** Labels begin this far below the centre at least, so that those of a row stand on about one line. */
+const LEAST_DROP = 19;
+/** Height of the labels from the shape's lower edge: first baseline 14, second 14 further, descenders. */
+const FIRST_BASELINE = 14;
 const SECOND_BASELINE = 14;
 const DESCENT = 5;
 
@@ -120,9 +122,9 @@ export function measure(node: SceneNode): void {
   const shape = SHAPES[node.shape];
   node.halfWidth = shape.halfWidth;
   node.top = shape.top;
-  node.bottom = shape.bottom;
+  node.bottom = Math.max(shape.bottom, LEAST_DROP);
   node.stack = node.stackOf ? 2 * STACK_STEP : 0;
-  node.foot = shape.bottom + FIRST_BASELINE + (node.minor === '' && node.mark === null ? 0 : SECOND_BASELINE) + DESCENT;
+  node.foot = node.bottom + FIRST_BASELINE + (node.minor === '' && node.mark === null ? 0 : SECOND_BASELINE) + DESCENT;
 }
 
 /** Space around a node's centre that it may paint on, in CSS px, without labels. */

@@ -51,7 +51,7 @@ function paintBoxLabel(frame: Frame, group: SceneGroup): void {
   const left = Math.round(group.x * frame.k + frame.tx);
   const top = Math.round(group.y * frame.k + frame.ty);
   const icon = outer && group.field === 'host' ? Math.round(17 * (px / 11)) * dpr : 0;
-  const room = group.width * camera.zoom - (2 * pad + icon) / dpr;
+  const room = group.width * camera.zoom - (pad + icon) / dpr - 5;
   const widths = fonts.widths(weight, px);
   const label = ellipsize(group.label, room, widths);
   const text = fonts.sprite(label, weight, px, outer ? theme.t1 : theme.t3, dpr);

@@ -20,6 +20,8 @@ interface Ready {
   readonly width: number;
 }
 
+/** First baseline under the shape, in CSS px at 100 %. */
+const FIRST_BASELINE = 14;
 const SELECTED_LOWER = 4;
 const BACKING_PAD = 4;
 
@@ -68,7 +70,7 @@ function prepare(frame: Frame, node: SceneNode): Ready {
   const nameWidth = fonts.width(name, 600, px);
   const minorWidth = minor === '' ? 0 : fonts.width(minor, 400, px);
   const below = frame.detail.nodes === 'mark' ? 6 : node.bottom * camera.zoom;
-  const drop = Math.max(px + 2, 15 * Math.min(1.4, camera.zoom)) + (node === highlight.selected ? SELECTED_LOWER : 0);
+  const drop = Math.max(px + 2, FIRST_BASELINE * Math.min(1.4, camera.zoom)) + (node === highlight.selected ? SELECTED_LOWER : 0);
   return {
     node,
     x: Math.round(node.x * k + frame.tx),

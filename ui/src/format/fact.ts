@@ -1,0 +1,52 @@
+import { count, duration, THIN } from './number';
+import { ago, exactMoment } from './time';
+
+/** A fact as shown, with the whole of it for the tooltip. */
+export interface Fact {
+  text: string;
+  title: string;
+}
+
+/** A value by its data type: `number`, `ip`, `datetime`, `duration`, `link` or empty. */
+export function fact(value: string, dataType: string, now: number, truncate = 0): Fact {
+  switch (dataType) {
+    case 'number': {
+      const number = Number(value);
+      return value.trim() !== '' && Number.isFinite(number) ? { text: count(number), title: value } : plain(value, truncate);
+    }
+    case 'duration': {
+      const seconds = Number(value);
+      return value.trim() !== '' && Number.isFinite(seconds) ? { text: duration(seconds), title: `${value}${THIN}s` } : plain(value, truncate);
+    }
+    case 'datetime': {
+      const ms = Date.parse(value);
+      return Number.isFinite(ms) ? { text: ago(ms, now), title: exactMoment(ms) } : plain(value, truncate);
+    }
+    default:
+      return plain(value, truncate);
+  }
+}
+
+function plain(value: string, truncate: number): Fact {
+  const text = truncate > 0 && value.length > truncate ? `${value.slice(0, truncate)}…` : value;
+  return { text, title: value };
+}
+
+/** True for what may be typed or pasted: commands, paths, addresses, ports, ids. */
+export function isTypable(id: string, label: string, dataType: string): boolean {
+  return dataType === 'ip' || /cmd|command|path|port|\bips?\b|_ips?\b|address|\bid\b|_id$|digest|socket|cwd|executable|kernel/i.test(`${id} ${label}`);
+}
+
+/** IP addresses and numbers in their own order, everything else by letter. */
+export function sortKey(value: string, dataType: string): string | number {
+  if (dataType === 'number' || dataType === 'duration' || dataType === 'percent' || dataType === 'filesize') {
+    const number = Number.parseFloat(value);
+    return Number.isFinite(number) ? number : Number.NEGATIVE_INFINITY;
+  }
+  if (dataType === 'datetime') {
+    const ms = Date.parse(value);
+    return Number.isFinite(ms) ? ms : Number.NEGATIVE_INFINITY;
+  }
+  if (dataType === 'ip') return value.replace(/\d+/g, (digits) => digits.padStart(3, '0'));
+  return value.toLowerCase();
+}

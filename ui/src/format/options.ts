@@ -1,0 +1,28 @@
+import type { TopologyOption } from '../generated/TopologyOption';
+
+const NAMES: Record<string, string> = {
+  system: 'System',
+  stopped: 'State',
+  pseudo: 'Uncontained',
+  unconnected: 'Unconnected',
+  namespace: 'Namespace',
+  snapshot: 'Snapshots',
+  storage: 'Storage',
+};
+
+/** Values whose key is the word to show where there is little room. */
+const PLAIN_WORDS = new Set(['all', 'system', 'application', 'stopped', 'running', 'both', 'show', 'hide']);
+
+export function optionName(option: TopologyOption): string {
+  return NAMES[option.id] ?? option.id.charAt(0).toUpperCase() + option.id.slice(1).replaceAll(/[_-]+/g, ' ');
+}
+
+/** The chosen value in one or two words. */
+export function shortValue(value: string, label: string): string {
+  return PLAIN_WORDS.has(value) ? value : label;
+}
+
+/** Chosen values of a union; empty is "none chosen". */
+export function unionValues(value: string): string[] {
+  return value.split(',').filter(Boolean);
+}

@@ -1,0 +1,105 @@
+import type { App } from '../../state/app.svelte';
+import { exportTable } from '../table/export';
+
+/** Something the palette can do. */
+export interface PaletteItem {
+  id: string;
+  section: string;
+  label: string;
+  /** To the right: where, what kind, when. */
+  aside?: string;
+  keys?: string;
+  icon?: string;
+  /** A node's shape in place of an icon. */
+  shape?: string;
+  kind?: string;
+  run: () => void;
+}
+
+/** All commands that make sense now. */
+export function commands(app: App): PaletteItem[] {
+  const { place, router } = app;
+  const items: PaletteItem[] = [
+    command('graph', 'Show the graph', 'graph', () => router.go({ page: 'map', mode: 'graph' }), 'g'),
+    command('table', 'Show the table', 'table', () => router.go({ page: 'map', mode: 'table' }), 't'),
+    command('fit', 'Fit the map', 'fit', () => app.map?.fit(), 'f'),
+    command('rearrange', 'Re-arrange the map', 'rearrange', () => void app.rearrange(), 'Shift R'),
+    command('export-report', 'Export report as JSON…', 'export', () => void app.exportReport()),
+    command('export-table', 'Export table as CSV…', 'export', () => void exportTable(app)),
+    command('plugins', 'Open plugins', 'plug', () => router.go({ page: 'plugins' })),
+    command('activity', 'Open activity', 'activity', () => router.go({ page: 'activity' })),
+    command('theme', app.prefs.theme === 'dark' ? 'Use the light theme' : 'Use the dark theme', app.prefs.theme === 'dark' ? 'sun' : 'moon', () => app.prefs.toggleTheme()),
+    command('help', 'Show help', 'help', () => (app.helpOpen = true), '?'),
+  ];
+  const pinned = app.timelineMetric;
+  if (pinned) {
+    items.splice(6, 0, command('export-history', `Export history of ${pinned.nodeLabel} as CSV…`, 'export', () => void app.exportFile({ op: 'export_history', node: pinned.node, metrics: [], from_ms: Math.round(app.timeline.from), to_ms: Math.round(app.timeline.to) })));
+  }
+  if (place.chips.length > 0) items.unshift(command('clear', 'Clear the pinned query', 'close', () => router.go({ chips: [], find: '' })));
+  return [...controls(app), ...times(app), ...topologies(app), ...items, ...fills(app)];
+}
+
+function command(id: string, label: string, icon: string, run: () => void, keys?: string): PaletteItem {
+  return { id, section: 'Commands', label, icon, run, ...(keys ? { keys } : {}) };
+}
+
+/** Controls of the open card. */
+function controls(app: App): PaletteItem[] {
+  const node = app.place.cards.length > 0 ? app.details.node : null;
+  if (!node || app.controlsOff) return [];
+  const host = node.parents.find((parent) => parent.topology === 'hosts')?.label ?? '';
+  return node.controls.map((control) => ({
+    id: `control ${control.id}`,
+    section: 'Controls',
+    label: `${control.human} ${node.label}${control.confirmation ? '…' : ''}`,
+    aside: control.confirmation ? `${host} · asks first`.replace(/^ · /, '') : host,
+    icon: 'play',
+    run: () => app.press(node, host, control),
+  }));
+}
+
+function times(app: App): PaletteItem[] {
+  const items: PaletteItem[] = [];
+  const failed = app.timeline.events.findLast((event) => event.kind === 'failed');
+  if (failed) {
+    items.push({ id: 'last-failure', section: 'Time and history', label: `Go to the last failure: ${failed.label}`, icon: 'clock', run: () => app.router.go({ page: 'map', at: failed.at_ms }) });
+  }
+  if (app.place.at !== null || app.view.paused) {
+    items.push({ id: 'live', section: 'Time and history', label: 'Back to live', icon: 'play', keys: 'l', run: () => app.goLive() });
+  }
+  if (app.place.at === null) {
+    items.push({ id: 'pause', section: 'Time and history', label: app.view.paused ? 'Resume' : 'Pause', icon: app.view.paused ? 'play' : 'pause', keys: 'Space', run: () => app.togglePause() });
+  }
+  return items;
+}
+
+function topologies(app: App): PaletteItem[] {
+  const list = app.live.topologies ?? [];
+  return list.map((entry) => {
+    const parent = list.find((other) => other.id === entry.parent);
+    return {
+      id: `topology ${entry.id}`,
+      section: 'Topologies',
+      label: `Show ${parent ? `${parent.name} ` : ''}${entry.name}`,
+      aside: `${entry.stats.node_count} nodes`,
+      ...(entry.kind === 'everything' ? { icon: 'everything' } : { shape: entry.shape, kind: entry.kind }),
+      run: () => app.router.go({ page: 'map', topology: entry.id }),
+    };
+  });
+}
+
+function fills(app: App): PaletteItem[] {
+  const labels = [...new Set(app.view.metrics.map((metric) => metric.label))];
+  return labels
+    .filter((label) => label !== app.place.fill)
+    .map((label) => command(`fill ${label}`, `Fill nodes by ${label}`, 'activity', () => app.router.go({ fill: label })));
+}
+
+/** Items whose label holds every word. */
+export function fitting(items: PaletteItem[], text: string): PaletteItem[] {
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  return items.filter((item) => {
+    const label = item.label.toLowerCase();
+    return words.every((word) => label.includes(word));
+  });
+}

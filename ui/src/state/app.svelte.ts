@@ -1,0 +1,252 @@
+import { getContext, setContext } from 'svelte';
+
+import { Api } from '../backend/api';
+import { type Backend, toApiError } from '../backend/backend';
+import type { DetailControl } from '../generated/DetailControl';
+import type { Request } from '../generated/Request';
+import type { TopologyInfo } from '../generated/TopologyInfo';
+import type { ViewSpec } from '../generated/ViewSpec';
+import { Clock } from './clock.svelte';
+import { Controls } from './controls.svelte';
+import { Details } from './details.svelte';
+import { Live } from './live.svelte';
+import { Prefs } from './prefs.svelte';
+import { combine } from './query';
+import { Router } from './router.svelte';
+import { Search } from './search.svelte';
+import { type PinnedMetric, Timeline } from './timeline.svelte';
+import { ViewStore } from './view.svelte';
+
+/** A question asked before something that cannot be undone. */
+export interface Confirmation {
+  title: string;
+  body: string;
+  verb: string;
+  run: () => void;
+}
+
+/** A short word at the bottom of the window: what was copied, saved or went wrong. */
+export interface Notice {
+  key: number;
+  text: string;
+  failed: boolean;
+}
+
+const NOTICE_MS = 4000;
+
+/** The map as the rest of the window drives it. */
+export interface MapHandle {
+  fit(): void;
+  zoomBy(factor: number): void;
+  focusNode(id: string): void;
+}
+
+/** Everything the window knows, in one place; parts read what they need from it. */
+export class App {
+  readonly api: Api;
+  readonly router = new Router();
+  readonly prefs = new Prefs();
+  readonly clock = new Clock();
+  readonly view = new ViewStore();
+  readonly live: Live;
+  readonly details: Details;
+  readonly search: Search;
+  readonly controls: Controls;
+  readonly timeline: Timeline;
+
+  paletteOpen = $state(false);
+  helpOpen = $state(false);
+  /** Metric whose history is shown over the map. */
+  historyOf = $state.raw<PinnedMetric | null>(null);
+  confirmation = $state.raw<Confirmation | null>(null);
+  notice = $state.raw<Notice | null>(null);
+  unauthorized = $state(false);
+  /** Metric chosen for the timeline; null follows the open card. */
+  pinnedMetric = $state.raw<PinnedMetric | null>(null);
+  map = $state.raw<MapHandle | null>(null);
+  /** Set by the search field, so that `/` can reach it. */
+  focusSearch: () => void = () => {};
+  #noticeTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly backend: Backend) {
+    this.api = new Api(backend);
+    this.live = new Live(this.api);
+    this.details = new Details(this.api);
+    this.search = new Search(this.api);
+    this.controls = new Controls(this.api);
+    this.timeline = new Timeline(this.api);
+  }
+
+  get place() {
+    return this.router.place;
+  }
+
+  /** Key of the topology shown; empty until the list is here. */
+  get topology(): string {
+    if (this.place.topology) return this.place.topology;
+    const list = this.live.topologies ?? [];
+    const shown = list.find((entry) => entry.id === 'everything') ?? list.find((entry) => entry.stats.node_count > 0) ?? list[0];
+    return shown?.id ?? '';
+  }
+
+  get topologyInfo(): TopologyInfo | null {
+    return this.live.topologies?.find((entry) => entry.id === this.topology) ?? null;
+  }
+
+  /** Options belong to the top topology; its variants share them. */
+  get optionOwner(): string {
+    return this.topologyInfo?.parent ?? this.topology;
+  }
+
+  get spec(): ViewSpec | null {
+    if (!this.topology) return null;
+    return {
+      topology: this.topology,
+      options: this.place.options[this.optionOwner] ?? {},
+      query: combine(this.place.chips, '').query,
+      group: this.place.group,
+      at_ms: this.place.at,
+    };
+  }
+
+  /** Node marked on the map: the topmost card that is in the picture. */
+  get selected(): string | null {
+    void this.view.version;
+    const { cards } = this.place;
+    return cards.findLast((card) => this.view.nodes.has(card.id))?.id ?? null;
+  }
+
+  /** Ids that stay bright while a query is typed; null when none is. */
+  get bright(): ReadonlySet<string> | null {
+    return this.place.find.trim() === '' || this.search.fault ? null : this.search.matches;
+  }
+
+  /** The metric that the timeline draws. */
+  get timelineMetric(): PinnedMetric | null {
+    if (this.pinnedMetric) return this.pinnedMetric;
+    const node = this.details.node;
+    const first = node?.metrics[0];
+    if (node && first && this.place.cards.length > 0) {
+      const chosen = node.metrics.find((metric) => metric.label === this.place.fill) ?? first;
+      return { node: node.id, nodeLabel: node.label, metric: chosen.id, metricLabel: chosen.label };
+    }
+    return this.#hostMetric;
+  }
+
+  #hostMetric = $state.raw<PinnedMetric | null>(null);
+
+  /** With nothing open the timeline shows how busy this machine was. */
+  async pinHost(): Promise<void> {
+    const hostname = this.live.status?.hostname;
+    const host = this.live.hosts.find((hit) => hit.label === hostname) ?? this.live.hosts[0];
+    if (!host || this.#hostMetric?.node === host.id) return;
+    try {
+      const node = await this.api.details(host.topology, host.id, null);
+      const metric = node.metrics.find((entry) => /cpu/i.test(entry.id)) ?? node.metrics[0];
+      if (metric) this.#hostMetric = { node: host.id, nodeLabel: host.label, metric: metric.id, metricLabel: metric.label };
+    } catch {
+      // The timeline then says that no metric is pinned.
+    }
+  }
+
+  /** Why controls cannot be pressed; empty when they can. */
+  get controlsOff(): string {
+    if (this.place.at !== null) return 'Controls are off while the past is shown.';
+    const status = this.live.status;
+    if (status?.read_only) return 'This instance is read-only.';
+    if (status?.role === 'view') return 'Your role may look, not act.';
+    return '';
+  }
+
+  say(text: string, failed = false): void {
+    clearTimeout(this.#noticeTimer);
+    this.notice = { key: (this.notice?.key ?? 0) + 1, text, failed };
+    if (!failed) this.#noticeTimer = setTimeout(() => this.dismissNotice(), NOTICE_MS);
+  }
+
+  dismissNotice(): void {
+    this.notice = null;
+  }
+
+  async copy(text: string, what: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(text);
+      this.say(`${what} copied.`);
+    } catch {
+      this.say('The clipboard refused. Select the text and copy it by hand.', true);
+    }
+  }
+
+  async exportFile(request: Request): Promise<void> {
+    try {
+      const path = await this.backend.exportFile(request);
+      if (path !== null) this.say(`Saved ${path}.`);
+    } catch (thrown) {
+      this.say(`Not exported. ${toApiError(thrown).message}`, true);
+    }
+  }
+
+  async saveText(fileName: string, mediaType: string, text: string): Promise<void> {
+    try {
+      const path = await this.backend.saveText(fileName, mediaType, text);
+      if (path !== null) this.say(`Saved ${path}.`);
+    } catch (thrown) {
+      this.say(`Not saved. ${toApiError(thrown).message}`, true);
+    }
+  }
+
+  exportReport(): Promise<void> {
+    return this.exportFile({ op: 'export_report', at_ms: this.place.at });
+  }
+
+  /** Presses a control, asking first where it says so. */
+  press(node: { id: string; label: string }, host: string, control: DetailControl): void {
+    const run = () => void this.#press(node.id, control);
+    if (control.confirmation === '') {
+      run();
+      return;
+    }
+    const where = host && host !== node.label ? ` on ${host}` : '';
+    this.confirmation = { title: `${control.human} ${node.label}${where}?`, body: control.confirmation, verb: control.human, run };
+  }
+
+  async #press(node: string, control: DetailControl): Promise<void> {
+    const outcome = await this.controls.press(node, control);
+    this.details.refresh();
+    if (!outcome?.removed_node) return;
+    const gone = outcome.removed_node;
+    this.router.go({ cards: this.place.cards.filter((card) => card.id !== gone) });
+    this.say(`${control.human}: done, and the node is gone.`);
+  }
+
+  async rearrange(): Promise<void> {
+    if (!this.spec) return;
+    try {
+      await this.api.rearrange(this.spec);
+    } catch (thrown) {
+      this.say(`Not re-arranged. ${toApiError(thrown).message}`, true);
+    }
+  }
+
+  togglePause(): void {
+    if (this.view.paused) this.view.resume();
+    else this.view.pause();
+    this.details.setPaused(this.view.paused);
+  }
+
+  /** Back to now: from the past and from a pause. */
+  goLive(): void {
+    if (this.view.paused) this.togglePause();
+    if (this.place.at !== null) this.router.setAt(null);
+  }
+}
+
+const KEY = Symbol('app');
+
+export function provideApp(app: App): App {
+  return setContext(KEY, app);
+}
+
+export function useApp(): App {
+  return getContext<App>(KEY);
+}

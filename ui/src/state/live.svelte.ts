@@ -1,0 +1,111 @@
+import type { Api } from '../backend/api';
+import { toApiError } from '../backend/backend';
+import type { ApiError } from '../generated/ApiError';
+import type { PluginInfo } from '../generated/PluginInfo';
+import type { SearchHit } from '../generated/SearchHit';
+import type { SourceStatus } from '../generated/SourceStatus';
+import type { Status } from '../generated/Status';
+import type { TopologyInfo } from '../generated/TopologyInfo';
+import { Poll } from './poll';
+
+const STATUS_EVERY_MS = 2000;
+const PLUGINS_EVERY_MS = 1500;
+const TOPOLOGIES_EVERY_MS = 3000;
+const HOSTS_EVERY_MS = 10_000;
+const MAX_HOSTS = 100;
+
+/** Something a person should know of, for the count in the top bar. */
+export type Warning = { kind: 'plugin'; plugin: PluginInfo } | { kind: 'source'; source: SourceStatus };
+
+/** What is known of the instance: its state, plugins, topologies and hosts, kept fresh. */
+export class Live {
+  status = $state.raw<Status | null>(null);
+  plugins = $state.raw<PluginInfo[] | null>(null);
+  topologies = $state.raw<TopologyInfo[] | null>(null);
+  hosts = $state.raw<SearchHit[]>([]);
+  /** Why the engine cannot be asked at the moment. */
+  lost = $state.raw<ApiError | null>(null);
+  /** The moment that the topologies' counts are of. */
+  #at: number | null = null;
+  #api: Api;
+  #polls: Poll[];
+  #topologyPoll: Poll;
+  #pluginPoll: Poll;
+
+  constructor(api: Api) {
+    this.#api = api;
+    this.#topologyPoll = new Poll(() => this.#askTopologies(), TOPOLOGIES_EVERY_MS);
+    this.#pluginPoll = new Poll(() => this.#ask(async () => void (this.plugins = await api.plugins())), PLUGINS_EVERY_MS);
+    this.#polls = [
+      new Poll(() => this.#askStatus(), STATUS_EVERY_MS),
+      this.#pluginPoll,
+      this.#topologyPoll,
+      new Poll(() => this.#ask(async () => void (this.hosts = await this.#askHosts())), HOSTS_EVERY_MS),
+    ];
+  }
+
+  start(): () => void {
+    for (const poll of this.#polls) poll.start();
+    return () => {
+      for (const poll of this.#polls) poll.stop();
+    };
+  }
+
+  setAt(at: number | null): void {
+    if (at === this.#at) return;
+    this.#at = at;
+    this.#topologyPoll.refresh();
+  }
+
+  async retryPlugin(path: string): Promise<void> {
+    this.plugins = await this.#api.retryPlugin(path);
+  }
+
+  refreshPlugins(): void {
+    this.#pluginPoll.refresh();
+  }
+
+  get warnings(): Warning[] {
+    const plugins = (this.plugins ?? []).filter(troubled).map((plugin): Warning => ({ kind: 'plugin', plugin }));
+    const sources = (this.status?.sources ?? [])
+      .filter((source) => source.state === 'limited' || source.state === 'failed')
+      .map((source): Warning => ({ kind: 'source', source }));
+    return [...plugins, ...sources];
+  }
+
+  async #askStatus(): Promise<void> {
+    try {
+      this.status = await this.#api.status();
+      this.lost = null;
+    } catch (thrown) {
+      this.lost = toApiError(thrown);
+    }
+  }
+
+  async #askTopologies(): Promise<void> {
+    const at = this.#at;
+    await this.#ask(async () => {
+      const list = await this.#api.topologies(at);
+      if (at === this.#at) this.topologies = list;
+    });
+  }
+
+  async #askHosts(): Promise<SearchHit[]> {
+    const { hits } = await this.#api.search('kind:host', MAX_HOSTS);
+    return hits.filter((hit) => hit.kind === 'host');
+  }
+
+  /** Runs a question whose failure the status poll reports; the old answer stays. */
+  async #ask(question: () => Promise<void>): Promise<void> {
+    try {
+      await question();
+    } catch {
+      // The status poll says what is wrong, once for all questions.
+    }
+  }
+}
+
+/** True for plugins that do not deliver. */
+export function troubled(plugin: PluginInfo): boolean {
+  return plugin.state === 'failing' || plugin.state === 'rejected' || plugin.state === 'conflict';
+}

@@ -1,0 +1,169 @@
+/** Everything that makes up what is on screen and is worth sending to a colleague. */
+export interface Place {
+  page: 'map' | 'plugins' | 'activity';
+  /** Key of the topology; empty is the first of the list. */
+  topology: string;
+  /** Chosen option values by the top topology's key, then option id. Defaults are left out. */
+  options: Record<string, Record<string, string>>;
+  /** Pinned queries; nodes must match all. */
+  chips: string[];
+  /** Query being typed; what does not match is dimmed. */
+  find: string;
+  /** Fields to box by, outermost first. */
+  group: string[];
+  mode: 'graph' | 'table';
+  /** Label of the metric that fills nodes; empty for none. */
+  fill: string;
+  /** Open cards, the topmost last. */
+  cards: CardRef[];
+  /** The moment shown, in milliseconds since the epoch; null is live. */
+  at: number | null;
+  /** Column that the table is sorted by; empty for its own choice. */
+  sort: { column: string; descending: boolean } | null;
+  /** Path of the plugin whose details are open. */
+  plugin: string;
+}
+
+export interface CardRef {
+  topology: string;
+  id: string;
+}
+
+export const DEFAULT_GROUP = ['host', 'unit'];
+export const DEFAULT_FILL = 'CPU';
+/** Cards kept in a stack; the oldest leave first. */
+export const MAX_CARDS = 12;
+
+export function defaultPlace(): Place {
+  return {
+    page: 'map',
+    topology: '',
+    options: {},
+    chips: [],
+    find: '',
+    group: [...DEFAULT_GROUP],
+    mode: 'graph',
+    fill: DEFAULT_FILL,
+    cards: [],
+    at: null,
+    sort: null,
+    plugin: '',
+  };
+}
+
+/** The hash for a place, defaults left out: `#/view/containers?q=nginx`. */
+export function formatPlace(place: Place): string {
+  const params = new URLSearchParams();
+  if (place.page === 'plugins' && place.plugin) params.append('plugin', place.plugin);
+  for (const [topology, options] of Object.entries(place.options).sort()) {
+    for (const [option, value] of Object.entries(options).sort()) params.append('o', `${topology}.${option}~${value}`);
+  }
+  for (const chip of place.chips) params.append('q', chip);
+  if (place.find) params.set('find', place.find);
+  if (place.group.join() !== DEFAULT_GROUP.join()) params.set('group', place.group.join() || '-');
+  if (place.mode === 'table') params.set('mode', 'table');
+  if (place.fill !== DEFAULT_FILL) params.set('fill', place.fill || '-');
+  for (const card of place.cards) params.append('card', `${card.topology}/${card.id}`);
+  if (place.at !== null) params.set('at', String(place.at));
+  if (place.sort) params.set('sort', `${place.sort.descending ? '-' : '+'}${place.sort.column}`);
+  const path = place.page === 'map' ? `view/${encodeURIComponent(place.topology)}` : place.page;
+  const head = place.page !== 'map' && place.topology ? `${path}/${encodeURIComponent(place.topology)}` : path;
+  const query = params.toString();
+  return query ? `#/${head}?${query}` : `#/${head}`;
+}
+
+/** The place of a hash, ours or Scope's; what makes no sense is left at its default. */
+export function parsePlace(hash: string): Place {
+  if (hash.startsWith('#!/state/')) return parseScopeState(hash.slice('#!/state/'.length));
+  const place = defaultPlace();
+  const match = /^#\/([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(hash);
+  if (!match) return place;
+  const [, page, topology, query] = match;
+  if (page === 'plugins' || page === 'activity') place.page = page;
+  place.topology = decode(topology ?? '');
+  const params = new URLSearchParams(query ?? '');
+  for (const option of params.getAll('o')) {
+    const parts = /^([^.]+)\.([^~]+)~(.*)$/.exec(option);
+    if (parts?.[1] && parts[2]) setOption(place, parts[1], parts[2], parts[3] ?? '');
+  }
+  place.chips = params.getAll('q').filter((chip) => chip.trim() !== '');
+  place.find = params.get('find') ?? '';
+  const group = params.get('group');
+  if (group !== null) place.group = group === '-' ? [] : group.split(',').filter(Boolean);
+  if (params.get('mode') === 'table') place.mode = 'table';
+  const fill = params.get('fill');
+  if (fill !== null) place.fill = fill === '-' ? '' : fill;
+  place.cards = params
+    .getAll('card')
+    .map((card): CardRef => {
+      const cut = card.indexOf('/');
+      return { topology: card.slice(0, cut), id: card.slice(cut + 1) };
+    })
+    .filter((card) => card.topology !== '' && card.id !== '')
+    .slice(-MAX_CARDS);
+  place.at = moment(params.get('at'));
+  const sort = params.get('sort');
+  if (sort && sort.length > 1) place.sort = { column: sort.slice(1), descending: sort.startsWith('-') };
+  place.plugin = params.get('plugin') ?? '';
+  return place;
+}
+
+export function setOption(place: Pick<Place, 'options'>, topology: string, option: string, value: string): void {
+  place.options = { ...place.options, [topology]: { ...place.options[topology], [option]: value } };
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}
+
+function moment(text: string | null): number | null {
+  const value = text === null ? Number.NaN : Number(text);
+  return Number.isFinite(value) && value > 0 ? Math.round(value) : null;
+}
+
+/** Links of Weave Scope: JSON with `<SLASH>` and `<PERCENT>` in place of the two marks. */
+function parseScopeState(text: string): Place {
+  const place = defaultPlace();
+  let state: Record<string, unknown>;
+  try {
+    state = JSON.parse(decode(text).replaceAll('<SLASH>', '/').replaceAll('<PERCENT>', '%')) as Record<string, unknown>;
+  } catch {
+    return place;
+  }
+  if (typeof state !== 'object' || state === null) return place;
+  place.topology = textOf(state.topologyId);
+  place.mode = state.topologyViewMode === 'grid' ? 'table' : 'graph';
+  place.find = textOf(state.searchQuery);
+  if (Array.isArray(state.pinnedSearches)) place.chips = state.pinnedSearches.map(textOf).filter(Boolean);
+  place.fill = textOf(state.pinnedMetricType) || DEFAULT_FILL;
+  if (textOf(state.gridSortedBy)) place.sort = { column: textOf(state.gridSortedBy), descending: state.gridSortedDesc === true };
+  for (const [topology, options] of Object.entries(recordOf(state.topologyOptions))) {
+    for (const [option, value] of Object.entries(recordOf(options))) {
+      setOption(place, topology, option, Array.isArray(value) ? value.map(textOf).join() : textOf(value));
+    }
+  }
+  if (Array.isArray(state.nodeDetails)) {
+    place.cards = state.nodeDetails
+      .map(recordOf)
+      .map((card) => ({ topology: textOf(card.topologyId) || place.topology, id: textOf(card.id) }))
+      .filter((card) => card.id !== '')
+      .slice(-MAX_CARDS);
+  }
+  const selected = textOf(state.selectedNodeId);
+  if (place.cards.length === 0 && selected) place.cards = [{ topology: place.topology, id: selected }];
+  const paused = Date.parse(textOf(state.pausedAt));
+  place.at = Number.isFinite(paused) ? paused : null;
+  return place;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function recordOf(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
