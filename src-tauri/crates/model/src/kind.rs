@@ -6,7 +6,7 @@ macro_rules! kinds {
     ($($name:ident { key: $key:literal, tag: $tag:literal, id_tag: $id_tag:expr, label: $label:literal, plural: $plural:literal, shape: $shape:literal }),+ $(,)?) => {
         /// One of the report's topologies, in the order reports list them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum TopologyKind { $(#[doc = $label] $name),+ }
+        pub enum TopologyKind { $(#[doc = concat!("`", $key, "`.")] $name),+ }
 
         impl TopologyKind {
             /// Every kind, in report order.

@@ -6,8 +6,8 @@ pub const BODY_BYTES: usize = 50 << 20;
 pub const UNPACKED_BYTES: usize = 256 << 20;
 /// Levels to which nodes may nest in nodes by `children`.
 pub const CHILDREN_DEPTH: usize = 8;
-/// Levels of arrays and maps in parts of a report that are skipped.
-pub const SKIPPED_DEPTH: usize = 64;
+/// Levels of arrays and maps in a report.
+pub const DEPTH: usize = 128;
 /// Bytes of an id, of a node or of anything else that is a key.
 pub const ID_BYTES: usize = 4 << 10;
 /// Bytes of a value, such as a command line or a label.

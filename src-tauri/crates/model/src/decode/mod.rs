@@ -1,6 +1,25 @@
 //! Tolerant decoding of every report shape that was ever sent.
 
+mod body;
+mod context;
+mod metric;
+mod node;
+mod report;
+mod scalar;
+mod shape;
+mod surrogate;
+mod template;
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeSeed as _;
+
+use self::context::Context;
+use self::report::ReportDraft;
+use self::shape::Fill;
 use crate::{Report, SmolStr, Timestamp, limits};
+
+pub(crate) use self::node::ACTIVE_CONTROLS;
 
 /// Bounds of one decoding. [`Limits::default`] takes them from [`crate::limits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +96,13 @@ pub enum DecodeError {
 }
 
 impl Report {
-    /// Reads a report in JSON. `received` stands in for timestamps that cannot be read.
+    /// Reads a report in JSON. `received` stands in for timestamps that cannot be read. Bytes after the
+    /// report are tolerated, as Scope does.
     ///
     /// # Errors
     /// [`DecodeError`] when the bytes are not a report or exceed a limit.
     pub fn from_json(bytes: &[u8], received: Timestamp) -> Result<Decoded, DecodeError> {
-        let _ = (bytes, received);
-        Err(DecodeError::Json("decoding is not built in".into()))
+        json(bytes, &Limits::default(), received)
     }
 
     /// Reads a report in msgpack. `received` stands in for timestamps that cannot be read.
@@ -91,8 +110,7 @@ impl Report {
     /// # Errors
     /// [`DecodeError`] when the bytes are not a report or exceed a limit.
     pub fn from_msgpack(bytes: &[u8], received: Timestamp) -> Result<Decoded, DecodeError> {
-        let _ = (bytes, received);
-        Err(DecodeError::Msgpack("decoding is not built in".into()))
+        msgpack(bytes, &Limits::default(), received)
     }
 
     /// Reads the body of an HTTP message by its content type and encoding, within the default limits.
@@ -125,11 +143,58 @@ impl Report {
         limits: &Limits,
         received: Timestamp,
     ) -> Result<Decoded, DecodeError> {
-        let _ = (content_encoding, limits);
-        if content_type.contains("msgpack") {
-            Self::from_msgpack(bytes, received)
+        let unpacked = body::unpack(bytes, content_encoding, limits)?;
+        if body::is_msgpack(&unpacked, content_type) {
+            msgpack(&unpacked, limits, received)
         } else {
-            Self::from_json(bytes, received)
+            json(&unpacked, limits, received)
         }
+    }
+}
+
+fn json(bytes: &[u8], limits: &Limits, received: Timestamp) -> Result<Decoded, DecodeError> {
+    body::within(bytes.len(), limits.unpacked_bytes)?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| DecodeError::Json(format!("invalid UTF-8 at byte {}", e.valid_up_to())))?;
+    match json_text(text, limits, received) {
+        Err(error) => match surrogate::without_lone(text) {
+            // Python writes file names that are not UTF-8 as lone surrogates, which JSON text cannot hold.
+            Cow::Owned(mended) => {
+                let mut decoded = json_text(&mended, limits, received)?;
+                let text = "lone surrogates in texts are replaced by U+FFFD".into();
+                decoded.warnings.push(Warning { text, times: 1 });
+                Ok(decoded)
+            }
+            Cow::Borrowed(_) => Err(error),
+        },
+        decoded => decoded,
+    }
+}
+
+fn json_text(text: &str, limits: &Limits, received: Timestamp) -> Result<Decoded, DecodeError> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    read(&mut deserializer, limits, received).map_err(DecodeError::Json)
+}
+
+fn msgpack(bytes: &[u8], limits: &Limits, received: Timestamp) -> Result<Decoded, DecodeError> {
+    body::within(bytes.len(), limits.unpacked_bytes)?;
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
+    deserializer.set_max_depth(limits::DEPTH);
+    read(&mut deserializer, limits, received).map_err(DecodeError::Msgpack)
+}
+
+fn read<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+    limits: &Limits,
+    received: Timestamp,
+) -> Result<Decoded, String> {
+    let mut ctx = Context::new(limits, received);
+    let mut draft = ReportDraft::default();
+    match Fill(&mut draft, &mut ctx).deserialize(deserializer) {
+        Ok(()) => Ok(Decoded {
+            report: draft.finish(),
+            warnings: ctx.into_warnings(),
+        }),
+        Err(error) => Err(format!("{}{error}", ctx.place())),
     }
 }

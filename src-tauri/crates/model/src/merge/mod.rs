@@ -1,17 +1,10 @@
 //! Merging as a join: order, grouping and repetition never change the result (but for `window_ns`, a sum).
+//!
+//! Every tie goes to the larger canonical JSON, so that the result is a function of the set of reports.
 
-use crate::{Node, Report};
+mod canonical;
+mod node;
+mod report;
 
-impl Report {
-    /// Joins what `other` says into this report.
-    pub fn merge(&mut self, other: &Report) {
-        let _ = other;
-    }
-}
-
-impl Node {
-    /// Joins what `other` says of the same node into this one.
-    pub fn merge(&mut self, other: &Node) {
-        let _ = other;
-    }
-}
+pub(crate) use self::node::{insert_child, merge_metric, normalize_samples};
+pub(crate) use self::report::merge_records;

@@ -1,0 +1,137 @@
+//! What a decoding carries along: limits, warnings, where it is, and strings seen before.
+
+use std::fmt::Write as _;
+
+use crate::decode::{Limits, Warning};
+use crate::{SmolStr, Timestamp, TopologyKind, limits};
+
+/// State of one decoding.
+pub(super) struct Context {
+    /// Stands in for timestamps that cannot be read.
+    pub(super) received: Timestamp,
+    /// The topology being read.
+    pub(super) kind: Option<TopologyKind>,
+    /// The innermost thing whose reading failed, such as a node's id.
+    pub(super) culprit: Option<String>,
+    /// Levels of `children` above the node being read.
+    pub(super) depth: usize,
+    nodes_left: usize,
+    nodes_allowed: usize,
+    warnings: Vec<(Oddity, Warning)>,
+    seen: Vec<SmolStr>,
+}
+
+/// Kinds of oddities; each is reported once per report, with its first occurrence as the example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Oddity {
+    Address,
+    BareLatest,
+    BareSamples,
+    ForeignTag,
+    OddTimestamp,
+    OtherId,
+    UnknownTag,
+    UnreadableNumber,
+    UnreadableTimestamp,
+}
+
+/// Slots of the cache of long strings. Reports repeat few of them, in runs.
+const SEEN_SLOTS: usize = 256;
+/// Strings up to this many bytes are stored inline and need no cache.
+const INLINE_BYTES: usize = 23;
+
+impl Context {
+    pub(super) fn new(limits: &Limits, received: Timestamp) -> Self {
+        Context {
+            received,
+            kind: None,
+            culprit: None,
+            depth: 0,
+            nodes_left: limits.nodes,
+            nodes_allowed: limits.nodes,
+            warnings: Vec::new(),
+            seen: vec![SmolStr::default(); SEEN_SLOTS],
+        }
+    }
+
+    /// Counts one more node.
+    pub(super) fn count_node<E: serde::de::Error>(&mut self) -> Result<(), E> {
+        match self.nodes_left.checked_sub(1) {
+            Some(left) => {
+                self.nodes_left = left;
+                Ok(())
+            }
+            None => Err(E::custom(format_args!("more than {} nodes", self.nodes_allowed))),
+        }
+    }
+
+    /// Notes an oddity; `text` is asked for at its first occurrence only.
+    pub(super) fn warn(&mut self, oddity: Oddity, text: impl FnOnce() -> String) {
+        if let Some((_, warning)) = self.warnings.iter_mut().find(|(o, _)| *o == oddity) {
+            warning.times = warning.times.saturating_add(1);
+        } else if self.warnings.len() < limits::WARNINGS {
+            self.warnings.push((
+                oddity,
+                Warning {
+                    text: text().into(),
+                    times: 1,
+                },
+            ));
+        }
+    }
+
+    pub(super) fn into_warnings(self) -> Vec<Warning> {
+        self.warnings.into_iter().map(|(_, warning)| warning).collect()
+    }
+
+    /// The text as a shared string. Long texts that were seen lately share one allocation: ids of parents,
+    /// keys of metrics and the like repeat thousands of times.
+    pub(super) fn share(&mut self, text: &str) -> SmolStr {
+        if text.len() <= INLINE_BYTES {
+            return SmolStr::new(text);
+        }
+        let slot = slot(text.as_bytes());
+        let Some(held) = self.seen.get_mut(slot) else {
+            return SmolStr::new(text);
+        };
+        if held.as_str() != text {
+            *held = SmolStr::new(text);
+        }
+        held.clone()
+    }
+
+    /// Remembers what was being read when an error came up; the innermost wins.
+    pub(super) fn blame(&mut self, what: impl FnOnce() -> String) {
+        if self.culprit.is_none() {
+            self.culprit = Some(what());
+        }
+    }
+
+    /// The place of the failure for the error message, such as `Host: node "x": `.
+    pub(super) fn place(&self) -> String {
+        let mut place = String::new();
+        if let Some(kind) = self.kind {
+            let _ = write!(place, "{kind}: ");
+        }
+        if let Some(culprit) = &self.culprit {
+            let _ = write!(place, "{culprit}: ");
+        }
+        place
+    }
+}
+
+/// A cheap hash of the length, the first and the last bytes: enough to keep different keys apart.
+fn slot(text: &[u8]) -> usize {
+    let head = text.first_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
+    let tail = text.last_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
+    let mixed = (head ^ tail.rotate_left(29) ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 56).unwrap_or(0)
+}
+
+/// At most [`limits::QUOTED_CHARS`] of a text, in quotes, control characters escaped.
+pub(super) fn quoted(text: &str) -> String {
+    let mut chars = text.chars();
+    let head: String = chars.by_ref().take(limits::QUOTED_CHARS).collect();
+    let dots = if chars.next().is_some() { "…" } else { "" };
+    format!("{head:?}{dots}")
+}

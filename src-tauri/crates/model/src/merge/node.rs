@@ -1,0 +1,130 @@
+//! Joining what two reports say of one node.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
+use super::canonical::compare;
+use crate::{ControlState, Latest, Metric, Node, Sample, SmolStr};
+
+impl Node {
+    /// Joins what `other` says of the same node into this one: the newest fact and control state per key, the
+    /// newest active controls per owner, the union of everything else. Two names of the topology are a
+    /// mistake of a reporter; the larger stays, so that the outcome does not depend on the order.
+    pub fn merge(&mut self, other: &Node) {
+        raise(&mut self.id, &other.id);
+        raise(&mut self.topology, &other.topology);
+        join(&mut self.latest, &other.latest, merge_latest);
+        join(&mut self.sets, &other.sets, |held, set| {
+            held.extend(set.iter().cloned())
+        });
+        self.adjacency.extend(other.adjacency.iter().cloned());
+        join(&mut self.metrics, &other.metrics, merge_metric);
+        join(&mut self.parents, &other.parents, |held, ids| {
+            held.extend(ids.iter().cloned())
+        });
+        for child in &other.children {
+            insert_child(&mut self.children, child.clone());
+        }
+        join(&mut self.active_controls, &other.active_controls, |held, said| {
+            if said.0.cmp(&held.0).then_with(|| said.1.cmp(&held.1)).is_gt() {
+                held.clone_from(said);
+            }
+        });
+        join(&mut self.latest_controls, &other.latest_controls, |held, said| {
+            let rank = |state: &ControlState| (state.timestamp, state.dead);
+            if rank(said) > rank(held) {
+                *held = *said;
+            }
+        });
+    }
+}
+
+/// Joins two maps key by key.
+pub(super) fn join<V: Clone>(
+    held: &mut BTreeMap<SmolStr, V>,
+    other: &BTreeMap<SmolStr, V>,
+    mut merge: impl FnMut(&mut V, &V),
+) {
+    for (key, value) in other {
+        match held.entry(key.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(value.clone());
+            }
+            Entry::Occupied(mut entry) => merge(entry.get_mut(), value),
+        }
+    }
+}
+
+/// Keeps the larger of two names; an empty one yields to any.
+pub(super) fn raise(held: &mut SmolStr, other: &SmolStr) {
+    if other > held {
+        held.clone_from(other);
+    }
+}
+
+fn merge_latest(held: &mut Latest, other: &Latest) {
+    let order = other.timestamp.cmp(&held.timestamp);
+    if order
+        .then_with(|| compare::<str>(&other.value, &held.value))
+        .is_gt()
+    {
+        held.clone_from(other);
+    }
+}
+
+/// Joins two metrics: readings by time, the widest range.
+pub(crate) fn merge_metric(held: &mut Metric, other: &Metric) {
+    held.min = held.min.min(other.min);
+    held.max = held.max.max(other.max);
+    merge_samples(&mut held.samples, &other.samples);
+}
+
+fn merge_samples(held: &mut Vec<Sample>, other: &[Sample]) {
+    if other.is_empty() || held.as_slice() == other {
+        return;
+    }
+    // Most often the other ones are newer, or there are none yet.
+    let newer = match (held.last(), other.first()) {
+        (Some(last), Some(first)) => last.date < first.date,
+        _ => true,
+    };
+    held.extend_from_slice(other);
+    if !newer {
+        normalize_samples(held);
+    }
+}
+
+/// Brings readings into time order, one per time: of two the one with the larger JSON.
+pub(crate) fn normalize_samples(samples: &mut Vec<Sample>) {
+    samples.sort_by(|a, b| a.date.cmp(&b.date).then_with(|| compare_values(b.value, a.value)));
+    samples.dedup_by_key(|sample| sample.date);
+}
+
+fn compare_values(a: f64, b: f64) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
+    compare(&a, &b).then_with(|| a.total_cmp(&b))
+}
+
+/// Adds a nested node in its place by topology and id, joined with the one that is there.
+pub(crate) fn insert_child(children: &mut Vec<Arc<Node>>, child: Arc<Node>) {
+    let place = children.binary_search_by(|held| {
+        held.topology
+            .cmp(&child.topology)
+            .then_with(|| held.id.cmp(&child.id))
+    });
+    match place {
+        Ok(at) => merge_shared(&mut children[at], &child),
+        Err(at) => children.insert(at, child),
+    }
+}
+
+/// Joins a shared node, which is copied only if that changes it for others.
+pub(super) fn merge_shared(held: &mut Arc<Node>, other: &Arc<Node>) {
+    if !Arc::ptr_eq(held, other) {
+        Arc::make_mut(held).merge(other);
+    }
+}
