@@ -3,14 +3,26 @@
 //! This crate owns one outside thing, HTTP over UNIX sockets. It merges nothing and remembers nothing.
 //! Start reading at [`start`] and [`Registry`].
 
+mod book;
+mod call;
+mod clock;
 mod config;
 mod control;
+mod discovery;
 mod event;
+mod handshake;
 mod id;
 mod info;
 pub mod limits;
+mod outbox;
+mod pace;
+mod plugin;
 mod registry;
+mod rewrite;
+mod scan;
 mod text;
+mod transport;
+mod watch;
 
 pub use config::{Config, SCOPE_ROOT, StartError, default_roots};
 pub use control::{ControlAnswer, ControlError};

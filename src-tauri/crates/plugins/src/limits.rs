@@ -49,8 +49,8 @@ pub const MAX_DEPTH: usize = 8;
 /// Directories entered below one root.
 pub const MAX_DIRECTORIES: usize = 256;
 
-/// Entries read below one root.
-pub const MAX_ENTRIES: usize = 8192;
+/// Entries read in one directory.
+pub const MAX_ENTRIES: usize = 1024;
 
 /// Sockets listed, of all roots together.
 pub const MAX_SOCKETS: usize = 256;

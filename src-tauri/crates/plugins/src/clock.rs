@@ -1,0 +1,16 @@
+//! The time of day, for what is shown and for reports without one.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use orrery_model::Timestamp;
+
+/// Now; the epoch when the clock stands before it.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+/// Now, in milliseconds since the epoch.
+pub(crate) fn now_ms() -> i64 {
+    now().as_millis()
+}
