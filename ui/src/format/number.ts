@@ -1,5 +1,5 @@
-/** Narrow and unbreakable: between a number and its unit, and between thousands. */
-export const THIN = '\u202f';
+/** Thin space: between a number and its unit, and between thousands. */
+export const THIN = '\u2009';
 /** Shown where there is no value; zero is `0`. */
 export const ABSENT = '–';
 
@@ -36,6 +36,11 @@ export function count(value: number): string {
 /** Memory and files, in powers of 1024 and still labelled MB, as every tool does. */
 export function fileSize(bytes: number): string {
   return scaledBytes(bytes, MEMORY_STEP);
+}
+
+/** A size that stands still, such as a limit: `1 GB` rather than `1.0 GB`. */
+export function tidySize(bytes: number): string {
+  return fileSize(bytes).replace(/\.0(?=\D)/, '');
 }
 
 /** Traffic, in powers of 1000. */

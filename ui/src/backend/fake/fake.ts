@@ -80,7 +80,7 @@ export class FakeBackend implements Backend {
         return details(node, request.at_ms ?? now, this.#idle);
       }
       case 'search':
-        return search(request.query, request.limit ?? 50, now);
+        return this.#empty ? { counts: {}, hits: [] } : search(request.query, request.limit ?? 50, now);
       case 'control':
         return this.#control(request.node, request.control, now);
       case 'history':

@@ -49,7 +49,7 @@ function controls(app: App): PaletteItem[] {
   if (!node || app.controlsOff) return [];
   const host = node.parents.find((parent) => parent.topology === 'hosts')?.label ?? '';
   return node.controls.map((control) => ({
-    id: `control ${control.id}`,
+    id: `control ${control.id} ${node.id}`,
     section: 'Controls',
     label: `${control.human} ${node.label}${control.confirmation ? '…' : ''}`,
     aside: control.confirmation ? `${host} · asks first`.replace(/^ · /, '') : host,
