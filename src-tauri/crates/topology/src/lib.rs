@@ -13,6 +13,7 @@ pub mod info;
 mod labels;
 pub mod picture;
 pub mod query;
+pub mod scope_api;
 pub mod search;
 mod summary;
 pub mod view;

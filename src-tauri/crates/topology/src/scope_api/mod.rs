@@ -1,0 +1,78 @@
+//! The answers of Weave Scope's `GET /api/topology…`, with its field names, for clients that exist.
+//!
+//! The mixed view is Orrery's own and never appears here. Differences from Scope are those that its defects
+//! ask for: controls of nodes that only plugins report, jobs among the parents, sets in order.
+
+mod list;
+mod node;
+mod summary;
+
+use std::collections::BTreeMap;
+
+use crate::derive::{Chosen, Derivation, Options, TopologyKey};
+
+pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
+pub use node::{ChildrenGroup, Column, Connection, Connections, ControlInstance, Details, NodeAnswer};
+pub use summary::{Metadata, MetricRow, MetricSample, Parent, Summary, Table, TableColumn, TableRow};
+
+/// Answer to `GET /api/topology/T`.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct TopologyAnswer {
+    /// Nodes by id.
+    pub nodes: BTreeMap<String, Summary>,
+}
+
+impl Derivation {
+    /// `GET /api/topology`: top-level topologies by name, with the counts of what no filter takes away.
+    pub fn scope_topologies(&self) -> Vec<TopologyDesc> {
+        self.scope_topologies_with(None)
+    }
+
+    /// The same for a request with parameters: then options not named take their defaults.
+    pub fn scope_topologies_with(&self, options: Option<&Options>) -> Vec<TopologyDesc> {
+        list::topologies(self, chosen(options))
+    }
+
+    /// `GET /api/topology/T`; nothing when there is no such topology. Without options (a request without
+    /// any parameter) no filter applies, not even a default one.
+    pub fn scope_nodes(&self, topology: &str, options: Option<&Options>) -> Option<TopologyAnswer> {
+        let key = scope_key(topology)?;
+        let derived = self.derived(key, chosen(options));
+        let nodes = derived
+            .graph
+            .node_weights()
+            .map(|node| {
+                (
+                    node.id.to_string(),
+                    Summary::of_node(self, &derived, node).without_samples(),
+                )
+            })
+            .collect();
+        Some(TopologyAnswer { nodes })
+    }
+
+    /// `GET /api/topology/T/ID`; nothing when there is no such topology or node. Controls that name no
+    /// probe are sent to `probe_id`.
+    pub fn scope_node(
+        &self,
+        topology: &str,
+        node_id: &str,
+        options: Option<&Options>,
+        probe_id: &str,
+    ) -> Option<NodeAnswer> {
+        let key = scope_key(topology)?;
+        let derived = self.derived_keeping(key, node_id, chosen(options));
+        let node = derived.get(node_id)?;
+        Some(NodeAnswer {
+            node: Details::of(self, key, &derived, node, probe_id),
+        })
+    }
+}
+
+fn scope_key(topology: &str) -> Option<TopologyKey> {
+    TopologyKey::parse(topology).filter(|key| *key != TopologyKey::Everything)
+}
+
+fn chosen(options: Option<&Options>) -> Chosen<'_> {
+    options.map_or(Chosen::Unfiltered, Chosen::Values)
+}

@@ -1,0 +1,261 @@
+//! A node in full.
+
+use petgraph::Direction;
+use serde::Serialize;
+
+use crate::card::children::{ChildColumn, groups};
+use crate::card::connections::{Link, is_internet, links};
+use crate::card::controls::active;
+use crate::derive::{Derivation, Derived, RenderNode, TopologyKey};
+use crate::labels::{Style, labels};
+use crate::scope_api::summary::{Metadata, Summary};
+
+/// Answer to `GET /api/topology/T/ID`.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeAnswer {
+    /// The node.
+    pub node: Details,
+}
+
+/// A node with what is around it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Details {
+    /// What lists show of it, with readings.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Controls active on it.
+    pub controls: Vec<ControlInstance>,
+    /// Children by kind.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<ChildrenGroup>,
+    /// Inbound and outbound connections.
+    pub connections: Vec<Connections>,
+}
+
+/// A control of a node.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ControlInstance {
+    /// Probe that runs it.
+    pub probe_id: String,
+    /// Node.
+    pub node_id: String,
+    /// Key.
+    pub id: String,
+    /// Text shown.
+    pub human: String,
+    /// Icon name.
+    pub icon: String,
+    /// Question asked first.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub confirmation: String,
+    /// Order.
+    pub rank: i64,
+}
+
+/// Children of one kind.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChildrenGroup {
+    /// Always empty.
+    pub id: String,
+    /// Text shown.
+    pub label: String,
+    /// By id.
+    pub nodes: Vec<Summary>,
+    /// Topology that shows them.
+    pub topology_id: String,
+    /// Columns.
+    pub columns: Vec<Column>,
+}
+
+/// A column of children or connections.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Column {
+    /// Key.
+    pub id: String,
+    /// Text shown.
+    pub label: String,
+    /// Sorted by at first.
+    pub default_sort: bool,
+    /// As in [`Metadata::data_type`].
+    pub data_type: String,
+}
+
+/// Connections of one direction.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connections {
+    /// `incoming-connections` or `outgoing-connections`.
+    pub id: String,
+    /// Topology that shows the neighbours.
+    pub topology_id: String,
+    /// Text shown.
+    pub label: String,
+    /// Columns.
+    pub columns: Vec<Column>,
+    /// Rows by key.
+    pub connections: Vec<Connection>,
+}
+
+/// A row of connections.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// Key.
+    pub id: String,
+    /// Neighbour.
+    pub node_id: String,
+    /// Text shown.
+    pub label: String,
+    /// Second line.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub label_minor: String,
+    /// Cells.
+    pub metadata: Vec<Metadata>,
+}
+
+impl Details {
+    pub(super) fn of(
+        derivation: &Derivation,
+        key: TopologyKey,
+        derived: &Derived,
+        node: &RenderNode,
+        probe_id: &str,
+    ) -> Self {
+        let connections = |direction, id: &str, label: &str| Connections {
+            id: id.to_owned(),
+            topology_id: key.id().to_owned(),
+            label: label.to_owned(),
+            columns: connection_columns(node),
+            connections: rows(derivation, derived, node, direction),
+        };
+        Details {
+            summary: Summary::of_node(derivation, derived, node),
+            controls: controls(derivation, node, probe_id),
+            children: children(derivation, node),
+            connections: vec![
+                connections(Direction::Incoming, "incoming-connections", "Inbound"),
+                connections(Direction::Outgoing, "outgoing-connections", "Outbound"),
+            ],
+        }
+    }
+}
+
+fn controls(derivation: &Derivation, node: &RenderNode, probe_id: &str) -> Vec<ControlInstance> {
+    active(derivation.report(), node)
+        .into_iter()
+        .map(|a| ControlInstance {
+            probe_id: if a.probe_id.is_empty() {
+                probe_id.to_owned()
+            } else {
+                a.probe_id.to_owned()
+            },
+            node_id: node.id.to_string(),
+            id: a.id.to_string(),
+            human: a.control.human.to_string(),
+            icon: a.control.icon.to_string(),
+            confirmation: a.control.confirmation.to_string(),
+            rank: a.control.rank,
+        })
+        .collect()
+}
+
+fn children(derivation: &Derivation, node: &RenderNode) -> Vec<ChildrenGroup> {
+    groups(derivation, node)
+        .into_iter()
+        .map(|group| {
+            let nodes = group.nodes.iter().map(|n| {
+                let derived = Summary::of(derivation, n).without_samples();
+                Summary {
+                    adjacency: adjacency(derivation, group.topology, n),
+                    ..derived
+                }
+            });
+            ChildrenGroup {
+                id: String::new(),
+                label: group.label.clone(),
+                nodes: nodes.collect(),
+                topology_id: group.topology.id().to_owned(),
+                columns: group.columns.iter().map(|c| column(c, false)).collect(),
+            }
+        })
+        .collect()
+}
+
+/// What a child has edges to in its own topology.
+fn adjacency(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Vec<String> {
+    let layer = derivation.layer(key);
+    let Some((at, _)) = layer.get(&node.id) else {
+        return Vec::new();
+    };
+    let targets = layer
+        .edges
+        .range((at, 0)..=(at, u32::MAX))
+        .map(|((_, to), _)| *to);
+    let mut ids: Vec<String> = targets
+        .map(|to| layer.nodes[to as usize].id.to_string())
+        .collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn connection_columns(node: &RenderNode) -> Vec<Column> {
+    let remote = is_internet(node).then(|| column(&("remote", "Remote", ""), false));
+    let common = [
+        column(&("port", "Port", "number"), false),
+        column(&("count", "Count", "number"), true),
+    ];
+    remote.into_iter().chain(common).collect()
+}
+
+fn column((id, label, data_type): &ChildColumn, default_sort: bool) -> Column {
+    Column {
+        id: (*id).to_owned(),
+        label: (*label).to_owned(),
+        default_sort,
+        data_type: (*data_type).to_owned(),
+    }
+}
+
+fn rows(
+    derivation: &Derivation,
+    derived: &Derived,
+    node: &RenderNode,
+    direction: Direction,
+) -> Vec<Connection> {
+    let report = &**derivation.report();
+    links(report, derivation.endpoints(), derived, node, direction)
+        .into_iter()
+        .map(|link| {
+            let labels = labels(report, link.neighbour, Style::Full);
+            let outside = !link.remote_address.is_empty();
+            Connection {
+                id: link.id(),
+                node_id: link.neighbour.id.to_string(),
+                label: if outside {
+                    link.remote_address.clone()
+                } else {
+                    labels.label
+                },
+                label_minor: if outside { String::new() } else { labels.minor },
+                metadata: cells(node, &link),
+            }
+        })
+        .collect()
+}
+
+fn cells(node: &RenderNode, link: &Link<'_>) -> Vec<Metadata> {
+    let cell = |id: &str, value: String| Metadata {
+        id: id.to_owned(),
+        value,
+        ..Metadata::default()
+    };
+    let remote = is_internet(node).then(|| cell("remote", link.local_address.clone()));
+    let common = [
+        cell("port", link.port.clone()),
+        cell("count", link.count.to_string()),
+    ];
+    remote.into_iter().chain(common).collect()
+}
