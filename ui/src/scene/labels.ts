@@ -3,7 +3,7 @@
 import type { Fonts } from './fonts';
 import { fontPx } from './lod';
 import type { SceneModel } from './model';
-import type { SceneNode } from './nodes';
+import { byImportance, type SceneNode } from './nodes';
 import { ellipsize } from './text';
 
 /** Ellipsis at this many widths of the node. */
@@ -36,9 +36,9 @@ export function roomOf(node: SceneNode, model: SceneModel): number {
 }
 
 /** The texts of a label in CSS px, cut to their room unless all is to be shown. */
-export function labelTexts(node: SceneNode, model: SceneModel, fonts: Fonts, zoom: number, full: boolean): [string, string] {
+export function labelTexts(node: SceneNode, model: SceneModel, fonts: Fonts, zoom: number, full: boolean, planned = 0): [string, string] {
   const px = fontPx(zoom);
-  const limit = full ? FULL_PX : labelLimit(node, roomOf(node, model), zoom);
+  const limit = full ? FULL_PX : planned || labelLimit(node, roomOf(node, model), zoom);
   const minor = node.mark && node.mark.text !== '' ? node.mark.text : node.minor;
   return [ellipsize(node.label, limit, fonts.widths(600, px)), minor === '' ? '' : ellipsize(minor, limit, fonts.widths(400, px))];
 }
@@ -46,6 +46,8 @@ export function labelTexts(node: SceneNode, model: SceneModel, fonts: Fonts, zoo
 /** Cells of the occupancy grid in CSS px. */
 const CELL_W = 12;
 const CELL_H = 7;
+/** Width that a name may take from its neighbours where not all are named, in CSS px. */
+const WHOLE_NAME_PX = 120;
 /** Zooms this close share a plan, so that names do not flicker while zooming. */
 const PLAN_STEPS_PER_OCTAVE = 8;
 
@@ -69,16 +71,21 @@ export class NamePlan {
     this.number++;
     if (this.#orderOf !== model.structure) {
       this.#orderOf = model.structure;
-      this.#order = [...model.nodes.values()].sort((a, b) => b.importance - a.importance || (a.id < b.id ? -1 : 1));
+      this.#order = [...model.nodes.values()].sort(byImportance);
     }
     const planned = 2 ** (step / PLAN_STEPS_PER_OCTAVE);
     const px = fontPx(planned);
     const taken = new Set<number>();
     for (const node of this.#order) {
-      const limit = labelLimit(node, roomOf(node, model), planned);
-      const width = Math.min(limit, fonts.width(node.label, 600, px)) + 6;
-      if (width > 24 && claim(taken, node.targetX * planned - width / 2, (node.targetY + node.bottom) * planned, width, px + 5)) {
+      const whole = fonts.width(node.label, 600, px);
+      const top = (node.targetY + node.bottom) * planned;
+      // A whole name first, at its neighbours' cost; then what fits beside theirs.
+      for (const limit of [WHOLE_NAME_PX, labelLimit(node, roomOf(node, model), planned)]) {
+        const width = Math.min(limit, whole) + 6;
+        if (!claim(taken, node.targetX * planned - width / 2, top, width, px + 5)) continue;
         node.namedIn = this.number;
+        node.nameWidth = Math.min(limit, whole + 1);
+        break;
       }
     }
   }

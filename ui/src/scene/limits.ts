@@ -43,7 +43,7 @@ export const MAX_OVERLAY_NODES = 300;
 /** Segments per stroke: longer paths rasterise slower, shorter ones cost calls. */
 export const SEGMENTS_PER_STROKE = 16;
 
-/** Edges above this count in view are drawn between groups only while far out. */
+/** With more edges than this in view while far out, those across the whole map are left out. */
 export const MAX_FAR_EDGES = 4_000;
 
 /** Side of a cell of the spatial grid, in layout units. */
@@ -56,10 +56,13 @@ export const ATLAS_PAGE_PX = 1024;
 export const MAX_ATLAS_PAGES = 12;
 
 /** Dirty rectangles kept apart; more are painted as a whole. */
-export const MAX_DIRTY_RECTS = 12;
+export const MAX_DIRTY_RECTS = 64;
 
 /** Distance in CSS px that a pointer may move between press and release of a click. */
 export const CLICK_SLOP_PX = 4;
 
 /** Time after the first picture in which an untouched map follows its content, in ms. */
 export const SETTLE_MS = 10_000;
+
+/** Most lines between groups at a time, the strongest. */
+export const MAX_LINKS = 150;

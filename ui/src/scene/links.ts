@@ -9,12 +9,12 @@ export type Body = SceneGroup | SceneNode;
 export interface GroupLink {
   readonly source: Body;
   readonly target: Body;
-  /** Edges it stands for. */
+  /** Edges either way it stands for. */
   count: number;
 }
 
 /** Boxes narrower than this on screen are drawn as part of the box around them, in CSS px. */
-const LEAST_BODY_PX = 30;
+const LEAST_BODY_PX = 44;
 
 /** The box that stands for a node at a depth; the node itself when it is in none. */
 export function bodyOf(node: SceneNode, depth: number): Body {
@@ -55,9 +55,11 @@ function gather(model: SceneModel, depth: number): GroupLink[] {
   const bySource = new Map<Body, Map<Body, GroupLink>>();
   const links: GroupLink[] = [];
   for (const edge of model.edges.values()) {
-    const source = bodyOf(edge.source, depth);
-    const target = bodyOf(edge.target, depth);
-    if (source === target) continue;
+    const a = bodyOf(edge.source, depth);
+    const b = bodyOf(edge.target, depth);
+    if (a === b) continue;
+    // Both directions are one line: far out, who began is not told.
+    const [source, target] = a.id < b.id ? [a, b] : [b, a];
     let targets = bySource.get(source);
     if (!targets) {
       targets = new Map();

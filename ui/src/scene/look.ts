@@ -11,9 +11,17 @@ export class Highlight {
   brightIds: ReadonlySet<string> | null = null;
   /** Neighbours of the selection: they show their values. */
   neighbours: ReadonlySet<SceneNode> = new Set();
+  #wasIdle = true;
+
+  /** Nothing stands out, and nothing did when strengths were last worked out. */
+  get isIdle(): boolean {
+    return this.#wasIdle && !this.selected && !this.hovered && !this.brightIds;
+  }
 
   /** Works out anew what is dimmed. Returns true when anything is to change. */
   update(model: SceneModel): boolean {
+    if (this.isIdle) return false;
+    this.#wasIdle = !this.selected && !this.hovered && !this.brightIds;
     this.neighbours = this.selected ? model.neighbours(this.selected) : new Set();
     let differs = false;
     for (const node of model.nodes.values()) {

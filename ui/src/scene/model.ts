@@ -6,7 +6,6 @@ import type { ViewGroup } from '../generated/ViewGroup';
 import type { ViewNode } from '../generated/ViewNode';
 import type { Rect } from './camera';
 import { ARROW_SPREAD, curveOf, type Route, routeOf, type Side, spread, START_SPREAD } from './curves';
-import { guessGlyph } from './glyphs';
 import { SpatialGrid } from './grid';
 import { FillScale } from './fill';
 import { measure, type NodeMark, type SceneEdge, type SceneGroup, type SceneNode } from './nodes';
@@ -25,10 +24,12 @@ export interface Effect {
   /** Edges that came, went or changed their strength. */
   edges: SceneEdge[];
   groups: boolean;
+  /** Boxes whose mean level differs, with what it was. */
+  levels: [group: SceneGroup, before: number][];
 }
 
 function noEffect(): Effect {
-  return { bodies: [], looks: [], added: [], removed: [], moved: [], edges: [], groups: false };
+  return { bodies: [], looks: [], added: [], removed: [], moved: [], edges: [], groups: false, levels: [] };
 }
 
 export class SceneModel {
@@ -36,6 +37,8 @@ export class SceneModel {
   readonly edges = new Map<string, SceneEdge>();
   readonly grid = new SpatialGrid<SceneNode>();
   groups: SceneGroup[] = [];
+  /** Nodes that stand in no box. */
+  readonly loose = new Set<SceneNode>();
   /** Extent of all nodes with labels, and of all boxes. */
   bounds: Rect = { x: 0, y: 0, width: 0, height: 0 };
   /** Rises when nodes, edges or boxes come, go or move: what was derived from them is old. */
@@ -51,18 +54,18 @@ export class SceneModel {
     const effect = noEffect();
     this.setMetrics(metrics);
     this.setGroups(groups, effect);
-    const kept = new Set<string>();
+    const leftNodes = new Map(this.nodes);
     for (const view of nodes) {
-      kept.add(view.id);
+      leftNodes.delete(view.id);
       this.#putNode(view, effect);
     }
-    for (const node of [...this.nodes.values()]) if (!kept.has(node.id)) this.#dropNode(node, effect);
-    const keptEdges = new Set<string>();
+    for (const node of leftNodes.values()) this.#dropNode(node, effect);
+    const leftEdges = new Map(this.edges);
     for (const view of edges) {
-      keptEdges.add(view.id);
+      leftEdges.delete(view.id);
       this.#putEdge(view, effect);
     }
-    for (const edge of [...this.edges.values()]) if (!keptEdges.has(edge.id)) this.#dropEdge(edge, effect);
+    for (const edge of leftEdges.values()) this.#dropEdge(edge, effect);
     this.#settle(effect);
     return effect;
   }
@@ -104,7 +107,7 @@ export class SceneModel {
       const node = this.nodes.get(view.id);
       if (node) this.#setLevel(node, view);
     }
-    this.#groupLevels();
+    this.#groupLevels(null);
   }
 
   /** Marks nodes as added, gone, changed or broken; others lose their mark. */
@@ -154,7 +157,7 @@ export class SceneModel {
       const parent = view.parent === null ? null : (this.#groupById.get(view.parent) ?? null);
       const depth = parent ? parent.depth + 1 : 1;
       const { id, label, facts, field, x, y, width, height, count } = view;
-      const group: SceneGroup = { id, label, facts, field, parent, depth, x, y, width, height, count, level: Number.NaN };
+      const group: SceneGroup = { id, label, facts, field, parent, depth, x, y, width, height, count, level: Number.NaN, sum: 0, read: 0 };
       this.#groupById.set(id, group);
       const old = before.get(id);
       if (!old || old.x !== x || old.y !== y || old.width !== width || old.height !== height) this.structure++;
@@ -165,6 +168,8 @@ export class SceneModel {
     for (const node of this.nodes.values()) {
       if (node.group) node.group = this.#groupById.get(node.group.id) ?? null;
       node.depth = node.group?.depth ?? 0;
+      if (node.group) this.loose.delete(node);
+      else this.loose.add(node);
     }
   }
 
@@ -194,9 +199,12 @@ export class SceneModel {
       node.pseudo = view.pseudo;
       node.kindTag = view.kind;
       node.kind = kindClass(view.kind, view.pseudo);
-      node.glyph = guessGlyph([view.label, view.rank, view.label_minor], view.kind, view.pseudo);
+      node.rank = view.rank;
+      node.glyph = null;
       node.group = group;
       node.depth = group?.depth ?? 0;
+      if (group) this.loose.delete(node);
+      else this.loose.add(node);
       node.stale = stale;
       measure(node);
       this.uncurve(node);
@@ -227,6 +235,7 @@ export class SceneModel {
   #dropNode(node: SceneNode, effect: Effect): void {
     this.nodes.delete(node.id);
     this.grid.remove(node);
+    this.loose.delete(node);
     this.#unspread.delete(node);
     for (const edge of [...node.out, ...node.in]) this.#dropEdge(edge, effect);
     effect.removed.push(node);
@@ -283,28 +292,29 @@ export class SceneModel {
       for (const edge of node.in) this.#unspread.add(edge.source);
     }
     if (effect.added.length + effect.removed.length + effect.moved.length > 0 || effect.groups) this.#measureBounds();
-    if (effect.edges.length + effect.added.length > 0) {
-      for (const node of this.nodes.values()) node.importance = importanceOf(node);
-    }
-    this.#groupLevels();
+    this.#groupLevels(effect);
   }
 
-  #groupLevels(): void {
-    const sums = new Map<SceneGroup, [sum: number, count: number]>();
+  #groupLevels(effect: Effect | null): void {
     if (this.groups.length === 0) return;
-    for (const node of this.nodes.values()) {
-      if (Number.isNaN(node.level)) continue;
-      for (let group = node.group; group; group = group.parent) {
-        const sum = sums.get(group);
-        if (sum) {
-          sum[0] += node.level;
-          sum[1] += 1;
-        } else sums.set(group, [node.level, 1]);
-      }
-    }
     for (const group of this.groups) {
-      const sum = sums.get(group);
-      group.level = sum ? sum[0] / sum[1] : Number.NaN;
+      group.sum = 0;
+      group.read = 0;
+    }
+    for (const node of this.nodes.values()) {
+      if (Number.isNaN(node.level) || !node.group) continue;
+      node.group.sum += node.level;
+      node.group.read++;
+    }
+    // Parents stand before their children, so going back adds every box to the one around it.
+    for (const group of [...this.groups].reverse()) {
+      if (group.parent) {
+        group.parent.sum += group.sum;
+        group.parent.read += group.read;
+      }
+      const before = group.level;
+      group.level = group.read > 0 ? group.sum / group.read : Number.NaN;
+      if (effect && !Object.is(before, group.level)) effect.levels.push([group, before]);
     }
   }
 
@@ -357,12 +367,12 @@ function spreadEnds(node: SceneNode): void {
 
 function blankNode(view: ViewNode): SceneNode {
   return {
-    id: view.id, label: '', minor: '', shape: 'circle', kind: 'outside', kindTag: '', stackOf: false, pseudo: false, glyph: 'box',
+    id: view.id, label: '', minor: '', shape: 'circle', kind: 'outside', kindTag: '', stackOf: false, pseudo: false, rank: '', glyph: null,
     group: null, depth: 0, x: view.x, y: view.y, targetX: view.x, targetY: view.y, fromX: view.x, fromY: view.y,
     halfWidth: 0, top: 0, bottom: 0, foot: 0, stack: 0,
     level: Number.NaN, shownLevel: Number.NaN, levelFrom: Number.NaN, levelStart: 0, value: '',
-    stale: false, staleSince: 0, mark: null, bornAt: 0, goneAt: 0, out: [], in: [], importance: 0, count: view.count,
-    dim: 0, dimFrom: 0, dimTo: 0, room: Number.NaN, namedIn: 0,
+    stale: false, staleSince: 0, mark: null, bornAt: 0, goneAt: 0, out: [], in: [], count: view.count,
+    dim: 0, dimFrom: 0, dimTo: 0, room: Number.NaN, namedIn: 0, nameWidth: 0,
   };
 }
 
@@ -398,16 +408,11 @@ function along(side: Side, other: SceneNode): number {
   return side === 'top' || side === 'foot' ? other.targetX : other.targetY;
 }
 
-/** Many connections, a stack and what is outside are named first. */
-function importanceOf(node: SceneNode): number {
-  return node.out.length + node.in.length * 1.5 + Math.log2(1 + node.count) + (node.pseudo ? 4 : 0);
-}
-
 /** Bytes per second that an edge carries both ways; NaN when no metric says. */
 function rateOf(edge: ViewEdge): number {
   let sum = Number.NaN;
   for (const metric of edge.metrics) {
-    if (/bytes/.test(metric.id) && /per_s/.test(metric.id)) sum = (Number.isNaN(sum) ? 0 : sum) + metric.value;
+    if (metric.id.includes('bytes') && metric.id.includes('per_s')) sum = (Number.isNaN(sum) ? 0 : sum) + metric.value;
   }
   return sum;
 }

@@ -2,7 +2,7 @@
 
 import type { Camera, Rect } from './camera';
 import type { Anchor, Curve } from './curves';
-import type { GlyphName } from './glyphs';
+import { type GlyphName, guessGlyph } from './glyphs';
 import { type Shape, type ShapeName, SHAPES, STACK_STEP } from './shapes';
 import type { KindClass, MarkKind } from './theme';
 
@@ -23,7 +23,10 @@ export interface SceneNode extends Anchor {
   kindTag: string;
   stackOf: boolean;
   pseudo: boolean;
-  glyph: GlyphName;
+  /** Second guess source of the glyph, beside the labels. */
+  rank: string;
+  /** Guessed when it is first drawn. */
+  glyph: GlyphName | null;
   group: SceneGroup | null;
   /** Nesting of the box it stands in; 0 is the open map. */
   depth: number;
@@ -56,8 +59,6 @@ export interface SceneNode extends Anchor {
   goneAt: number;
   readonly out: SceneEdge[];
   readonly in: SceneEdge[];
-  /** Who is named first where not all can be. */
-  importance: number;
   count: number;
   /** How far it is dimmed, in 0…1, and on its way from where to where. */
   dim: number;
@@ -67,6 +68,8 @@ export interface SceneNode extends Anchor {
   room: number;
   /** The label plan in which it is named. */
   namedIn: number;
+  /** Width that the plan gives its name, in CSS px. */
+  nameWidth: number;
 }
 
 export interface SceneEdge {
@@ -104,6 +107,9 @@ export interface SceneGroup extends Rect {
   count: number;
   /** Mean share of the chosen metric over its nodes; NaN when none has it. */
   level: number;
+  /** Sum and count behind the mean. */
+  sum: number;
+  read: number;
 }
 
 /** Labels begin this far below the centre at least, so that those of a row stand on about one line. */
@@ -112,6 +118,21 @@ const LEAST_DROP = 19;
 const FIRST_BASELINE = 14;
 const SECOND_BASELINE = 14;
 const DESCENT = 5;
+
+export function glyphOf(node: SceneNode): GlyphName {
+  node.glyph ??= guessGlyph([node.label, node.rank, node.minor], node.kindTag, node.pseudo);
+  return node.glyph;
+}
+
+/** Who comes first where not all can: many connections, stacks and what is outside. */
+export function importanceOf(node: SceneNode): number {
+  return node.out.length + node.in.length * 1.5 + Math.min(node.count - 1, 6) + (node.pseudo ? 4 : 0);
+}
+
+/** The more important first, always in the same order. */
+export function byImportance(a: SceneNode, b: SceneNode): number {
+  return importanceOf(b) - importanceOf(a) || (a.id < b.id ? -1 : 1);
+}
 
 export function shapeOf(node: SceneNode): Shape {
   return SHAPES[node.shape];

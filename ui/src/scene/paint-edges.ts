@@ -28,10 +28,11 @@ interface Style {
 export function paintEdges(frame: Frame, edges: readonly SceneEdge[]): void {
   const styles = new Map<string, Style>();
   for (const edge of edges) {
-    const key = styleKey(edge);
+    const length = lengthClass(frame, edge);
+    const key = `${styleKey(edge)}${length}`;
     let style = styles.get(key);
     if (!style) {
-      style = styleOf(frame, edge);
+      style = styleOf(frame, edge, LENGTH_STRENGTH[frame.detail.edges === 'straight' ? 'far' : 'near'][length]);
       styles.set(key, style);
     }
     style.edges.push(edge);
@@ -40,6 +41,11 @@ export function paintEdges(frame: Frame, edges: readonly SceneEdge[]): void {
   for (const style of [...styles.values()].sort((a, b) => a.order - b.order)) paintStyle(frame, style);
   frame.ctx.globalAlpha = 1;
   frame.ctx.setLineDash([]);
+}
+
+/** The edges that stay near, or stand out: what is drawn where all would be too many. */
+export function shortOnes(frame: Frame, edges: readonly SceneEdge[]): SceneEdge[] {
+  return edges.filter((edge) => lengthClass(frame, edge) < 2);
 }
 
 /** Edges whose ends' rectangle touches the painted part of the world. */
@@ -67,12 +73,28 @@ function styleKey(edge: SceneEdge): string {
   return `${edge.high ? 1 : 0}${edge.weight}${stale}${Math.round(edge.dim * 16)} ${edge.mark ?? ''}`;
 }
 
-function styleOf(frame: Frame, edge: SceneEdge): Style {
+/**
+ * Far out, what runs across the whole map is drawn fainter than what stays near, so that edges never drown
+ * nodes. Lengths on screen in CSS px, and the strengths of edges up to the first, up to the second, and beyond.
+ */
+const LENGTHS = [140, 420] as const;
+const LENGTH_STRENGTH = { near: [1, 0.6, 0.3], far: [0.6, 0.34, 0.16] } as const;
+
+function lengthClass(frame: Frame, edge: SceneEdge): 0 | 1 | 2 {
+  if (edge.high || frame.detail.level < 2) return 0;
+  const dx = edge.source.x - edge.target.x;
+  const dy = edge.source.y - edge.target.y;
+  const squared = (dx * dx + dy * dy) * frame.camera.zoom ** 2;
+  if (squared <= LENGTHS[0] ** 2) return 0;
+  return squared <= LENGTHS[1] ** 2 ? 1 : 2;
+}
+
+function styleOf(frame: Frame, edge: SceneEdge, strength: number): Style {
   const { theme, detail, comparing } = frame;
   const width = detail.edges === 'straight' || detail.level >= 2 ? 1 : WIDTHS[edge.weight];
   const marked = edge.mark === 'gone' || edge.mark === 'added' ? edge.mark : null;
   let alpha = 1 - edge.dim * (1 - theme.dimEdge);
-  if (detail.edges === 'straight' && !edge.high) alpha *= 0.6;
+  if (!edge.high) alpha *= strength;
   if (comparing && !marked && !edge.high) alpha *= theme.name === 'dark' ? 0.6 : 0.75;
   const stale = edge.source.stale || edge.target.stale;
   return {

@@ -1,7 +1,8 @@
 /** Far out: one body per box with its count and fill, and what runs between them. */
 
-import { stamp } from './atlas';
+import { type Sprite, stamp } from './atlas';
 import { type Frame, inPixels, inWorld, roundRect, touches } from './frame';
+import { MAX_LINKS } from './limits';
 import { border, type GroupLink, linkWidth, middle } from './links';
 import type { SceneGroup } from './nodes';
 import { filled } from './sprites';
@@ -36,31 +37,55 @@ export function paintBodies(frame: Frame, depth: number): void {
       ctx.fillRect(x, y + height - rows, width, 1.2 * dpr);
       ctx.restore();
     }
-    ctx.strokeStyle = group.field === 'host' ? theme.kind.host : theme.edge;
-    ctx.lineWidth = 1.2 * dpr;
+    ctx.strokeStyle = theme.edge;
+    ctx.lineWidth = dpr;
     ctx.stroke();
   }
 }
 
 /** Label and count in the middle of each body, as far as they fit. */
 export function paintBodyLabels(frame: Frame, depth: number): void {
-  const { ctx, model, theme, fonts, dpr, camera } = frame;
+  const { ctx, theme, dpr } = frame;
   inPixels(frame);
-  for (const group of model.groups) {
-    if (group.depth !== depth || !touches(group, frame.world)) continue;
-    const width = group.width * camera.zoom - 8;
-    if (width < 14) continue;
-    const [x, y] = middleOnScreen(frame, group);
-    const name = ellipsize(group.label, width, fonts.widths(600, LABEL_PX));
-    const count = String(group.count);
-    const two = group.height * camera.zoom >= 30;
-    if (fonts.width(name, 600, LABEL_PX) <= width) {
-      stamp(ctx, fonts.sprite(name, 600, LABEL_PX, theme.t1, dpr), x, y + Math.round((two ? -3 : 4) * dpr));
-    }
-    if (two && fonts.width(count, 400, LABEL_PX) <= width) {
-      stamp(ctx, fonts.sprite(count, 400, LABEL_PX, theme.t2, dpr), x, y + Math.round(11 * dpr));
-    }
+  const ready = frame.model.groups.filter((group) => group.depth === depth && touches(group, frame.world)).map((group) => prepareBody(frame, group));
+  for (const { x, y, name, count, width } of ready) {
+    if (!name) continue;
+    ctx.fillStyle = theme.node;
+    ctx.globalAlpha = 0.7;
+    roundRect(ctx, x - (width / 2 + 4) * dpr, y - (count ? 14 : 7) * dpr, (width + 8) * dpr, (count ? 29 : 15) * dpr, 4 * dpr);
+    ctx.fill();
+    ctx.globalAlpha = 1;
+    stamp(ctx, name, x, y + Math.round((count ? -3 : 4) * dpr));
+    if (count) stamp(ctx, count, x, y + Math.round(11 * dpr));
   }
+}
+
+interface BodyLabel {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly name: Sprite | null;
+  readonly count: Sprite | null;
+}
+
+/** Height from which a body has room for two lines, in CSS px. */
+const TWO_LINES_PX = 30;
+
+function prepareBody(frame: Frame, group: SceneGroup): BodyLabel {
+  const { theme, fonts, dpr, camera } = frame;
+  const room = group.width * camera.zoom - 8;
+  const [x, y] = middleOnScreen(frame, group);
+  const label = ellipsize(group.label, room, fonts.widths(600, LABEL_PX));
+  const width = fonts.width(label, 600, LABEL_PX);
+  const text = String(group.count);
+  const two = group.height * camera.zoom >= TWO_LINES_PX && fonts.width(text, 400, LABEL_PX) <= room;
+  return {
+    x,
+    y,
+    width,
+    name: width <= room ? fonts.sprite(label, 600, LABEL_PX, theme.t1, dpr) : null,
+    count: two ? fonts.sprite(text, 400, LABEL_PX, theme.t2, dpr) : null,
+  };
 }
 
 /** Lines between bodies by count; the strongest carry it in words. */
@@ -68,9 +93,10 @@ export function paintLinks(frame: Frame, links: readonly GroupLink[]): void {
   const { ctx, theme, dpr, k } = frame;
   inWorld(frame);
   ctx.strokeStyle = theme.edge;
-  ctx.globalAlpha = 0.8;
-  const shown = links.filter((link) => isNear(frame, link));
+  const shown = links.filter((link) => isNear(frame, link)).slice(-MAX_LINKS);
+  const most = shown.at(-1)?.count ?? 1;
   for (const link of shown) {
+    ctx.globalAlpha = 0.15 + (0.65 * link.count) / most;
     const [sx, sy] = middle(link.source);
     const [tx, ty] = middle(link.target);
     const [x0, y0] = border(link.source, tx, ty);

@@ -58,7 +58,7 @@ function prepare(frame: Frame, node: SceneNode): Ready {
   const { camera, fonts, theme, dpr, highlight, k } = frame;
   const px = fontPx(camera.zoom);
   const asked = isAsked(frame, node);
-  let [name, minor] = labelTexts(node, frame.model, fonts, camera.zoom, asked);
+  let [name, minor] = labelTexts(node, frame.model, fonts, camera.zoom, asked, frame.detail.labels === 'name' ? node.nameWidth : 0);
   let minorColour = theme.t3;
   const mark = node.goneAt > 0 ? 'gone' : (node.mark?.kind ?? null);
   if (mark) minorColour = theme.mark[mark];

@@ -6,7 +6,7 @@ import { easeOut, progress } from './ease';
 import { type Frame, inPixels } from './frame';
 import { fontPx, markPx } from './lod';
 import type { SceneNode } from './nodes';
-import { shapeOf } from './nodes';
+import { glyphOf, shapeOf } from './nodes';
 import { surfaceOf } from './theme';
 
 /** A node with the pictures it needs, found before any is copied. */
@@ -73,7 +73,7 @@ function readyNode(frame: Frame, node: SceneNode): Ready {
       shape: node.shape,
       kind: node.kind,
       stack: node.stackOf,
-      glyph: detail.nodes === 'full' && value === '' ? node.glyph : null,
+      glyph: detail.nodes === 'full' && value === '' ? glyphOf(node) : null,
       level: gone || node.mark?.kind === 'gone' ? Number.NaN : node.shownLevel,
       stale: node.stale,
       mark: gone ? 'gone' : (node.mark?.kind ?? null),

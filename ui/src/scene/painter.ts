@@ -5,18 +5,19 @@ import { Fonts } from './fonts';
 import { type Frame, inPixels } from './frame';
 import { NamePlan } from './labels';
 import { MAX_FAR_EDGES } from './limits';
-import { bodyDepth, bodyOf, LinkCache } from './links';
+import { bodyDepth, LinkCache } from './links';
 import { type Detail, detailAt } from './lod';
 import type { Highlight } from './look';
 import type { SceneModel } from './model';
-import type { SceneEdge, SceneNode } from './nodes';
+import type { SceneNode } from './nodes';
 import { bodyReach } from './nodes';
 import { paintBoxes, paintBoxLabels } from './paint-boxes';
-import { edgesIn, paintEdges } from './paint-edges';
+import { edgesIn, paintEdges, shortOnes } from './paint-edges';
 import { paintBodies, paintBodyLabels, paintLinks } from './paint-groups';
 import { paintLabels } from './paint-labels';
 import { paintNodes } from './paint-nodes';
 import { NodeSprites } from './sprites';
+import { union } from './rects';
 import type { Theme } from './theme';
 
 /** What there is to paint, and how. */
@@ -53,17 +54,17 @@ export class Painter {
     this.fonts.reset(this.#theme.sans);
   }
 
-  /** Paints what lies in `clip` (CSS px); the rest of the canvas stays. */
-  paint(ctx: CanvasRenderingContext2D, picture: Picture, clip: Rect): void {
-    const frame = this.#frame(ctx, picture, clip);
-    const { detail } = frame;
+  /** Paints what lies in any of the `parts` (CSS px); the rest of the canvas stays. */
+  paint(ctx: CanvasRenderingContext2D, picture: Picture, parts: readonly Rect[]): void {
+    const frame = this.#frame(ctx, picture, parts.reduce(union));
+    const { detail, dpr } = frame;
     ctx.save();
     inPixels(frame);
     ctx.beginPath();
-    ctx.rect(clip.x * frame.dpr, clip.y * frame.dpr, clip.width * frame.dpr, clip.height * frame.dpr);
+    for (const { x, y, width, height } of parts) ctx.rect(x * dpr, y * dpr, width * dpr, height * dpr);
     ctx.clip();
     ctx.fillStyle = frame.theme.map;
-    ctx.fillRect(clip.x * frame.dpr, clip.y * frame.dpr, clip.width * frame.dpr, clip.height * frame.dpr);
+    ctx.fill();
     paintBoxes(frame);
     if (detail.nodes === 'group') this.#paintFar(frame);
     else this.#paintNear(frame, picture);
@@ -106,10 +107,7 @@ export class Painter {
 
   #paintNear(frame: Frame, picture: Picture): void {
     const edges = edgesIn(frame);
-    if (frame.detail.edges === 'straight' && edges.length > MAX_FAR_EDGES && frame.model.groups.length > 0) {
-      paintEdges(frame, edges.filter((edge) => edge.high || bodyOf(edge.source, 1) === bodyOf(edge.target, 1)));
-      paintLinks(frame, this.#links.links(frame.model, 1));
-    } else paintEdges(frame, edges);
+    paintEdges(frame, frame.detail.edges === 'straight' && edges.length > MAX_FAR_EDGES ? shortOnes(frame, edges) : edges);
     paintBoxLabels(frame);
     const nodes = this.#nodesIn(frame, picture.ghosts);
     paintNodes(frame, nodes);
@@ -118,16 +116,19 @@ export class Painter {
 
   #paintFar(frame: Frame): void {
     const depth = bodyDepth(frame.model.groups, frame.camera.zoom);
-    paintLinks(frame, this.#links.links(frame.model, depth));
     paintBodies(frame, depth);
-    if (depth > 1) paintBoxLabels(frame);
+    paintLinks(frame, this.#links.links(frame.model, depth));
     paintBodyLabels(frame, depth);
-    // What stands in no box has nobody to stand for it.
-    const high: SceneEdge[] = edgesIn(frame).filter((edge) => edge.high);
-    if (high.length > 0) paintEdges({ ...frame, detail: { ...frame.detail, edges: 'straight' } }, high);
-    const asMarks: Frame = { ...frame, detail: { ...frame.detail, nodes: 'mark' } };
+    paintBoxLabels(frame, depth - 1);
     const { selected, hovered, focused } = frame.highlight;
-    const shown = [...this.#nodesIn(frame, [])].filter((node) => !node.group || node === selected || node === hovered || node === focused);
+    const asked = [focused, hovered, selected].filter((node) => node !== null);
+    if (asked.length > 0) {
+      const high = edgesIn(frame).filter((edge) => edge.high);
+      paintEdges({ ...frame, detail: { ...frame.detail, edges: 'straight' } }, high);
+    }
+    // What stands in no box has nobody to stand for it.
+    const asMarks: Frame = { ...frame, detail: { ...frame.detail, nodes: 'mark' } };
+    const shown = [...frame.model.loose, ...asked.filter((node) => node.group)];
     paintNodes(asMarks, shown);
     paintLabels(asMarks, shown);
   }

@@ -9,7 +9,7 @@ import { bodyDepth } from './links';
 import { detailAt } from './lod';
 import { Highlight } from './look';
 import { type Effect, SceneModel } from './model';
-import { type NodeMark, paintRect, type SceneEdge, type SceneGroup, type SceneNode } from './nodes';
+import { byImportance, type NodeMark, paintRect, type SceneEdge, type SceneGroup, type SceneNode } from './nodes';
 import { Painter } from './painter';
 import { pick, type SceneSource } from './source';
 import { Surface } from './surface';
@@ -28,6 +28,8 @@ export interface SceneEvents {
 
 /** Least zoom at which a node that is asked for is shown. */
 const FOCUS_ZOOM = 0.6;
+/** More changes than this are painted as a whole. */
+const MANY_CHANGES = 200;
 /** Time between two frames of the screen, in ms. */
 const FRAME_MS = 17;
 /** Part of the view, in CSS px, in which a focused node is left where it is. */
@@ -268,7 +270,7 @@ export class Scene {
     const [x, y] = toWorld(this.camera, 0, 0);
     const area = { x, y, width: this.#surface.width / zoom, height: this.#surface.height / zoom };
     const seen = this.model.grid.query(area).filter((n) => n.x >= area.x && n.x <= area.x + area.width && n.y >= area.y && n.y <= area.y + area.height);
-    if (seen.length > most) seen.sort((a, b) => b.importance - a.importance);
+    if (seen.length > most) seen.sort(byImportance);
     return seen.slice(0, most);
   }
 
@@ -299,7 +301,13 @@ export class Scene {
     if (change.kind === 'delta' && change.metrics) this.model.fill.choose(this.#fillMetric, source.nodes.values());
     this.#relink();
     const animated = !fresh && !this.#reduced.matches && !this.#surface.isSlow;
-    this.#animator.begin(this.model, effect, now, { animated, ghosts: change.kind === 'delta', isVisible: (node) => this.#isVisible(node) });
+    const { nodes } = detailAt(this.camera.zoom, this.model.groups.length > 0);
+    this.#animator.begin(this.model, effect, now, {
+      animated,
+      ghosts: change.kind === 'delta',
+      levels: nodes === 'full' || nodes === 'shape',
+      isVisible: (node) => this.#isVisible(node),
+    });
     if (before) this.#openedAs(before, now);
     else this.#followContent(now);
     this.#invalidateEffect(effect, fresh);
@@ -315,8 +323,8 @@ export class Scene {
     highlight.hovered = alive(highlight.hovered);
     highlight.focused = alive(focused);
     if (focused && !highlight.focused) this.#events.focused(null);
-    const differs = highlight.update(model);
-    if (differs) this.#surface.invalidateAll();
+    if (highlight.isIdle && !this.#dimming) return;
+    if (highlight.update(model)) this.#surface.invalidateAll();
     highlight.advance(model, 1);
   }
 
@@ -352,12 +360,20 @@ export class Scene {
 
   #invalidateEffect(effect: Effect, fresh: boolean): void {
     const { added, removed, moved, edges, looks } = effect;
-    if (fresh || effect.groups || moved.length > 0 || added.length + removed.length + edges.length > 200 || this.isFar) {
-      if (!this.isFar || fresh || effect.groups || added.length + removed.length + effect.bodies.length > 0) this.#surface.invalidateAll();
-      if (added.length + removed.length + moved.length > 0) this.#forgetRoom();
+    const changed = added.length + removed.length + edges.length;
+    if (added.length + removed.length + moved.length > 0) {
+      for (const node of this.model.nodes.values()) node.room = Number.NaN;
       this.#cameraRests();
+    }
+    if (fresh || effect.groups || moved.length > 0 || changed > MANY_CHANGES || (changed > 0 && this.isFar)) {
+      this.#surface.invalidateAll();
       return;
     }
+    if (this.isFar) {
+      this.#invalidateLevels(effect.levels);
+      return;
+    }
+    if (detailAt(this.camera.zoom, true).nodes === 'mark') effect.bodies.length = 0;
     for (const node of effect.bodies) {
       if (Number.isNaN(node.shownLevel) || this.highlight.showsValue(node)) this.#surface.invalidateBody(node);
     }
@@ -367,14 +383,17 @@ export class Scene {
       // Its neighbours share sides with it, and move over.
       for (const end of [edge.source, edge.target]) for (const other of [...end.out, ...end.in]) this.#invalidateEdge(other);
     }
-    if (added.length + removed.length > 0) {
-      this.#forgetRoom();
-      this.#cameraRests();
-    }
   }
 
-  #forgetRoom(): void {
-    for (const node of this.model.nodes.values()) node.room = Number.NaN;
+  /** Boxes that stand for their nodes are painted when their level differs by a row of pixels. */
+  #invalidateLevels(levels: readonly [SceneGroup, number][]): void {
+    const depth = bodyDepth(this.model.groups, this.camera.zoom);
+    const { zoom, x, y } = this.camera;
+    for (const [group, before] of levels) {
+      const height = group.height * zoom * this.#surface.dpr;
+      if (group.depth !== depth || Math.round(before * height) === Math.round(group.level * height)) continue;
+      this.#surface.invalidate({ x: group.x * zoom + x, y: group.y * zoom + y, width: group.width * zoom, height: group.height * zoom });
+    }
   }
 
   #highlightChanged(): void {

@@ -7,6 +7,7 @@ import type { Camera, Rect } from './camera';
 import { MAX_DIRTY_RECTS, SLOW_PAINT_MS } from './limits';
 import type { SceneNode } from './nodes';
 import type { Painter, Picture } from './painter';
+import { intersection, outward, overlaps, union } from './rects';
 
 export class Surface {
   width = 0;
@@ -90,13 +91,13 @@ export class Surface {
     this.#painted = to;
     if (this.#all || !from || from.zoom !== to.zoom) {
       const start = performance.now();
-      painter.paint(this.#ctx, picture, this.view);
+      painter.paint(this.#ctx, picture, [this.view]);
       took = performance.now() - start;
     } else {
       const dx = Math.round((to.x - from.x) * this.dpr);
       const dy = Math.round((to.y - from.y) * this.dpr);
       if (dx !== 0 || dy !== 0) this.#shift(painter, picture, dx, dy);
-      for (const rect of this.#rects) painter.paint(this.#ctx, picture, outward(rect, this.dpr));
+      if (this.#rects.length > 0) painter.paint(this.#ctx, picture, this.#rects.map((rect) => outward(rect, this.dpr)));
       if (this.#bodies.size > 0) painter.repaintBodies(this.#ctx, picture, [...this.#bodies], this.view);
     }
     this.#all = false;
@@ -152,7 +153,7 @@ export class Surface {
   #shift(painter: Painter, picture: Picture, dx: number, dy: number): void {
     const { width, height } = this.#canvas;
     if (Math.abs(dx) >= width || Math.abs(dy) >= height) {
-      painter.paint(this.#ctx, picture, this.view);
+      painter.paint(this.#ctx, picture, [this.view]);
       return;
     }
     const ctx = this.#ctx;
@@ -162,39 +163,12 @@ export class Surface {
     ctx.drawImage(this.#canvas, dx, dy);
     ctx.globalCompositeOperation = 'source-over';
     const d = this.dpr;
-    if (dx !== 0) painter.paint(ctx, picture, { x: (dx > 0 ? 0 : width + dx) / d, y: 0, width: Math.abs(dx) / d, height: height / d });
-    if (dy !== 0) painter.paint(ctx, picture, { x: 0, y: (dy > 0 ? 0 : height + dy) / d, width: width / d, height: Math.abs(dy) / d });
+    if (dx !== 0) painter.paint(ctx, picture, [{ x: (dx > 0 ? 0 : width + dx) / d, y: 0, width: Math.abs(dx) / d, height: height / d }]);
+    if (dy !== 0) painter.paint(ctx, picture, [{ x: 0, y: (dy > 0 ? 0 : height + dy) / d, width: width / d, height: Math.abs(dy) / d }]);
   }
 
   /** To be called when the camera moves without zooming, so that what is pending stays where it belongs. */
   shiftPending(dx: number, dy: number): void {
     this.#rects = this.#rects.map((rect) => ({ ...rect, x: rect.x + dx, y: rect.y + dy }));
   }
-}
-
-function overlaps(a: Rect, b: Rect): boolean {
-  return a.x < b.x + b.width && a.x + a.width > b.x && a.y < b.y + b.height && a.y + a.height > b.y;
-}
-
-function union(a: Rect, b: Rect): Rect {
-  const x = Math.min(a.x, b.x);
-  const y = Math.min(a.y, b.y);
-  return { x, y, width: Math.max(a.x + a.width, b.x + b.width) - x, height: Math.max(a.y + a.height, b.y + b.height) - y };
-}
-
-function intersection(a: Rect, b: Rect): Rect | null {
-  const x = Math.max(a.x, b.x);
-  const y = Math.max(a.y, b.y);
-  const width = Math.min(a.x + a.width, b.x + b.width) - x;
-  const height = Math.min(a.y + a.height, b.y + b.height) - y;
-  return width > 0 && height > 0 ? { x, y, width, height } : null;
-}
-
-/** Edges on whole device px, so that the clip cuts no pixel in half. */
-function outward(rect: Rect, dpr: number): Rect {
-  const x = Math.floor(rect.x * dpr);
-  const y = Math.floor(rect.y * dpr);
-  const right = Math.ceil((rect.x + rect.width) * dpr);
-  const bottom = Math.ceil((rect.y + rect.height) * dpr);
-  return { x: x / dpr, y: y / dpr, width: (right - x) / dpr, height: (bottom - y) / dpr };
 }
