@@ -6,9 +6,9 @@ import { byteRate, count, counted, duration, fileSize, metricValue, percent, pla
 import { statusReason } from '../src/format/plugin';
 import { ago, clock, longSpan, moment, span } from '../src/format/time';
 
-/** Thin spaces are written as plain ones here. */
+/** The spaces within figures are written as plain ones here. */
 function check(cases: [got: string, wanted: string][]): void {
-  for (const [got, wanted] of cases) expect(got.replaceAll('\u2009', ' ')).toBe(wanted);
+  for (const [got, wanted] of cases) expect(got.replaceAll(/[\u2005\u2009]/g, ' ')).toBe(wanted);
 }
 
 const MIB = 1024 ** 2;

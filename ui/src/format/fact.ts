@@ -1,4 +1,4 @@
-import { count, duration, THIN } from './number';
+import { count, duration, GAP } from './number';
 import { ago, exactMoment } from './time';
 
 /** A fact as shown, with the whole of it for the tooltip. */
@@ -16,7 +16,7 @@ export function fact(value: string, dataType: string, now: number, truncate = 0)
     }
     case 'duration': {
       const seconds = Number(value);
-      return value.trim() !== '' && Number.isFinite(seconds) ? { text: duration(seconds), title: `${value}${THIN}s` } : plain(value, truncate);
+      return value.trim() !== '' && Number.isFinite(seconds) ? { text: duration(seconds), title: `${value}${GAP}s` } : plain(value, truncate);
     }
     case 'datetime': {
       const ms = Date.parse(value);

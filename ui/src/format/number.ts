@@ -1,5 +1,7 @@
-/** Thin space: between a number and its unit, and between thousands. */
-export const THIN = '\u2009';
+/** Between a number and its unit: a quarter of an em, in every face. */
+export const GAP = '\u2005';
+/** Between thousands: a thin space. */
+const THOUSANDS = '\u2009';
 /** Shown where there is no value; zero is `0`. */
 export const ABSENT = '–';
 
@@ -23,13 +25,13 @@ function scaledBytes(bytes: number, step: number): string {
   }
   const sign = bytes < 0 ? '−' : '';
   const text = unit === 0 ? value.toFixed(0) : short(value, unit < MEGA ? 9.95 : 99.95);
-  return `${sign}${text}${THIN}${BYTE_UNITS[unit]}`;
+  return `${sign}${text}${GAP}${BYTE_UNITS[unit]}`;
 }
 
 /** Thousands apart: `20 881`. */
 export function count(value: number): string {
   const [whole = '0', fraction] = String(value).split('.');
-  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, THIN);
+  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, THOUSANDS);
   return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
 
@@ -49,7 +51,7 @@ export function byteRate(bytesPerSecond: number): string {
 }
 
 export function percent(value: number): string {
-  return `${Math.abs(value) >= 999.5 ? count(Math.round(value)) : value.toFixed(1)}${THIN}%`;
+  return `${Math.abs(value) >= 999.5 ? count(Math.round(value)) : value.toFixed(1)}${GAP}%`;
 }
 
 /** Plain numbers: whole ones whole, others with three significant digits. */
@@ -65,8 +67,8 @@ export function plain(value: number): string {
 /** The largest units that matter: `2 d 4 h`, `12 min`, `640 ms`. */
 export function duration(seconds: number): string {
   const size = Math.abs(seconds);
-  if (size < 1) return `${Math.round(size * 1000)}${THIN}ms`;
-  if (size < 60) return `${Math.floor(size)}${THIN}s`;
+  if (size < 1) return `${Math.round(size * 1000)}${GAP}ms`;
+  if (size < 60) return `${Math.floor(size)}${GAP}s`;
   if (size < 3600) return pair(size, 60, 'min', 1, 's', 10);
   if (size < 86_400) return pair(size, 3600, 'h', 60, 'min', 10);
   return pair(size, 86_400, 'd', 3600, 'h', 10);
@@ -75,8 +77,8 @@ export function duration(seconds: number): string {
 function pair(size: number, big: number, bigUnit: string, small: number, smallUnit: string, pairBelow: number): string {
   const whole = Math.floor(size / big);
   const rest = Math.floor((size % big) / small);
-  const head = `${count(whole)}${THIN}${bigUnit}`;
-  return whole < pairBelow && rest > 0 ? `${head} ${rest}${THIN}${smallUnit}` : head;
+  const head = `${count(whole)}${GAP}${bigUnit}`;
+  return whole < pairBelow && rest > 0 ? `${head} ${rest}${GAP}${smallUnit}` : head;
 }
 
 /** A reading in its metric's format. `hint` is the metric's id or label: rates are traffic, not memory. */
@@ -102,7 +104,7 @@ function isRate(hint: string): boolean {
 
 /** The value without anything left out, for tooltips. */
 export function exactValue(value: number, format: string): string {
-  return format === 'filesize' ? `${count(Math.round(value))}${THIN}B` : String(value);
+  return format === 'filesize' ? `${count(Math.round(value))}${GAP}B` : String(value);
 }
 
 /** A noun with its count: `1 process`, `3 processes`. */

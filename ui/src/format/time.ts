@@ -1,4 +1,4 @@
-import { count, THIN } from './number';
+import { count, GAP } from './number';
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -40,10 +40,10 @@ function pad(value: number): string {
 /** One unit, whole: `4 s`, `12 min`, `2 d`. */
 export function span(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < MINUTE) return `${seconds}${THIN}s`;
-  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)}${THIN}min`;
-  if (seconds < DAY) return `${Math.floor(seconds / HOUR)}${THIN}h`;
-  return `${count(Math.floor(seconds / DAY))}${THIN}d`;
+  if (seconds < MINUTE) return `${seconds}${GAP}s`;
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)}${GAP}min`;
+  if (seconds < DAY) return `${Math.floor(seconds / HOUR)}${GAP}h`;
+  return `${count(Math.floor(seconds / DAY))}${GAP}d`;
 }
 
 /** `12 min ago` */
@@ -57,6 +57,6 @@ export function longSpan(ms: number): string {
   if (seconds < MINUTE || seconds >= DAY) return span(ms);
   const [big, small, bigUnit, smallUnit] = seconds < HOUR ? [MINUTE, 1, 'min', 's'] : [HOUR, MINUTE, 'h', 'min'];
   const rest = Math.floor((seconds % Number(big)) / Number(small));
-  const head = `${Math.floor(seconds / Number(big))}${THIN}${bigUnit}`;
-  return rest === 0 ? head : `${head} ${rest}${THIN}${smallUnit}`;
+  const head = `${Math.floor(seconds / Number(big))}${GAP}${bigUnit}`;
+  return rest === 0 ? head : `${head} ${rest}${GAP}${smallUnit}`;
 }
