@@ -97,7 +97,7 @@ fn take_in(shared: &Arc<Shared>, mut scan: Scan) {
                 if let Some(plugin) = state.plugins.remove(id) {
                     plugin.close();
                     shared.outbox.gone(id);
-                    tracing::info!(plugin = %id, path = %path.display(), "plugin socket is gone");
+                    tracing::debug!(plugin = %id, path = %path.display(), "plugin socket is gone");
                     let text = format!("Plugin {} is gone: its socket was removed.", plugin.label());
                     shared.outbox.note(id, NoteKind::Gone, text);
                 }
@@ -106,7 +106,7 @@ fn take_in(shared: &Arc<Shared>, mut scan: Scan) {
                 if let Some(replaced) = state.plugins.remove(id) {
                     replaced.close();
                 }
-                tracing::info!(plugin = %id, path = %path.display(), "plugin socket found");
+                tracing::debug!(plugin = %id, path = %path.display(), "plugin socket found");
                 let transport = Transport::new(path, shared.trust, Arc::clone(&shared.bodies));
                 let line = Line::new(id.clone(), path, &shared.config.probe_id, transport);
                 let stop = shared.cancel.child_token();

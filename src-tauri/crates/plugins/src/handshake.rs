@@ -92,7 +92,7 @@ mod tests {
         PluginSpec {
             id: id.into(),
             label: label.into(),
-            interfaces: interfaces.iter().map(|i| SmolStr::new(i)).collect(),
+            interfaces: interfaces.iter().map(SmolStr::new).collect(),
             api_version: api_version.into(),
             ..PluginSpec::default()
         }

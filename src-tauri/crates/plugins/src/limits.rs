@@ -15,8 +15,10 @@ pub const OFFLOAD_BYTES: usize = 64 * 1024;
 /// Bodies up to this size are never made to wait for [`BODY_POOL_BYTES`]. Bytes.
 pub const UNMETERED_BODY_BYTES: usize = 1024 * 1024;
 
-/// Bytes that all larger bodies together may hold, from the first byte read until decoding ends.
-pub const BODY_POOL_BYTES: usize = 150_000_000;
+/// Bytes that all larger bodies together may hold, from the first byte read until decoding ends. At least
+/// [`MAX_ANSWER_BYTES`], or the largest answers would wait for ever.
+pub const BODY_POOL_BYTES: usize = 100_000_000;
+const _: () = assert!(BODY_POOL_BYTES >= MAX_ANSWER_BYTES);
 
 /// Largest buffer for an answer's head. Bytes.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;

@@ -11,6 +11,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::limits;
 use crate::{NoteKind, PluginEvent};
 
+/// A report is large when it weighs more than this, in bytes.
+const LARGE_BYTES: u64 = limits::OFFLOAD_BYTES as u64;
+
 pub(crate) struct Outbox {
     sender: mpsc::Sender<PluginEvent>,
     queue: Mutex<Queue>,
@@ -45,8 +48,10 @@ impl Outbox {
     /// did not fetch yet.
     pub(crate) fn report(&self, plugin: &SmolStr, report: Report, bytes: u64) {
         let mut queue = self.lock();
-        queue.forget_reports(plugin);
+        let outdated = queue.take_reports(plugin);
         self.put(&mut queue, report_event(plugin, report, true, bytes), None);
+        drop(queue);
+        discard(outdated);
     }
 
     /// Hands over a shortcut report. The receiver is told when it is in the channel, or dropped when
@@ -65,16 +70,13 @@ impl Outbox {
     /// Tells that a plugin is gone, if the consumer holds or is about to hold a report of it.
     pub(crate) fn gone(&self, plugin: &SmolStr) {
         let mut queue = self.lock();
-        queue.forget_reports(plugin);
+        let outdated = queue.take_reports(plugin);
         if queue.handed.contains(plugin) {
-            self.put(
-                &mut queue,
-                PluginEvent::Gone {
-                    plugin: plugin.clone(),
-                },
-                None,
-            );
+            let plugin = plugin.clone();
+            self.put(&mut queue, PluginEvent::Gone { plugin }, None);
         }
+        drop(queue);
+        discard(outdated);
     }
 
     /// Tells that the list or a status changed.
@@ -158,9 +160,11 @@ impl Outbox {
 }
 
 impl Queue {
-    fn forget_reports(&mut self, plugin: &SmolStr) {
-        self.waiting
-            .retain(|w| !matches!(&w.event, PluginEvent::Report { plugin: p, .. } if p == plugin));
+    fn take_reports(&mut self, plugin: &SmolStr) -> Vec<Waiting> {
+        let is_its = |w: &Waiting| matches!(&w.event, PluginEvent::Report { plugin: p, .. } if p == plugin);
+        let (its, others): (VecDeque<_>, _) = std::mem::take(&mut self.waiting).into_iter().partition(is_its);
+        self.waiting = others;
+        Vec::from(its)
     }
 
     /// Makes room for one more when `max` events of a sort wait already.
@@ -182,6 +186,17 @@ impl Queue {
             }
             PluginEvent::Changed | PluginEvent::Note { .. } => {}
         }
+    }
+}
+
+/// Drops what nobody wants any more; on a blocking thread where that takes a while, as it does for a report of
+/// many nodes.
+fn discard(waiting: Vec<Waiting>) {
+    let is_large = |w: &Waiting| matches!(w.event, PluginEvent::Report { bytes, .. } if bytes > LARGE_BYTES);
+    if waiting.iter().any(is_large)
+        && let Ok(runtime) = tokio::runtime::Handle::try_current()
+    {
+        runtime.spawn_blocking(move || drop(waiting));
     }
 }
 

@@ -271,7 +271,7 @@ impl Plugin {
             return next;
         }
         if first {
-            tracing::warn!(plugin = %self.line.id, error = %text, "plugin call failed");
+            tracing::debug!(plugin = %self.line.id, error = %text, "plugin call failed");
             let label = self.label();
             self.note(NoteKind::Failed, format!("Plugin {label} failed: {text}."));
         }

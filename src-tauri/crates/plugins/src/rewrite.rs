@@ -109,7 +109,7 @@ mod tests {
     use orrery_model::{Control, ControlState, Timestamp};
 
     fn names(list: &[&str]) -> BTreeSet<SmolStr> {
-        list.iter().map(|n| SmolStr::new(n)).collect()
+        list.iter().map(SmolStr::new).collect()
     }
 
     /// A host topology that declares controls and one node with controls in both forms.
@@ -143,7 +143,7 @@ mod tests {
     fn spec(interfaces: &[&str]) -> PluginSpec {
         PluginSpec {
             id: "p".into(),
-            interfaces: interfaces.iter().map(|i| SmolStr::new(i)).collect(),
+            interfaces: interfaces.iter().map(SmolStr::new).collect(),
             ..PluginSpec::default()
         }
     }

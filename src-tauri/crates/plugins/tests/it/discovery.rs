@@ -193,6 +193,42 @@ async fn a_foreign_owner_is_shown_and_called_only_when_allowed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_that_is_not_the_owner_gets_no_byte() {
+    use std::io::Read;
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can give a socket to somebody else");
+        return;
+    }
+    let bench = Bench::new();
+    let apart = bench.beside("apart");
+    std::fs::create_dir(&apart).unwrap();
+    std::fs::set_permissions(&apart, PermissionsExt::from_mode(0o777)).unwrap();
+    std::fs::set_permissions(bench.beside(""), PermissionsExt::from_mode(0o755)).unwrap();
+    let path = apart.join("a.sock");
+    let listener = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            let foreign = rustix::thread::Uid::from_raw(54321);
+            rustix::thread::set_thread_res_uid(foreign, foreign, foreign).unwrap();
+            std::os::unix::net::UnixListener::bind(path).unwrap()
+        }
+    });
+    let listener = listener.join().unwrap();
+    // As root would have to do it: the file is root's, the listener is not.
+    rustix::fs::chown(&path, Some(rustix::process::geteuid()), None).unwrap();
+    std::fs::rename(&path, bench.path("a.sock")).unwrap();
+    let info = bench.state("a.sock", PluginState::Failing).await;
+    assert!(
+        info.status
+            .ends_with("connect: the listener belongs to uid 54321, which is neither this user nor root"),
+        "{}",
+        info.status
+    );
+    let (mut stream, _) = listener.accept().unwrap();
+    assert_eq!(stream.read(&mut [0; 16]).unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_root_may_come_and_go() {
     let mut bench = Bench::with(|home, config| config.roots = vec![home.join("later/on/plugins")]);
     until("the root is looked for", || !bench.registry.roots().is_empty()).await;
