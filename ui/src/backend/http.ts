@@ -72,7 +72,8 @@ export class HttpBackend implements Backend {
     }
     const body = await parsed(response).catch(() => null);
     if (isApiError(body)) return toApiError(body);
-    return apiError('internal', `The engine answered ${response.status} ${response.statusText}`.trim() + '.');
+    const status = `${response.status} ${response.statusText}`.trim();
+    return apiError('internal', `The engine answered ${status}.`);
   }
 }
 

@@ -35,12 +35,12 @@ export class Live {
   constructor(api: Api) {
     this.#api = api;
     this.#topologyPoll = new Poll(() => this.#askTopologies(), TOPOLOGIES_EVERY_MS);
-    this.#pluginPoll = new Poll(() => this.#ask(async () => void (this.plugins = await api.plugins())), PLUGINS_EVERY_MS);
+    this.#pluginPoll = new Poll(() => this.#ask(() => this.#askPlugins()), PLUGINS_EVERY_MS);
     this.#polls = [
       new Poll(() => this.#askStatus(), STATUS_EVERY_MS),
       this.#pluginPoll,
       this.#topologyPoll,
-      new Poll(() => this.#ask(async () => void (this.hosts = await this.#askHosts())), HOSTS_EVERY_MS),
+      new Poll(() => this.#ask(() => this.#askHosts()), HOSTS_EVERY_MS),
     ];
   }
 
@@ -90,9 +90,13 @@ export class Live {
     });
   }
 
-  async #askHosts(): Promise<SearchHit[]> {
+  async #askPlugins(): Promise<void> {
+    this.plugins = await this.#api.plugins();
+  }
+
+  async #askHosts(): Promise<void> {
     const { hits } = await this.#api.search('kind:host', MAX_HOSTS);
-    return hits.filter((hit) => hit.kind === 'host');
+    this.hosts = hits.filter((hit) => hit.kind === 'host');
   }
 
   /** Runs a question whose failure the status poll reports; the old answer stays. */
