@@ -30,6 +30,8 @@ struct Listed {
 struct Inspected {
     #[serde(rename = "State")]
     state: State,
+    #[serde(rename = "HostConfig", default)]
+    host: HostConfig,
 }
 
 #[derive(Debug, Deserialize)]
@@ -38,8 +40,22 @@ struct State {
     pid: u32,
 }
 
+#[derive(Debug, Default, Deserialize)]
+struct HostConfig {
+    #[serde(rename = "NetworkMode", default)]
+    network: String,
+}
+
+impl Inspected {
+    /// The first process, when the container has a network of its own.
+    fn own_network(&self) -> Option<u32> {
+        (self.state.pid > 0 && self.host.network != "host").then_some(self.state.pid)
+    }
+}
+
 impl Engine {
-    /// Running containers: the id, and the id of the first process. Those known already are not asked for.
+    /// Running containers with a network of their own: the id, and the id of the first process. Those known
+    /// already are not asked for.
     pub(crate) async fn running(&self, known: &BTreeMap<String, u32>) -> Result<BTreeMap<String, u32>> {
         let listed: Vec<Listed> = self.get("/containers/json").await?;
         let mut running = BTreeMap::new();
@@ -48,17 +64,16 @@ impl Engine {
                 continue;
             }
             let pid = match known.get(&container.id) {
-                Some(pid) => *pid,
-                None => match self
-                    .get::<Inspected>(&format!("/containers/{}/json", container.id))
-                    .await
-                {
-                    Ok(inspected) => inspected.state.pid,
-                    // It may have stopped since it was listed.
-                    Err(_) => continue,
-                },
+                Some(pid) => Some(*pid),
+                // It may have stopped since it was listed, and is then left out.
+                None => {
+                    let inspected = self
+                        .get::<Inspected>(&format!("/containers/{}/json", container.id))
+                        .await;
+                    inspected.ok().and_then(|inspected| inspected.own_network())
+                }
             };
-            if pid > 0 {
+            if let Some(pid) = pid {
                 running.insert(container.id, pid);
             }
         }

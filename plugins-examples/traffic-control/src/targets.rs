@@ -93,11 +93,13 @@ impl Surroundings {
             Ok(pids) => survey.pids = pids,
             Err(error) => survey.engine_error = Some(format!("{error:#}")),
         }
+        // The host is never shaped, whatever claims its namespace.
         let mut seen = BTreeSet::from([own]);
+        seen.extend(namespace_id(Path::new("/proc/1/ns/net")));
+        let host = seen.clone();
         for (id, pid) in &survey.pids {
             let path = PathBuf::from(format!("/proc/{pid}/ns/net"));
-            // Containers on the host's network have no namespace of their own: the host is never shaped.
-            let Some(namespace) = namespace_id(&path).filter(|namespace| *namespace != own) else {
+            let Some(namespace) = namespace_id(&path).filter(|namespace| !host.contains(namespace)) else {
                 continue;
             };
             seen.insert(namespace);

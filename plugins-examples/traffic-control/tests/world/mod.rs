@@ -154,7 +154,8 @@ impl World {
         Named { link }
     }
 
-    /// A process in the namespace, which the engine lists as a container from now on. Gives its id.
+    /// A process in the namespace, which the engine lists as a container from now on, beside one on the host's
+    /// network that must be left out. Gives its id.
     pub(crate) fn container(&self, namespace: &Namespace) -> String {
         let id = "c0ffee".repeat(10);
         let net = format!("--net={}", namespace.path());
@@ -167,11 +168,14 @@ impl World {
         until("it is inside", || {
             fs::read_link(&inside).is_ok_and(|link| link != own)
         });
-        let inspected = format!(
-            "{{\"Id\":\"{id}\",\"State\":{{\"Running\":true,\"Pid\":{}}}}}",
-            sleeper.id()
-        );
-        let listed = format!("[{{\"Id\":\"{id}\",\"Names\":[\"/web\"]}},{{\"Id\":\"../../info\"}}]");
+        let on_host = "beef".repeat(16);
+        let pid = sleeper.id();
+        let inspected = move |network: &str| {
+            format!("{{\"State\":{{\"Pid\":{pid}}},\"HostConfig\":{{\"NetworkMode\":\"{network}\"}}}}")
+        };
+        let listed = format!("[{{\"Id\":\"{id}\"}},{{\"Id\":\"{on_host}\"}},{{\"Id\":\"../../info\"}}]");
+        let path = format!("/containers/{id}/json");
+        let path_on_host = format!("/containers/{on_host}/json");
         self.processes.borrow_mut().push(sleeper);
         let listener = UnixListener::bind(self.path("docker.sock")).unwrap();
         std::thread::spawn(move || {
@@ -179,11 +183,10 @@ impl World {
                 let Ok(mut stream) = stream else { return };
                 let head = read_head(&mut stream);
                 let (status, body) = match head.split(' ').nth(1) {
-                    Some("/containers/json") => ("200 OK", listed.as_str()),
-                    Some(path) if path.ends_with(&format!("{}/json", "c0ffee".repeat(10))) => {
-                        ("200 OK", inspected.as_str())
-                    }
-                    _ => ("404 Not Found", "{}"),
+                    Some("/containers/json") => ("200 OK", listed.clone()),
+                    Some(asked) if asked == path => ("200 OK", inspected("bridge")),
+                    Some(asked) if asked == path_on_host => ("200 OK", inspected("host")),
+                    _ => ("404 Not Found", "{}".to_owned()),
                 };
                 let length = body.len();
                 let _gone = write!(
