@@ -182,11 +182,10 @@ fn quieten(
 ) {
     let mut inhabited: FxHashSet<NodeId> = FxHashSet::default();
     for (at, node) in layer.nodes.iter_mut().enumerate() {
-        let process = match node.kind {
-            NodeKind::Known(TopologyKind::Process) => true,
-            NodeKind::Group(_) => true,
-            _ => false,
-        };
+        let process = matches!(
+            node.kind,
+            NodeKind::Known(TopologyKind::Process) | NodeKind::Group(_)
+        );
         let notable = node.connected
             || placed.heads.contains(&(at as u32))
             || !node.node.controls().is_empty()

@@ -32,7 +32,7 @@ pub(crate) fn names<'a>(report: &'a Report, endpoint: &'a Node, address: &str) -
         .into_iter()
         .chain(reverse)
         .flatten()
-        .map(|n| n.as_str())
+        .map(orrery_model::SmolStr::as_str)
         .filter(|n| !n.is_empty())
         .collect()
 }

@@ -71,7 +71,7 @@ impl<'a> Parser<'a> {
                     parts.push(self.one(depth)?);
                 }
                 Some(What::Not | What::Open | What::Word(_) | What::Quoted(_)) => {
-                    parts.push(self.one(depth)?)
+                    parts.push(self.one(depth)?);
                 }
                 _ => return Ok(joined(parts, Expr::And)),
             }
