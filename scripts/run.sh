@@ -26,7 +26,7 @@ else
   runtime=${runtime:-$HOME/.local/share/orrery/run}
 fi
 mkdir -p "$runtime/plugins"
-"$target/iowait" --socket "$runtime/plugins/iowait/iowait.sock" &
+"$target/iowait" --plugins "$runtime/plugins" &
 plugin=$!
 trap 'kill "$plugin" 2>/dev/null || true; wait "$plugin" 2>/dev/null || true' EXIT
 
