@@ -44,7 +44,7 @@ describe('table', () => {
   const labels = metricLabels(METRICS);
 
   it('has relatives, then facts, then the metrics that nodes carry, one per label', () => {
-    expect(columns.map((column) => column.id)).toEqual(['name', 'parent:hosts', 'fact:late', 'fact:cmdline', 'fact:pid', 'metric:cpu']);
+    expect(columns.map((column) => column.id)).toEqual(['name', 'parent:hosts', 'fact:late', 'fact:cmdline', 'fact:pid', 'metric:cpu', 'trail']);
     expect(columns.filter((column) => column.hidden).map((column) => column.id)).toEqual(['fact:late', 'fact:cmdline']);
   });
 
@@ -60,7 +60,7 @@ describe('table', () => {
   it('exports figures in full', () => {
     const first = nodes[0];
     if (!first) throw new Error('no node');
-    expect(columns.map((column) => rawCell(first, column, labels))).toEqual(['bbb', 'tern', 'x', 'x', '3', '5']);
+    expect(columns.map((column) => rawCell(first, column, labels))).toEqual(['bbb', 'tern', 'x', 'x', '3', '5', '']);
   });
 
   it('quotes fields as RFC 4180 has it', () => {

@@ -9,7 +9,7 @@ export interface Column {
   /** Unique: `name`, `parent:hosts`, `fact:pid`, `metric:cpu`. */
   id: string;
   label: string;
-  run: 'name' | 'parent' | 'fact' | 'metric';
+  run: 'name' | 'parent' | 'fact' | 'metric' | 'trail';
   /** Topology of a parent, id of a fact, lower-case label of a metric. */
   key: string;
   dataType: string;
@@ -61,7 +61,15 @@ export function findColumns(nodes: Iterable<ViewNode>, metrics: MetricInfo[]): C
     const column = metricColumn(metric);
     if (present.has(metric.id) && !readings.has(column.id)) readings.set(column.id, column);
   }
-  return [NAME, ...[...parents.values()].sort(byLabel), ...[...facts.values()].sort(byLabel), ...readings.values()];
+  return [NAME, ...[...parents.values()].sort(byLabel), ...[...facts.values()].sort(byLabel), ...withTrail([...readings.values()])];
+}
+
+/** The first metric is followed by its last minutes. */
+function withTrail(metrics: Column[]): Column[] {
+  const [first, ...rest] = metrics;
+  if (!first) return [];
+  const trail: Column = { ...first, id: 'trail', label: `${first.label}, 5 min`, run: 'trail', numeric: false, bar: false, width: 104 };
+  return [first, trail, ...rest];
 }
 
 function parentColumn(topology: string): Column {
@@ -103,6 +111,8 @@ export function rawCell(node: ViewNode, column: Column, labels: ReadonlyMap<stri
       const value = readingOf(node, column, labels)?.value;
       return value === undefined ? '' : String(value);
     }
+    case 'trail':
+      return '';
   }
 }
 

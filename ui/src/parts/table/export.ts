@@ -10,7 +10,7 @@ export function shownColumns(app: App): Column[] {
 
 /** The whole table as text, header first, in the order shown. */
 function rows(app: App): string[][] {
-  const columns = shownColumns(app);
+  const columns = shownColumns(app).filter((column) => column.run !== 'trail');
   const labels = metricLabels(app.view.metrics);
   const sort = app.place.sort ?? standardSort(columns);
   const by = columns.find((column) => column.id === sort.column) ?? columns[0];
