@@ -24,3 +24,9 @@ pub const DNS_RECORDS: usize = 200_000;
 pub const WARNINGS: usize = 16;
 /// Characters of what a warning or an error quotes.
 pub const QUOTED_CHARS: usize = 80;
+/// Nodes that the window holds of one source whose reports are partial.
+pub const NODES_HELD: usize = 500_000;
+/// Readings that the window holds of one metric of a node.
+pub const SAMPLES_KEPT: usize = 10_000;
+/// Changed nodes that the window notes before it looks for repetitions among them.
+pub const CHANGES_BEFORE_SORTING: usize = 1_000_000;

@@ -30,7 +30,7 @@ impl ReportDraft {
                     free.insert(Arc::new(node));
                 }
                 std::collections::btree_map::Entry::Occupied(mut held) => {
-                    Arc::make_mut(held.get_mut()).merge(&node)
+                    Arc::make_mut(held.get_mut()).merge(&node);
                 }
             }
         }

@@ -6,5 +6,5 @@ mod canonical;
 mod node;
 mod report;
 
-pub(crate) use self::node::{insert_child, merge_metric, normalize_samples};
-pub(crate) use self::report::merge_records;
+pub(crate) use self::node::{insert_child, merge_samples, merge_shared, normalize_samples};
+pub(crate) use self::report::{merge_dns, merge_plugins, merge_records, merge_times};

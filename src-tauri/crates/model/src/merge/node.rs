@@ -1,8 +1,8 @@
 //! Joining what two reports say of one node.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::canonical::compare;
@@ -17,18 +17,19 @@ impl Node {
         raise(&mut self.topology, &other.topology);
         join(&mut self.latest, &other.latest, merge_latest);
         join(&mut self.sets, &other.sets, |held, set| {
-            held.extend(set.iter().cloned())
+            held.extend(set.iter().cloned());
         });
         self.adjacency.extend(other.adjacency.iter().cloned());
         join(&mut self.metrics, &other.metrics, merge_metric);
         join(&mut self.parents, &other.parents, |held, ids| {
-            held.extend(ids.iter().cloned())
+            held.extend(ids.iter().cloned());
         });
         for child in &other.children {
             insert_child(&mut self.children, child.clone());
         }
         join(&mut self.active_controls, &other.active_controls, |held, said| {
-            if said.0.cmp(&held.0).then_with(|| said.1.cmp(&held.1)).is_gt() {
+            let order = said.0.cmp(&held.0);
+            if order.is_gt() || (order.is_eq() && wins(&joined(&said.1), &joined(&held.1))) {
                 held.clone_from(said);
             }
         });
@@ -39,6 +40,11 @@ impl Node {
             }
         });
     }
+}
+
+/// Active controls as they stand on the wire.
+fn joined(ids: &BTreeSet<SmolStr>) -> String {
+    ids.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(";")
 }
 
 /// Joins two maps key by key.
@@ -74,14 +80,20 @@ fn merge_latest(held: &mut Latest, other: &Latest) {
     }
 }
 
+/// True when the JSON of `other` is the larger one.
+fn wins(other: &str, held: &str) -> bool {
+    other != held && compare::<str>(other, held).is_gt()
+}
+
 /// Joins two metrics: readings by time, the widest range.
-pub(crate) fn merge_metric(held: &mut Metric, other: &Metric) {
+fn merge_metric(held: &mut Metric, other: &Metric) {
     held.min = held.min.min(other.min);
     held.max = held.max.max(other.max);
     merge_samples(&mut held.samples, &other.samples);
 }
 
-fn merge_samples(held: &mut Vec<Sample>, other: &[Sample]) {
+/// Joins readings by time.
+pub(crate) fn merge_samples(held: &mut Vec<Sample>, other: &[Sample]) {
     if other.is_empty() || held.as_slice() == other {
         return;
     }
@@ -123,7 +135,7 @@ pub(crate) fn insert_child(children: &mut Vec<Arc<Node>>, child: Arc<Node>) {
 }
 
 /// Joins a shared node, which is copied only if that changes it for others.
-pub(super) fn merge_shared(held: &mut Arc<Node>, other: &Arc<Node>) {
+pub(crate) fn merge_shared(held: &mut Arc<Node>, other: &Arc<Node>) {
     if !Arc::ptr_eq(held, other) {
         Arc::make_mut(held).merge(other);
     }

@@ -6,17 +6,14 @@ use std::collections::btree_map::Entry;
 
 use super::canonical::{compare, keep_larger};
 use super::node::{join, merge_shared, raise};
-use crate::{Control, DnsRecord, PluginSpec, Report, SmolStr, Timestamp, Topology};
+use crate::{Control, PluginSpec, Report, SmolStr, Timestamp, Topology};
 
 impl Report {
     /// Joins what `other` says into this report. Nodes that one side alone names stay shared with it.
     ///
     /// The earliest time counts, [`Timestamp::ZERO`] being none; `window_ns` is summed.
     pub fn merge(&mut self, other: &Report) {
-        self.ts = match (self.ts, other.ts) {
-            (Timestamp::ZERO, ts) | (ts, Timestamp::ZERO) => ts,
-            (a, b) => a.min(b),
-        };
+        merge_times(self, other);
         for (kind, topology) in &other.topologies {
             match self.topologies.entry(*kind) {
                 Entry::Vacant(free) => {
@@ -25,9 +22,7 @@ impl Report {
                 Entry::Occupied(mut held) => held.get_mut().merge(topology),
             }
         }
-        join(&mut self.dns, &other.dns, merge_dns);
-        self.sampling.count = self.sampling.count.max(other.sampling.count);
-        self.sampling.total = self.sampling.total.max(other.sampling.total);
+        merge_dns(self, other);
         self.window_ns = self.window_ns.saturating_add(other.window_ns);
         self.shortcut |= other.shortcut;
         merge_plugins(&mut self.plugins, &other.plugins);
@@ -86,13 +81,26 @@ fn merge_control(held: &mut Control, other: &Control) {
     }
 }
 
-fn merge_dns(held: &mut DnsRecord, other: &DnsRecord) {
-    held.forward.extend(other.forward.iter().cloned());
-    held.reverse.extend(other.reverse.iter().cloned());
+/// Joins the time and the completeness of connections.
+pub(crate) fn merge_times(held: &mut Report, other: &Report) {
+    held.ts = match (held.ts, other.ts) {
+        (Timestamp::ZERO, ts) | (ts, Timestamp::ZERO) => ts,
+        (a, b) => a.min(b),
+    };
+    held.sampling.count = held.sampling.count.max(other.sampling.count);
+    held.sampling.total = held.sampling.total.max(other.sampling.total);
+}
+
+/// Joins the names of addresses.
+pub(crate) fn merge_dns(held: &mut Report, other: &Report) {
+    join(&mut held.dns, &other.dns, |names, said| {
+        names.forward.extend(said.forward.iter().cloned());
+        names.reverse.extend(said.reverse.iter().cloned());
+    });
 }
 
 /// Plugins by id, in order of id.
-fn merge_plugins(held: &mut Vec<PluginSpec>, other: &[PluginSpec]) {
+pub(crate) fn merge_plugins(held: &mut Vec<PluginSpec>, other: &[PluginSpec]) {
     if other.is_empty() {
         return;
     }

@@ -1,9 +1,23 @@
 //! What all sources say within a sliding window, combined step by step. Pure: the caller gives the time.
+//!
+//! Every source has one *contribution*: what its reports say, newest word first, as long as it is not older
+//! than the window. The combination is the [merge](crate::Report::merge) of all contributions, kept up to
+//! date by touching only what a report changes: a node that one source alone names is shared with its
+//! contribution, and merged only when several name it.
 
-use std::collections::BTreeSet;
+mod contribution;
+mod linger;
+mod origins;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{NodeId, Report, SmolStr, Timestamp, TopologyKind};
+pub use self::origins::{Origin, Origins};
+
+use self::contribution::{Change, Contribution, HeadChanges, Step, Touched};
+use self::origins::{Mentions, SourceNumber};
+use crate::merge::{merge_dns, merge_plugins, merge_records, merge_shared, merge_times};
+use crate::{Node, NodeId, Report, SmolStr, Timestamp, Topology, TopologyKind, limits};
 
 /// Who says something: `probe:host`, `plugin:iowait`, `remote:<probe id>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,49 +55,14 @@ impl std::fmt::Display for SourceId {
     }
 }
 
-/// How a report of a source relates to the one before.
+/// How a report of a source relates to the ones before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completeness {
-    /// It names everything the source knows: what it does not name is gone at once. Samples of metrics stay
-    /// for the window.
+    /// It names everything the source knows: what it does not name is gone at once. Metrics of the nodes it
+    /// names stay for the window.
     Whole,
     /// It names some of it: what it does not name stays for the window.
     Partial,
-}
-
-/// Where a node of a snapshot comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Origin {
-    /// The sources that name it, in order.
-    pub sources: Vec<SourceId>,
-    /// When one of them named it last.
-    pub last_seen: Timestamp,
-    /// True when every source that names it is gone or left it out of its last report.
-    pub stale: bool,
-}
-
-/// Where the nodes of a snapshot come from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Origins {}
-
-impl Origins {
-    /// The origin of a node, when the snapshot has it.
-    pub fn get(&self, kind: TopologyKind, id: &NodeId) -> Option<Origin> {
-        let _ = (kind, id);
-        None
-    }
-
-    /// Names of the sources of a node.
-    pub fn sources(&self, kind: TopologyKind, id: &NodeId) -> Vec<String> {
-        let _ = (kind, id);
-        Vec::new()
-    }
-
-    /// When a stale node was last named; `None` for a fresh one.
-    pub fn stale_since(&self, kind: TopologyKind, id: &NodeId) -> Option<Timestamp> {
-        let _ = (kind, id);
-        None
-    }
 }
 
 /// Everything known at one moment, never changed after.
@@ -97,7 +76,7 @@ pub struct Snapshot {
     pub report: Arc<Report>,
     /// Who says it.
     pub origins: Arc<Origins>,
-    /// Nodes that differ from the previous snapshot, the removed ones included.
+    /// Nodes that differ from the previous snapshot, in what is said or in being stale, and the removed ones.
     pub changed: Arc<BTreeSet<(TopologyKind, NodeId)>>,
 }
 
@@ -106,37 +85,223 @@ pub struct Snapshot {
 pub struct Window {
     span_ns: i64,
     seq: u64,
+    /// True when something changed since the previous snapshot.
+    dirty: bool,
+    /// True when a report came since the previous snapshot, if only to say the same again.
+    heard: bool,
+    numbers: BTreeMap<SourceId, SourceNumber>,
+    next_number: SourceNumber,
+    contributions: BTreeMap<SourceNumber, Contribution>,
+    merged: Arc<Report>,
+    origins: Arc<Origins>,
+    changed: Vec<(TopologyKind, NodeId)>,
 }
 
 impl Window {
     /// A window that keeps what was said within the last `span_ns` nanoseconds.
     pub fn new(span_ns: i64) -> Self {
-        Window { span_ns, seq: 0 }
+        let merged = Report {
+            window_ns: span_ns,
+            ..Report::default()
+        };
+        Window {
+            span_ns,
+            seq: 0,
+            dirty: false,
+            heard: false,
+            numbers: BTreeMap::new(),
+            next_number: 0,
+            contributions: BTreeMap::new(),
+            merged: Arc::new(merged),
+            origins: Arc::default(),
+            changed: Vec::new(),
+        }
     }
 
-    /// Takes a report of a source in, received at `now`.
+    /// Takes a report of a source in, received at `now`. Time is taken to never run backwards; a report that
+    /// seems older than the one before is taken all the same.
     pub fn take(&mut self, source: &SourceId, report: Report, completeness: Completeness, now: Timestamp) {
-        let _ = (source, report, completeness, now, self.span_ns);
+        let number = self.number(source);
+        // Taken out while it changes, so that the other contributions can be read; put back below.
+        let mut contribution = self.contributions.remove(&number).unwrap_or_default();
+        let step = contribution.take(report, completeness, now, self.cutoff(now));
+        self.contributions.insert(number, contribution);
+        self.apply(number, step);
     }
 
     /// The source is gone: what it said is marked stale and ages out.
-    pub fn forget(&mut self, source: &SourceId, now: Timestamp) {
-        let _ = (source, now);
+    pub fn forget(&mut self, source: &SourceId, _now: Timestamp) {
+        let Some(contribution) = self
+            .numbers
+            .get(source)
+            .and_then(|n| self.contributions.get_mut(n))
+        else {
+            return;
+        };
+        if contribution.leave() {
+            self.changed.extend(contribution.node_ids());
+            self.dirty = true;
+        }
     }
 
     /// Drops what is older than the window.
     pub fn expire(&mut self, now: Timestamp) {
-        let _ = now;
+        let cutoff = self.cutoff(now);
+        let due: Vec<SourceNumber> = self
+            .contributions
+            .iter()
+            .filter(|(_, c)| c.oldest() < cutoff)
+            .map(|(n, _)| *n)
+            .collect();
+        for number in due {
+            let Some(mut contribution) = self.contributions.remove(&number) else {
+                continue;
+            };
+            let step = contribution.expire(cutoff);
+            if contribution.is_over(cutoff) {
+                self.numbers.retain(|_, n| *n != number);
+            } else {
+                self.contributions.insert(number, contribution);
+            }
+            self.apply(number, step);
+        }
     }
 
-    /// What is known at `now`. Cheap when nothing changed since the previous snapshot.
+    /// What is known at `now`. Costs a few counts of references when nothing changed since the previous one.
     pub fn snapshot(&mut self, now: Timestamp) -> Snapshot {
+        if self.dirty || self.heard {
+            self.seq += u64::from(self.dirty);
+            (self.dirty, self.heard) = (false, false);
+            let sources = self.numbers.iter().filter_map(|(id, number)| {
+                let contribution = self.contributions.get(number)?;
+                Some((*number, contribution.presence(id)))
+            });
+            Arc::make_mut(&mut self.origins).set_sources(sources.collect());
+        }
         Snapshot {
             at: now,
             seq: self.seq,
-            report: Arc::default(),
-            origins: Arc::default(),
-            changed: Arc::default(),
+            report: self.merged.clone(),
+            origins: self.origins.clone(),
+            changed: Arc::new(std::mem::take(&mut self.changed).into_iter().collect()),
         }
     }
+
+    fn cutoff(&self, now: Timestamp) -> Timestamp {
+        Timestamp(now.0.saturating_sub(self.span_ns))
+    }
+
+    fn number(&mut self, source: &SourceId) -> SourceNumber {
+        if let Some(number) = self.numbers.get(source) {
+            return *number;
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        self.numbers.insert(source.clone(), number);
+        number
+    }
+
+    /// Brings the combination up to date with what one contribution says differently.
+    fn apply(&mut self, source: SourceNumber, step: Step) {
+        self.heard |= step.heard;
+        self.dirty |= step.says_anything_new();
+        for (kind, touched) in step.nodes {
+            self.apply_nodes(source, kind, touched);
+        }
+        self.changed.extend(step.restated);
+        for kind in step.records {
+            self.join_records(kind);
+        }
+        self.join_heads(step.heads);
+        if self.changed.len() > limits::CHANGES_BEFORE_SORTING {
+            self.changed.sort_unstable();
+            self.changed.dedup();
+        }
+    }
+
+    fn apply_nodes(&mut self, source: SourceNumber, kind: TopologyKind, touched: Vec<Touched>) {
+        let nodes = &mut Arc::make_mut(&mut self.merged).topology_mut(kind).nodes;
+        let named = Arc::make_mut(&mut self.origins).kind_mut(kind);
+        for Touched { id, change } in touched {
+            let mentions = named.mention(&id, source, &change);
+            match (mentions, change) {
+                (None, _) => {
+                    nodes.remove(&id);
+                }
+                (Some(Mentions::One(_)), Change::Said(node, _)) => {
+                    nodes.insert(id.clone(), node);
+                }
+                (Some(mentions), _) => {
+                    let said = mentions
+                        .iter()
+                        .filter_map(|m| self.contributions.get(&m.source)?.node(kind, &id));
+                    if let Some(node) = join_nodes(said) {
+                        nodes.insert(id.clone(), node);
+                    }
+                }
+            }
+            self.changed.push((kind, id));
+        }
+        self.drop_if_empty(kind);
+    }
+
+    /// Joins everything of one topology but its nodes anew.
+    fn join_records(&mut self, kind: TopologyKind) {
+        let mut records = Topology::default();
+        for contribution in self.contributions.values() {
+            if let Some(said) = contribution.records(kind) {
+                merge_records(&mut records, said);
+            }
+        }
+        let merged = Arc::make_mut(&mut self.merged).topology_mut(kind);
+        records.nodes = std::mem::take(&mut merged.nodes);
+        *merged = records;
+        self.drop_if_empty(kind);
+    }
+
+    /// Joins what stands beside the topologies anew.
+    fn join_heads(&mut self, changed: HeadChanges) {
+        if !changed.any() {
+            return;
+        }
+        let merged = Arc::make_mut(&mut self.merged);
+        let mut fresh = Report::default();
+        for contribution in self.contributions.values() {
+            let head = contribution.head();
+            merge_times(&mut fresh, head);
+            if changed.dns {
+                merge_dns(&mut fresh, head);
+            }
+            if changed.plugins {
+                merge_plugins(&mut fresh.plugins, &head.plugins);
+            }
+        }
+        (merged.ts, merged.sampling) = (fresh.ts, fresh.sampling);
+        if changed.dns {
+            merged.dns = fresh.dns;
+        }
+        if changed.plugins {
+            merged.plugins = fresh.plugins;
+        }
+    }
+
+    fn drop_if_empty(&mut self, kind: TopologyKind) {
+        if self
+            .merged
+            .topologies
+            .get(&kind)
+            .is_some_and(|t| *t == Topology::default())
+        {
+            Arc::make_mut(&mut self.merged).topologies.remove(&kind);
+        }
+    }
+}
+
+/// The join of what several contributions say of a node; shared while only one says anything.
+fn join_nodes<'a>(mut said: impl Iterator<Item = &'a Arc<Node>>) -> Option<Arc<Node>> {
+    let mut node = said.next()?.clone();
+    for other in said {
+        merge_shared(&mut node, other);
+    }
+    Some(node)
 }

@@ -1,0 +1,332 @@
+//! What a report does not repeat and that stays all the same until it is older than the window.
+//!
+//! Everything a contribution holds of a node was named by its newest mention, but for the exceptions noted
+//! here, each with the time when it was named last. A source that always says everything has none.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::merge::{insert_child, merge_samples};
+use crate::{DnsRecord, Metric, Node, PluginSpec, SmolStr, Timestamp, Topology, limits};
+
+/// Where a lingering entry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    Name,
+    Latest,
+    Sets,
+    Adjacency,
+    Metrics,
+    Parents,
+    Children,
+    ActiveControls,
+    LatestControls,
+    Controls,
+    MetadataTemplates,
+    MetricTemplates,
+    TableTemplates,
+    Dns,
+    Plugins,
+}
+
+/// An entry that outlives the newest mention of what it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Linger {
+    field: Field,
+    key: SmolStr,
+    /// The element of a set, the id of a child; empty elsewhere.
+    element: SmolStr,
+    pub(super) seen: Timestamp,
+}
+
+/// Entries in order of field, key and element.
+pub(super) type Lingering = Vec<Linger>;
+
+/// Moves what a report does not repeat from the older word into the newer.
+pub(super) struct Carry<'a> {
+    older: &'a [Linger],
+    /// When the entries without exception were named last.
+    older_seen: Timestamp,
+    cutoff: Timestamp,
+    kept: Lingering,
+}
+
+impl<'a> Carry<'a> {
+    pub(super) fn new(older: &'a [Linger], older_seen: Timestamp, cutoff: Timestamp) -> Self {
+        Carry {
+            older,
+            older_seen,
+            cutoff,
+            kept: Vec::new(),
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Lingering {
+        self.kept.sort_by(|a, b| order(a, b.field, &b.key, &b.element));
+        self.kept
+    }
+
+    /// True, with the entry noted, when it is young enough to stay.
+    fn stays(&mut self, field: Field, key: &SmolStr, element: &SmolStr) -> bool {
+        let held = self.older.binary_search_by(|l| order(l, field, key, element));
+        let seen = held
+            .ok()
+            .and_then(|at| self.older.get(at))
+            .map_or(self.older_seen, |l| l.seen);
+        let stays = seen >= self.cutoff;
+        if stays {
+            self.kept.push(Linger {
+                field,
+                key: key.clone(),
+                element: element.clone(),
+                seen,
+            });
+        }
+        stays
+    }
+
+    fn map<V: Clone>(
+        &mut self,
+        field: Field,
+        newer: &mut BTreeMap<SmolStr, V>,
+        older: &BTreeMap<SmolStr, V>,
+    ) {
+        for (key, value) in older {
+            if !newer.contains_key(key) && self.stays(field, key, &SmolStr::default()) {
+                newer.insert(key.clone(), value.clone());
+            }
+        }
+    }
+
+    fn set(&mut self, field: Field, key: &SmolStr, newer: &mut BTreeSet<SmolStr>, older: &BTreeSet<SmolStr>) {
+        for element in older {
+            if !newer.contains(element) && self.stays(field, key, element) {
+                newer.insert(element.clone());
+            }
+        }
+    }
+
+    fn sets(
+        &mut self,
+        field: Field,
+        newer: &mut BTreeMap<SmolStr, BTreeSet<SmolStr>>,
+        older: &BTreeMap<SmolStr, BTreeSet<SmolStr>>,
+    ) {
+        for (key, set) in older {
+            let target = newer.entry(key.clone()).or_default();
+            self.set(field, key, target, set);
+            if target.is_empty() {
+                newer.remove(key);
+            }
+        }
+    }
+
+    fn name(&mut self, key: &'static str, newer: &mut SmolStr, older: &SmolStr) {
+        if newer.is_empty()
+            && !older.is_empty()
+            && self.stays(Field::Name, &SmolStr::new_static(key), &SmolStr::default())
+        {
+            newer.clone_from(older);
+        }
+    }
+
+    /// Metrics that are not repeated.
+    pub(super) fn metrics(
+        &mut self,
+        newer: &mut BTreeMap<SmolStr, Metric>,
+        older: &BTreeMap<SmolStr, Metric>,
+    ) {
+        self.map(Field::Metrics, newer, older);
+    }
+
+    /// Everything of a node that is not repeated. A node that says anything of its controls says all of them.
+    pub(super) fn node(&mut self, newer: &mut Node, older: &Node) {
+        let says_controls = !newer.active_controls.is_empty() || !newer.latest_controls.is_empty();
+        self.name("topology", &mut newer.topology, &older.topology);
+        self.map(Field::Latest, &mut newer.latest, &older.latest);
+        self.sets(Field::Sets, &mut newer.sets, &older.sets);
+        self.set(
+            Field::Adjacency,
+            &SmolStr::default(),
+            &mut newer.adjacency,
+            &older.adjacency,
+        );
+        self.metrics(&mut newer.metrics, &older.metrics);
+        self.sets(Field::Parents, &mut newer.parents, &older.parents);
+        for child in &older.children {
+            let known = newer
+                .children
+                .iter()
+                .any(|c| c.id == child.id && c.topology == child.topology);
+            if !known && self.stays(Field::Children, &child.topology, &child.id) {
+                insert_child(&mut newer.children, child.clone());
+            }
+        }
+        if !says_controls {
+            self.map(
+                Field::ActiveControls,
+                &mut newer.active_controls,
+                &older.active_controls,
+            );
+            self.map(
+                Field::LatestControls,
+                &mut newer.latest_controls,
+                &older.latest_controls,
+            );
+        }
+    }
+
+    /// Everything of a topology but its nodes that is not repeated.
+    pub(super) fn records(&mut self, newer: &mut Topology, older: &Topology) {
+        self.name("shape", &mut newer.shape, &older.shape);
+        self.name("tag", &mut newer.tag, &older.tag);
+        self.name("label", &mut newer.label, &older.label);
+        self.name("label_plural", &mut newer.label_plural, &older.label_plural);
+        self.map(Field::Controls, &mut newer.controls, &older.controls);
+        self.map(
+            Field::MetadataTemplates,
+            &mut newer.metadata_templates,
+            &older.metadata_templates,
+        );
+        self.map(
+            Field::MetricTemplates,
+            &mut newer.metric_templates,
+            &older.metric_templates,
+        );
+        self.map(
+            Field::TableTemplates,
+            &mut newer.table_templates,
+            &older.table_templates,
+        );
+    }
+
+    pub(super) fn dns(
+        &mut self,
+        newer: &mut BTreeMap<SmolStr, DnsRecord>,
+        older: &BTreeMap<SmolStr, DnsRecord>,
+    ) {
+        self.map(Field::Dns, newer, older);
+    }
+
+    /// Plugins by id, kept in order of it.
+    pub(super) fn plugins(&mut self, newer: &mut Vec<PluginSpec>, older: &[PluginSpec]) {
+        for plugin in older {
+            let known = newer.iter().any(|p| p.id == plugin.id);
+            if !known && self.stays(Field::Plugins, &plugin.id, &SmolStr::default()) {
+                newer.push(plugin.clone());
+            }
+        }
+        newer.sort_by(|a, b| a.id.cmp(&b.id));
+    }
+}
+
+fn order(linger: &Linger, field: Field, key: &SmolStr, element: &SmolStr) -> Ordering {
+    linger
+        .field
+        .cmp(&field)
+        .then_with(|| linger.key.cmp(key))
+        .then_with(|| linger.element.cmp(element))
+}
+
+/// Splits off the entries named last before `cutoff`.
+pub(super) fn split_expired(lingering: &mut Lingering, cutoff: Timestamp) -> Vec<Linger> {
+    if lingering.iter().all(|l| l.seen >= cutoff) {
+        return Vec::new();
+    }
+    let (kept, expired) = std::mem::take(lingering)
+        .into_iter()
+        .partition(|l| l.seen >= cutoff);
+    *lingering = kept;
+    expired
+}
+
+/// Removes expired entries from a node.
+pub(super) fn strip_node(node: &mut Arc<Node>, expired: &[Linger]) {
+    let node = Arc::make_mut(node);
+    for Linger {
+        field, key, element, ..
+    } in expired
+    {
+        match field {
+            Field::Name => node.topology = SmolStr::default(),
+            Field::Latest => drop(node.latest.remove(key)),
+            Field::Sets => remove_element(&mut node.sets, key, element),
+            Field::Adjacency => drop(node.adjacency.remove(element)),
+            Field::Metrics => drop(node.metrics.remove(key)),
+            Field::Parents => remove_element(&mut node.parents, key, element),
+            Field::Children => node.children.retain(|c| c.topology != *key || c.id != *element),
+            Field::ActiveControls => drop(node.active_controls.remove(key)),
+            Field::LatestControls => drop(node.latest_controls.remove(key)),
+            _ => {}
+        }
+    }
+}
+
+fn remove_element(sets: &mut BTreeMap<SmolStr, BTreeSet<SmolStr>>, key: &SmolStr, element: &SmolStr) {
+    if let Some(set) = sets.get_mut(key) {
+        set.remove(element);
+        if set.is_empty() {
+            sets.remove(key);
+        }
+    }
+}
+
+/// Removes expired entries from a topology.
+pub(super) fn strip_records(topology: &mut Topology, expired: &[Linger]) {
+    for Linger { field, key, .. } in expired {
+        match field {
+            Field::Name => match key.as_str() {
+                "shape" => topology.shape = SmolStr::default(),
+                "tag" => topology.tag = SmolStr::default(),
+                "label" => topology.label = SmolStr::default(),
+                _ => topology.label_plural = SmolStr::default(),
+            },
+            Field::Controls => drop(topology.controls.remove(key)),
+            Field::MetadataTemplates => drop(topology.metadata_templates.remove(key)),
+            Field::MetricTemplates => drop(topology.metric_templates.remove(key)),
+            Field::TableTemplates => drop(topology.table_templates.remove(key)),
+            _ => {}
+        }
+    }
+}
+
+/// Removes expired DNS records and plugins.
+pub(super) fn strip_head(
+    dns: &mut BTreeMap<SmolStr, DnsRecord>,
+    plugins: &mut Vec<PluginSpec>,
+    expired: &[Linger],
+) {
+    for Linger { field, key, .. } in expired {
+        match field {
+            Field::Dns => drop(dns.remove(key)),
+            Field::Plugins => plugins.retain(|p| p.id != *key),
+            _ => {}
+        }
+    }
+}
+
+/// Puts the older readings of a metric before the newer, as far as they lie within the window around the
+/// newest one. The reporter's own clock counts here, so that a clock that is wrong, or set, does no harm.
+/// The range widens to what is kept: where a reporter gives each reading as its own range, as Scope's probes
+/// do, the range is that of the window.
+pub(super) fn accumulate(newer: &mut Metric, older: &Metric, span_ns: i64) {
+    let newest = newer.samples.last().or(older.samples.last()).map(|s| s.date.0);
+    let Some(newest) = newest else { return };
+    let (from, to) = (newest.saturating_sub(span_ns), newest.saturating_add(span_ns));
+    let start = older.samples.partition_point(|s| s.date.0 < from);
+    let end = older.samples.partition_point(|s| s.date.0 <= to);
+    let room = limits::SAMPLES_KEPT.saturating_sub(newer.samples.len());
+    let start = start.max(end.saturating_sub(room));
+    let Some(kept) = older.samples.get(start..end).filter(|kept| !kept.is_empty()) else {
+        return;
+    };
+    let mut samples = Vec::with_capacity(kept.len() + newer.samples.len());
+    samples.extend_from_slice(kept);
+    merge_samples(&mut samples, &newer.samples);
+    newer.samples = samples;
+    for sample in kept {
+        newer.min = newer.min.min(sample.value);
+        newer.max = newer.max.max(sample.value);
+    }
+}
