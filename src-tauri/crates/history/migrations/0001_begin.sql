@@ -35,11 +35,15 @@ CREATE TABLE tail (
     data      BLOB NOT NULL
 ) STRICT;
 
--- Sealed stretches of time.
+-- Sealed stretches of time. Of a thinned one only the summaries are left.
 CREATE TABLE chunk (
     id      INTEGER PRIMARY KEY,
-    samples INTEGER NOT NULL
+    samples INTEGER NOT NULL,
+    series  INTEGER NOT NULL,
+    thinned INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- The three tables below are keyed by time first: sealing appends, and clearing cuts off the front.
 
 -- Sampling times within a chunk, shared by all the series that were sampled together.
 -- key = chunk << 38 | number
@@ -48,18 +52,24 @@ CREATE TABLE times (
     data BLOB NOT NULL
 ) STRICT;
 
--- One series within one chunk. Keyed by time first: sealing appends, and retention cuts off the front.
+-- Values of one series within one chunk.
 -- key = chunk << 38 | series
 CREATE TABLE block (
     key   INTEGER PRIMARY KEY,
     times INTEGER NOT NULL,
+    data  BLOB NOT NULL
+) STRICT;
+
+-- The same in a few numbers, apart from the block so that wide ranges read little.
+-- key = chunk << 38 | series
+CREATE TABLE summary (
+    key   INTEGER PRIMARY KEY,
     count INTEGER NOT NULL,
     t_min INTEGER NOT NULL,
     t_max INTEGER NOT NULL,
     min   REAL NOT NULL,
     max   REAL NOT NULL,
-    sum   REAL NOT NULL,
-    data  BLOB NOT NULL
+    sum   REAL NOT NULL
 ) STRICT;
 
 CREATE TABLE event (

@@ -16,7 +16,7 @@ pub struct Config {
     pub path: PathBuf,
     /// Age at which samples, events and series are deleted.
     pub max_age: Duration,
-    /// Bytes that the database may take before the oldest samples are deleted.
+    /// Bytes that the database may take before the oldest samples are thinned and then deleted.
     pub max_bytes: u64,
     /// Age at which report frames are deleted.
     pub frames_max_age: Duration,

@@ -146,7 +146,7 @@ pub struct Stats {
     pub limit_bytes: u64,
     /// Series.
     pub series: u64,
-    /// Samples, sealed or not.
+    /// Samples, sealed or not; thinned ones are not counted.
     pub samples: u64,
     /// Samples, events and frames dropped since the start because a queue was full or closed.
     pub dropped: u64,
@@ -155,8 +155,11 @@ pub struct Stats {
     pub ignored: u64,
     /// Time of the oldest report frame, in milliseconds since the epoch.
     pub oldest_frame_ms: Option<i64>,
-    /// Start of the oldest samples, in milliseconds since the epoch.
+    /// Start of what ranges can show, in milliseconds since the epoch.
     pub oldest_ms: Option<i64>,
+    /// Start of what is kept sample by sample, in milliseconds since the epoch. What is older was thinned:
+    /// its ranges have a point per five minutes.
+    pub oldest_whole_ms: Option<i64>,
     /// Why the last commit or clearing failed; none when it went well.
     pub last_error: Option<String>,
 }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 use crate::data::{NewEvent, SamplePage, Series, SeriesInfo, SeriesSamples, Stats, StoredEvent};
-use crate::error::HistoryError;
+use crate::error::{HistoryError, is_damage};
 use crate::live::Live;
 use crate::write::{Message, Reply, Writer};
 use crate::{file, limits, read};
@@ -138,7 +138,7 @@ impl History {
         to_ms: i64,
         max_points: u32,
     ) -> Result<Series, HistoryError> {
-        read::range(&self.shared, node, metric, from_ms, to_ms, max_points).await
+        self.mind_damage(read::range(&self.shared, node, metric, from_ms, to_ms, max_points).await)
     }
 
     /// What history holds of a node: a line per metric and incarnation.
@@ -146,7 +146,7 @@ impl History {
     /// # Errors
     /// [`HistoryError::Database`] when the file cannot be read.
     pub async fn series_of(&self, node: &str) -> Result<Vec<SeriesInfo>, HistoryError> {
-        read::series_of(&self.shared, node).await
+        self.mind_damage(read::series_of(&self.shared, node).await)
     }
 
     /// A page of raw samples of a node's metrics (all when none are named) from `from_ms` to `to_ms`, both
@@ -163,7 +163,7 @@ impl History {
         to_ms: i64,
         limit: u32,
     ) -> Result<SamplePage, HistoryError> {
-        read::samples(&self.shared, node, metrics, from_ms, to_ms, limit).await
+        self.mind_damage(read::samples(&self.shared, node, metrics, from_ms, to_ms, limit).await)
     }
 
     /// The newest `limit` events (at most [`limits::MAX_EVENTS_READ`]) from `from_ms` to `to_ms`, both
@@ -177,7 +177,7 @@ impl History {
         to_ms: i64,
         limit: u32,
     ) -> Result<Vec<StoredEvent>, HistoryError> {
-        read::events(&self.shared, from_ms, to_ms, limit).await
+        self.mind_damage(read::events(&self.shared, from_ms, to_ms, limit).await)
     }
 
     /// The newest frame at or before a time, with its own time; none when there is none that old.
@@ -185,7 +185,7 @@ impl History {
     /// # Errors
     /// [`HistoryError::Database`] when the file cannot be read.
     pub async fn frame_at(&self, at_ms: i64) -> Result<Option<(i64, Vec<u8>)>, HistoryError> {
-        read::frame_at(&self.shared, at_ms).await
+        self.mind_damage(read::frame_at(&self.shared, at_ms).await)
     }
 
     /// Times of frames from `from_ms` to `to_ms`, both included: at most [`limits::MAX_FRAME_TIMES`].
@@ -193,7 +193,7 @@ impl History {
     /// # Errors
     /// [`HistoryError::Database`] when the file cannot be read.
     pub async fn frame_times(&self, from_ms: i64, to_ms: i64) -> Result<Vec<i64>, HistoryError> {
-        read::frame_times(&self.shared, from_ms, to_ms).await
+        self.mind_damage(read::frame_times(&self.shared, from_ms, to_ms).await)
     }
 
     /// How the history does. Does no I/O.
@@ -214,6 +214,16 @@ impl History {
             .queue
             .dropped
             .fetch_add(things as u64, Ordering::Relaxed);
+    }
+
+    /// A read may meet damage that the check at the start did not look for; the next start will.
+    fn mind_damage<T>(&self, outcome: Result<T, HistoryError>) -> Result<T, HistoryError> {
+        if let Err(HistoryError::Database { source, .. }) = &outcome
+            && is_damage(source)
+        {
+            file::mark_suspect(&self.shared.config.path);
+        }
+        outcome
     }
 
     async fn ask(&self, message: impl FnOnce(Reply) -> Message) -> Result<(), HistoryError> {

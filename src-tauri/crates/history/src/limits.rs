@@ -5,8 +5,9 @@ use std::time::Duration;
 /// Samples, events and series older than this are deleted, unless configured otherwise: 7 days.
 pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Bytes that the database's pages may take before the oldest samples are deleted, unless configured
-/// otherwise. The write-ahead log comes on top, see [`WAL_KEPT_BYTES`].
+/// Bytes that the database's pages may take, unless configured otherwise. Beyond it the oldest samples are
+/// thinned to a summary per series and [`CHUNK_MS`], and the oldest summaries deleted. The write-ahead log
+/// comes on top, see [`WAL_KEPT_BYTES`].
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
 
 /// Report frames older than this are deleted, unless configured otherwise: 2 hours.
@@ -45,6 +46,12 @@ pub const RETAIN_PAUSE: Duration = Duration::from_millis(5);
 
 /// Rows deleted in one step.
 pub const DELETE_ROWS: i64 = 1_000;
+
+/// Bytes that the summary of a block takes, about.
+pub const SUMMARY_BYTES: u64 = 52;
+
+/// Summaries may take one part in so many of the whole; beyond it the oldest are deleted.
+pub const SUMMARY_SHARE: u64 = 3;
 
 /// Pages given back to the file system in one step.
 pub const VACUUM_PAGES: i64 = 512;

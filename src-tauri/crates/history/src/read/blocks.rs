@@ -25,6 +25,8 @@ pub(crate) struct Summary {
     pub(crate) min: f64,
     pub(crate) max: f64,
     pub(crate) sum: f64,
+    /// Set when there is no block any more.
+    pub(crate) thinned: bool,
 }
 
 /// Summaries of a series' blocks in chunks `from..=to`, in time order.
@@ -37,10 +39,10 @@ pub(crate) async fn summaries(
     // CROSS JOIN keeps the order written: the series says which chunks can hold it, a chunk and the series
     // make the block's key.
     sqlx::query_as(
-        "SELECT c.id AS chunk, b.count, b.t_min, b.t_max, b.min, b.max, b.sum
+        "SELECT c.id AS chunk, b.count, b.t_min, b.t_max, b.min, b.max, b.sum, c.thinned
          FROM series s
          CROSS JOIN chunk c ON c.id BETWEEN max(?2, s.first_ms / ?4) AND min(?3, s.last_ms / ?4)
-         CROSS JOIN block b ON b.key = (c.id << 38) | s.id
+         CROSS JOIN summary b ON b.key = (c.id << 38) | s.id
          WHERE s.id = ?1 ORDER BY c.id LIMIT ?5",
     )
     .bind(series)
@@ -119,9 +121,9 @@ pub(crate) async fn read_one(
     Ok(packed.map(|packed| packed.decode()))
 }
 
-/// Number of samples of a chunk; none when it was not sealed.
-pub(crate) async fn stored(db: &mut SqliteConnection, chunk: i64) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar("SELECT samples FROM chunk WHERE id = ?")
+/// Whether a chunk was thinned; none when it was not sealed.
+pub(crate) async fn thinned(db: &mut SqliteConnection, chunk: i64) -> Result<Option<bool>, sqlx::Error> {
+    sqlx::query_scalar("SELECT thinned FROM chunk WHERE id = ?")
         .bind(chunk)
         .fetch_optional(db)
         .await

@@ -43,16 +43,24 @@ pub(crate) async fn range(
         None => return Ok(answer),
     };
     let count: i64 = lines.iter().map(Line::count).sum();
-    let raw = count <= max_points as i64;
-    let step = candidates(first_ms, last_ms, max_points).next();
-    if raw || step.is_none_or(|step| step < CHUNK_MS) {
+    // What was thinned is known by chunks alone.
+    let thinned = lines
+        .iter()
+        .flat_map(|line| line.chunks.values())
+        .any(Stretch::is_thinned);
+    let narrowest = if thinned { CHUNK_MS } else { 1 };
+    let raw = !thinned && count <= max_points as i64;
+    let steps: Vec<i64> = candidates(first_ms, last_ms, max_points)
+        .filter(|step| *step >= narrowest)
+        .collect();
+    if raw || steps.first().is_none_or(|step| *step < CHUNK_MS) {
         unpack(shared, &mut lines).await?;
     }
     let work = move || {
         let mut lines = lines;
         lines.iter_mut().for_each(|line| line.decode(window));
         let pieces: Vec<Piece> = lines.iter().flat_map(Line::pieces).collect();
-        condense(&pieces, raw, window.from_ms, (first_ms, last_ms), max_points)
+        condense(&pieces, raw, window.from_ms, &steps, max_points)
     };
     let condensed = tokio::task::spawn_blocking(work).await;
     (answer.step_ms, answer.points) = condensed.map_err(|_| HistoryError::Closed)?;
@@ -72,22 +80,20 @@ fn condense(
     pieces: &[Piece],
     raw: bool,
     from_ms: i64,
-    (first_ms, last_ms): (i64, i64),
+    steps: &[i64],
     max_points: usize,
 ) -> (i64, Vec<Point>) {
     if raw {
         return (0, points(pieces, from_ms, 1, false));
     }
-    let mut widest = 1;
-    for step in candidates(first_ms, last_ms, max_points) {
+    for &step in steps {
         let points = points(pieces, from_ms, step, true);
         if points.len() <= max_points {
             return (step, points);
         }
-        widest = step;
     }
     // So many incarnations that each one's own point is too much.
-    let step = candidates(first_ms, last_ms, max_points).next().unwrap_or(widest);
+    let step = steps.first().copied().unwrap_or(i64::MAX);
     (step, points(pieces, from_ms, step, false))
 }
 
@@ -126,6 +132,10 @@ impl Stretch {
     fn is_whole(&self, window: Window) -> bool {
         let inside = |s: &Summary| window.holds(s.t_min) && window.holds(s.t_max);
         self.samples.is_empty() && self.summary.as_ref().is_some_and(inside)
+    }
+
+    fn is_thinned(&self) -> bool {
+        !self.decoded && self.summary.as_ref().is_some_and(|s| s.thinned)
     }
 
     fn count(&self) -> i64 {
@@ -236,9 +246,14 @@ async fn add_blocks(
     let partial: Vec<i64> = partial.map(|(chunk, _)| *chunk).collect();
     for chunk in partial {
         let packed = blocks::packed(db, line.series, chunk, chunk).await?.pop();
-        if let Some(stretch) = line.chunks.get_mut(&chunk) {
-            stretch.packed = packed;
+        let Some(stretch) = line.chunks.get_mut(&chunk) else {
+            continue;
+        };
+        // A summary by itself cannot be cut where the window is: it stands where it begins.
+        if packed.is_none() && stretch.summary.as_ref().is_some_and(|s| !window.holds(s.t_min)) {
+            stretch.summary = None;
         }
+        stretch.packed = packed;
     }
     line.decode(window);
     line.chunks.retain(|_, stretch| stretch.count() > 0);

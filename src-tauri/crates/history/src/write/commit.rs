@@ -75,6 +75,7 @@ impl Writer {
             stats.ignored += written.ignored as u64;
             stats.series += created;
             stats.oldest_ms = stats.oldest_ms.into_iter().chain(oldest_ms).min();
+            stats.oldest_whole_ms = stats.oldest_whole_ms.into_iter().chain(oldest_ms).min();
             stats.oldest_frame_ms = stats.oldest_frame_ms.into_iter().chain(oldest_frame).min();
         }
         self.note_bytes();

@@ -4,7 +4,9 @@ mod catalog;
 mod commit;
 mod frames;
 mod retain;
+mod rows;
 mod seal;
+mod thin;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +21,7 @@ use crate::error::{HistoryError, is_damage};
 use crate::file::{self, Lock};
 use crate::history::Shared;
 use crate::limits;
+use crate::live::chunk_start;
 
 use catalog::Catalog;
 use frames::FrameEncoder;
@@ -266,15 +269,16 @@ impl Writer {
 
     /// Looks up the oldest samples and the oldest frame.
     async fn note_oldest(&mut self) -> Result<(), sqlx::Error> {
-        let chunk: Option<i64> = sqlx::query_scalar("SELECT min(id) FROM chunk")
-            .fetch_one(&mut self.db)
-            .await?;
+        let chunk = self.oldest_chunk().await?;
+        let whole = self.oldest_whole_chunk().await?;
         let frame: Option<i64> = sqlx::query_scalar("SELECT min(at_ms) FROM frame")
             .fetch_one(&mut self.db)
             .await?;
         let live = self.shared.live().oldest_ms();
         let mut stats = self.shared.stats();
-        stats.oldest_ms = chunk.map(crate::live::chunk_start).into_iter().chain(live).min();
+        let start = |chunk: Option<i64>| chunk.map(chunk_start).into_iter().chain(live).min();
+        stats.oldest_ms = start(chunk);
+        stats.oldest_whole_ms = start(whole);
         stats.oldest_frame_ms = frame;
         Ok(())
     }

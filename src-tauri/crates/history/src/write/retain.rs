@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 
 use crate::config::millis;
 use crate::limits::{self, CHUNK_MS};
 use crate::live::chunk_start;
-use crate::read::blocks::key;
 
 use super::Writer;
 
@@ -16,7 +15,7 @@ impl Writer {
     pub(super) async fn retain_step(&mut self) -> Result<bool, sqlx::Error> {
         let now_ms = self.shared.config.now_ms();
         let oldest_ms = self.shared.config.oldest_kept_ms();
-        let more = self.clear_chunks(oldest_ms).await?
+        let more = self.clear_samples(oldest_ms).await?
             || self.clear_frames(now_ms).await?
             || self.clear_events(oldest_ms).await?
             || self.clear_series(oldest_ms).await?
@@ -25,36 +24,6 @@ impl Writer {
             self.note_oldest().await?;
         }
         Ok(more)
-    }
-
-    /// Deletes a part of the oldest chunk when it is too old, or when the whole is too big.
-    async fn clear_chunks(&mut self, oldest_ms: i64) -> Result<bool, sqlx::Error> {
-        let oldest: Option<i64> = sqlx::query_scalar("SELECT min(id) FROM chunk")
-            .fetch_one(&mut self.db)
-            .await?;
-        let Some(chunk) = oldest else { return Ok(false) };
-        let too_old = chunk_start(chunk + 1) <= oldest_ms;
-        if !too_old && self.used_bytes().await? <= self.shared.config.max_bytes {
-            return Ok(false);
-        }
-        const BLOCKS: &str =
-            "DELETE FROM block WHERE key IN (SELECT key FROM block WHERE key < ? ORDER BY key LIMIT ?)";
-        let end = key(chunk + 1, 0);
-        if delete(&mut self.db, BLOCKS, end).await? {
-            return Ok(true);
-        }
-        const TIMES: &str =
-            "DELETE FROM times WHERE key IN (SELECT key FROM times WHERE key < ? ORDER BY key LIMIT ?)";
-        if delete(&mut self.db, TIMES, end).await? {
-            return Ok(true);
-        }
-        let samples: i64 = sqlx::query_scalar("DELETE FROM chunk WHERE id = ? RETURNING samples")
-            .bind(chunk)
-            .fetch_one(&mut self.db)
-            .await?;
-        let mut stats = self.shared.stats();
-        stats.samples = stats.samples.saturating_sub(samples.unsigned_abs());
-        Ok(true)
     }
 
     /// Deletes the oldest base frame and those that build on it when all of them are too old, or when frames
@@ -162,22 +131,13 @@ impl Writer {
             return Ok(false);
         }
         // The pragma gives back a page per step, so that its rows must be fetched to the end.
-        sqlx::query("PRAGMA incremental_vacuum(512)")
-            .fetch_all(&mut self.db)
-            .await?;
+        let pragma = format!("PRAGMA incremental_vacuum({})", limits::VACUUM_PAGES);
+        sqlx::query(AssertSqlSafe(pragma)).fetch_all(&mut self.db).await?;
         Ok(surplus > limits::VACUUM_PAGES)
     }
 
-    /// Bytes of pages in use.
-    async fn used_bytes(&mut self) -> Result<u64, sqlx::Error> {
-        let (pages, free) = self.pages().await?;
-        Ok((pages - free)
-            .saturating_mul(i64::from(limits::PAGE_BYTES))
-            .unsigned_abs())
-    }
-
     /// Pages of the file, and how many of them are free.
-    async fn pages(&mut self) -> Result<(i64, i64), sqlx::Error> {
+    pub(super) async fn pages(&mut self) -> Result<(i64, i64), sqlx::Error> {
         let pages = sqlx::query_scalar("PRAGMA page_count")
             .fetch_one(&mut self.db)
             .await?;
@@ -189,7 +149,11 @@ impl Writer {
 }
 
 /// Deletes one step's rows below a bound. True when there was any.
-async fn delete(db: &mut SqliteConnection, sql: &'static str, below: i64) -> Result<bool, sqlx::Error> {
+pub(super) async fn delete(
+    db: &mut SqliteConnection,
+    sql: &'static str,
+    below: i64,
+) -> Result<bool, sqlx::Error> {
     let outcome = sqlx::query(sql)
         .bind(below)
         .bind(limits::DELETE_ROWS)

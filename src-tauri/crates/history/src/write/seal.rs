@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use sqlx::{Connection, QueryBuilder, Sqlite, SqliteConnection};
+use sqlx::Connection;
 
 use crate::codec::{decode_tail, encode_times, encode_values};
 use crate::data::Sample;
 use crate::history::Shared;
 use crate::limits;
 use crate::live::{chunk_of, chunk_start, insert_sorted};
-use crate::read::blocks::{self, key};
+use crate::read::blocks;
 
 use super::Writer;
+use super::rows::{self, SealedBlock};
 
 impl Writer {
     /// Reads the tail that an earlier run left into memory.
@@ -61,8 +62,11 @@ impl Writer {
 
     /// Seals one chunk; all older ones must be sealed already. Doing it again changes nothing.
     async fn seal(&mut self, chunk: i64) -> Result<(), sqlx::Error> {
-        let stored = blocks::stored(&mut self.db, chunk).await?;
-        let earlier = match stored {
+        let thinned = blocks::thinned(&mut self.db, chunk).await?;
+        if thinned == Some(true) {
+            return self.drop_late(chunk).await;
+        }
+        let earlier = match thinned {
             Some(_) => self.earlier_blocks(chunk).await?,
             None => BTreeMap::new(),
         };
@@ -73,31 +77,44 @@ impl Writer {
 
         let mut transaction = self.db.begin().await?;
         let db = &mut *transaction;
-        write_times(db, chunk, first_times, &sealed.times).await?;
-        write_blocks(db, chunk, &sealed.blocks).await?;
-        write_spans(db, &sealed.blocks).await?;
-        sqlx::query("INSERT INTO chunk (id, samples) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET samples = samples + excluded.samples")
-            .bind(chunk)
-            .bind(sealed.added)
-            .execute(&mut *db)
-            .await?;
+        rows::write_times(db, chunk, first_times, &sealed.times).await?;
+        rows::write_blocks(db, chunk, &sealed.blocks).await?;
+        rows::write_summaries(db, chunk, &sealed.blocks).await?;
+        rows::write_spans(db, &sealed.blocks).await?;
+        rows::write_chunk(db, chunk, sealed.added).await?;
         sqlx::query("DELETE FROM tail WHERE chunk_max <= ?")
             .bind(chunk)
             .execute(&mut *db)
             .await?;
         transaction.commit().await?;
 
-        let taken = {
-            let mut live = self.shared.live_mut();
-            let before = live.len();
-            live.remove(chunk);
-            before - live.len()
-        };
+        let taken = self.take_live(chunk);
         // Samples that a block had already were counted twice while they were live.
-        let repeated = (taken as u64).saturating_sub(sealed.added.unsigned_abs());
+        let repeated = taken.saturating_sub(sealed.added.unsigned_abs());
         let mut stats = self.shared.stats();
         stats.samples = stats.samples.saturating_sub(repeated);
         Ok(())
+    }
+
+    /// Drops samples that came when their chunk had been thinned.
+    async fn drop_late(&mut self, chunk: i64) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM tail WHERE chunk_max <= ?")
+            .bind(chunk)
+            .execute(&mut self.db)
+            .await?;
+        let dropped = self.take_live(chunk);
+        let mut stats = self.shared.stats();
+        stats.samples = stats.samples.saturating_sub(dropped);
+        stats.ignored += dropped;
+        Ok(())
+    }
+
+    /// Forgets the live samples of a chunk. Gives their number.
+    fn take_live(&self, chunk: i64) -> u64 {
+        let mut live = self.shared.live_mut();
+        let before = live.len();
+        live.remove(chunk);
+        (before - live.len()) as u64
     }
 
     /// Samples that blocks of the chunk hold for the series that late samples came for.
@@ -124,17 +141,6 @@ struct SealedChunk {
     blocks: Vec<SealedBlock>,
     /// Samples that were not in a block before.
     added: i64,
-}
-
-struct SealedBlock {
-    series: i64,
-    times: i64,
-    count: i64,
-    span_ms: (i64, i64),
-    min: f64,
-    max: f64,
-    sum: f64,
-    data: Vec<u8>,
 }
 
 fn encode_chunk(
@@ -197,75 +203,4 @@ fn finite(sum: f64) -> f64 {
     } else {
         sum.clamp(f64::MIN, f64::MAX)
     }
-}
-
-async fn write_times(
-    db: &mut SqliteConnection,
-    chunk: i64,
-    first: i64,
-    times: &[Vec<u8>],
-) -> Result<(), sqlx::Error> {
-    let numbered: Vec<(i64, &Vec<u8>)> = (first..).zip(times).collect();
-    for rows in numbered.chunks(limits::INSERT_ROWS) {
-        let mut insert = QueryBuilder::<Sqlite>::new("INSERT INTO times (key, data) ");
-        insert.push_values(rows, |mut row, (number, bytes)| {
-            row.push_bind(key(chunk, *number)).push_bind(bytes.as_slice());
-        });
-        insert
-            .build()
-            .persistent(rows.len() == limits::INSERT_ROWS)
-            .execute(&mut *db)
-            .await?;
-    }
-    Ok(())
-}
-
-async fn write_blocks(
-    db: &mut SqliteConnection,
-    chunk: i64,
-    blocks: &[SealedBlock],
-) -> Result<(), sqlx::Error> {
-    for rows in blocks.chunks(limits::INSERT_ROWS) {
-        let mut insert = QueryBuilder::<Sqlite>::new(
-            "INSERT OR REPLACE INTO block (key, times, count, t_min, t_max, min, max, sum, data) ",
-        );
-        insert.push_values(rows, |mut row, block| {
-            row.push_bind(key(chunk, block.series))
-                .push_bind(block.times)
-                .push_bind(block.count)
-                .push_bind(block.span_ms.0)
-                .push_bind(block.span_ms.1)
-                .push_bind(block.min)
-                .push_bind(block.max)
-                .push_bind(block.sum)
-                .push_bind(block.data.as_slice());
-        });
-        insert
-            .build()
-            .persistent(rows.len() == limits::INSERT_ROWS)
-            .execute(&mut *db)
-            .await?;
-    }
-    Ok(())
-}
-
-/// Widens what the series span.
-async fn write_spans(db: &mut SqliteConnection, blocks: &[SealedBlock]) -> Result<(), sqlx::Error> {
-    for rows in blocks.chunks(limits::INSERT_ROWS) {
-        let mut update = QueryBuilder::<Sqlite>::new(
-            "UPDATE series SET first_ms = min(first_ms, new.column2), last_ms = max(last_ms, new.column3) FROM (",
-        );
-        update.push_values(rows, |mut row, block| {
-            row.push_bind(block.series)
-                .push_bind(block.span_ms.0)
-                .push_bind(block.span_ms.1);
-        });
-        update.push(") AS new WHERE series.id = new.column1");
-        update
-            .build()
-            .persistent(rows.len() == limits::INSERT_ROWS)
-            .execute(&mut *db)
-            .await?;
-    }
-    Ok(())
 }

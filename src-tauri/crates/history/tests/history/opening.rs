@@ -147,6 +147,25 @@ async fn a_damaged_file_is_set_aside() {
 }
 
 #[tokio::test]
+async fn damage_met_while_reading_is_looked_into_at_the_next_start() {
+    let place = used().await;
+    let history = place.open().await;
+    let mut bytes = fs::read(place.path()).unwrap();
+    bytes[8_192..].fill(0xa5);
+    fs::write(place.path(), &bytes).unwrap();
+    assert!(matches!(
+        history.events(0, i64::MAX, 10).await,
+        Err(HistoryError::Database { .. })
+    ));
+    let mark = place.path().with_extension("db.suspect");
+    assert!(mark.exists());
+    let _outcome = history.close().await;
+    let history = place.open().await;
+    assert!(history.set_aside().is_some() && !mark.exists());
+    history.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn only_the_newest_damaged_copies_are_kept() {
     let place = used().await;
     for i in 0..4 {

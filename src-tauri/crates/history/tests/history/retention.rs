@@ -81,7 +81,7 @@ async fn series_and_nodes_without_samples_go() {
 }
 
 #[tokio::test]
-async fn the_oldest_go_when_the_file_is_too_big() {
+async fn the_oldest_are_thinned_when_the_file_is_too_big() {
     let place = Place::new();
     let max_bytes = 2 << 20;
     let config = Config {
@@ -108,16 +108,79 @@ async fn the_oldest_go_when_the_file_is_too_big() {
         biggest = biggest.max(std::fs::metadata(place.path()).unwrap().len());
     }
     let stats = history.stats();
-    assert!(stats.oldest_ms.unwrap() > T0, "something went");
-    assert!(
-        stats.oldest_ms.unwrap() < T0 + 23 * 10 * MINUTE,
-        "something stayed"
+    let whole = stats.oldest_whole_ms.unwrap();
+    assert!(whole > T0 + HOUR, "samples went");
+    assert!(whole < T0 + 23 * 10 * MINUTE, "samples stayed");
+    assert_eq!(stats.oldest_ms, Some(T0), "summaries stayed");
+
+    let values = |from: i64, to: i64| (from..to).step_by(1_000).map(|t| ((t * 7) % 9_973) as f64 / 3.0);
+    let thinned = history.range("n0", "m", T0, T0 + HOUR - 1, 10_000).await.unwrap();
+    assert_eq!((thinned.step_ms, thinned.points.len()), (5 * MINUTE, 12));
+    for (i, point) in (0..).zip(&thinned.points) {
+        let from = T0 + i * 5 * MINUTE;
+        let mean = values(from, from + 5 * MINUTE).sum::<f64>() / 300.0;
+        assert!(
+            point.t_ms == from && (point.avg - mean).abs() < 1e-6,
+            "{point:?} is not {mean}"
+        );
+        assert_eq!(point.max, values(from, from + 5 * MINUTE).fold(0.0, f64::max));
+    }
+    let cut = history
+        .range("n0", "m", T0 + MINUTE, T0 + 12 * MINUTE, 10_000)
+        .await
+        .unwrap();
+    assert_eq!(
+        cut.points.iter().map(|p| p.t_ms).collect::<Vec<_>>(),
+        [T0 + 5 * MINUTE, T0 + 10 * MINUTE]
     );
+    let fresh = history
+        .range("n0", "m", whole, whole + 10 * MINUTE, 10_000)
+        .await
+        .unwrap();
+    assert_eq!((fresh.step_ms, fresh.points.len()), (0, 601));
+    let page = history.samples("n0", &[], T0, T0 + HOUR, 10_000).await.unwrap();
+    assert!(page.rows.is_empty(), "no samples to export");
+
+    // Samples that come for a thinned chunk do not spoil what is known of it.
+    let samples = history.stats().samples;
+    history.append(vec![series("n0", 0, "m", &[(T0 + 500, 1e9)])]);
+    history.tidy().await.unwrap();
+    assert_eq!(history.stats().samples, samples);
+    let again = history.range("n0", "m", T0, T0 + HOUR - 1, 10_000).await.unwrap();
+    assert_eq!(again, thinned);
     history.close().await.unwrap();
     let end = std::fs::metadata(place.path()).unwrap().len();
     assert!(end <= max_bytes, "{end} bytes at the end");
     assert!(biggest <= max_bytes * 5 / 2, "{biggest} bytes in between");
     assert_eq!(place.look("PRAGMA integrity_check").await, "ok");
+}
+
+#[tokio::test]
+async fn summaries_go_when_they_alone_are_too_big() {
+    let place = Place::new();
+    let max_bytes = 1 << 20;
+    let history = History::open(Config {
+        max_bytes,
+        ..place.config()
+    })
+    .await
+    .unwrap();
+    for round in 0..30 {
+        let from = T0 + round * 5 * MINUTE;
+        place.set_now(from + 7 * MINUTE);
+        let value = |n: i64| (n * 7 + round) as f64 / 3.0;
+        history.append(
+            (0..1_500)
+                .map(|n| series(&format!("n{n}"), 0, "m", &[(from + n, value(n))]))
+                .collect(),
+        );
+        history.tidy().await.unwrap();
+    }
+    let stats = history.stats();
+    assert!(stats.oldest_ms.unwrap() > T0, "the oldest went");
+    history.close().await.unwrap();
+    let end = std::fs::metadata(place.path()).unwrap().len();
+    assert!(end <= max_bytes, "{end} bytes");
 }
 
 #[tokio::test]
