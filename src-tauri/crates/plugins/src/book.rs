@@ -74,10 +74,20 @@ impl Book {
     /// left out because there are too many.
     pub(crate) fn reconcile(&mut self, found: Vec<Found>, trust: Trust) -> (Vec<Change>, usize) {
         let old = std::mem::take(&mut self.entries);
-        let (known, new): (Vec<_>, Vec<_>) = found.into_iter().partition(|f| old.contains_key(&f.path));
-        let room = limits::MAX_SOCKETS.saturating_sub(known.len());
-        let left_out = new.len().saturating_sub(room);
-        for found in known.into_iter().chain(new.into_iter().take(room)) {
+        let mut judged: Vec<(Found, Standing)> = found
+            .into_iter()
+            .map(|found| {
+                let standing = judge(&found, trust);
+                (found, standing)
+            })
+            .collect();
+        // Newcomers never push out who is there, and what is not called nobody that is.
+        judged.sort_by_key(|(found, standing)| {
+            let rejected = matches!(standing, Standing::Rejected { .. });
+            (rejected, !old.contains_key(&found.path))
+        });
+        let left_out = judged.len().saturating_sub(limits::MAX_SOCKETS);
+        for (found, standing) in judged.into_iter().take(limits::MAX_SOCKETS) {
             let order = old.get(&found.path).map_or_else(
                 || {
                     self.next += 1;
@@ -86,7 +96,7 @@ impl Book {
                 |entry| entry.order,
             );
             let entry = Entry {
-                standing: judge(&found, trust),
+                standing,
                 mark: found.mark,
                 owner: found.owner,
                 order,
@@ -312,12 +322,23 @@ mod tests {
 
     #[test]
     fn newcomers_never_push_out_who_is_there() {
+        let flood = |suffix: &str| -> Vec<Found> {
+            let name = |n| found(&format!("/r/a{n}.sock{suffix}"));
+            (0..limits::MAX_SOCKETS + 9).map(name).collect()
+        };
         let mut book = Book::default();
         book.reconcile(vec![found("/r/z.sock")], Trust::RootAnd(OWN));
-        let flood = (0..limits::MAX_SOCKETS + 9).map(|n| found(&format!("/r/a{n}.sock")));
-        let (_, left_out) = book.reconcile(flood.chain([found("/r/z.sock")]).collect(), Trust::RootAnd(OWN));
-        assert_eq!(left_out, 10);
-        assert_eq!(book.entries().count(), limits::MAX_SOCKETS);
+        let crowd = [flood(""), vec![found("/r/z.sock")]].concat();
+        let (_, left_out) = book.reconcile(crowd, Trust::RootAnd(OWN));
+        assert_eq!((left_out, book.entries().count()), (10, limits::MAX_SOCKETS));
         assert!(standings(&book).contains(&"/r/z.sock holds z".to_owned()));
+
+        // Sockets that are not called leave their place to one that is.
+        let mut book = Book::default();
+        book.reconcile(flood("#5"), Trust::RootAnd(OWN));
+        let crowd = [flood("#5"), vec![found("/r/z.sock")]].concat();
+        let (changes, left_out) = book.reconcile(crowd, Trust::RootAnd(OWN));
+        assert_eq!((left_out, book.entries().count()), (10, limits::MAX_SOCKETS));
+        assert_eq!(words(&changes), ["start z /r/z.sock", "list"]);
     }
 }

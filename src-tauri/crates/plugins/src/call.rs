@@ -1,10 +1,12 @@
 //! One call for a report: request, answer, decoding, checks, all within the budget.
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::Method;
 use orrery_model::{PluginSpec, Report, SmolStr};
 use tokio::sync::Semaphore;
@@ -81,7 +83,10 @@ impl Line {
             let id = self.id.clone();
             self.off_thread(answer, move |bytes| take_in(&id, bytes)).await?
         };
-        within(limits::CALL_BUDGET, call).await
+        // A fault of ours in reading one answer must not end the task that calls this plugin.
+        let call = AssertUnwindSafe(within(limits::CALL_BUDGET, call)).catch_unwind();
+        call.await
+            .unwrap_or_else(|_| Err(CallError::Decode("the report cannot be read".to_owned())))
     }
 
     /// Sends a request and reads the answer. The budget is the caller's.

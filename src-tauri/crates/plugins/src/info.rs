@@ -28,7 +28,7 @@ pub struct PluginInfo {
     pub path: String,
     /// Where it stands.
     pub state: PluginState,
-    /// `ok` or `error: …`, in Scope's words; empty until the first call ended.
+    /// `ok` or `error: …`, in Scope's words.
     pub status: String,
     /// Name it gives itself; the id until it has.
     pub label: String,

@@ -92,7 +92,8 @@ pub(crate) struct State {
 }
 
 impl Registry {
-    /// Every socket found, by id and path, those that are not called included.
+    /// Every socket found, by id and path, those that are not called included. The status of a plugin is empty
+    /// until its first call ended.
     pub fn list(&self) -> Vec<PluginInfo> {
         let state = self.inner.shared.state();
         let mut list: Vec<PluginInfo> = state

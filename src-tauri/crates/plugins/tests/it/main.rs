@@ -3,11 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on should panic"
+    clippy::print_stdout,
+    reason = "a test that cannot go on should panic, and one that is skipped should say so"
 )]
 
 mod controls;
 mod discovery;
+mod originals;
 mod schedule;
 mod status;
 mod support;
