@@ -10,7 +10,7 @@ use orrery_model::{
 use crate::derive::TopologyKey;
 use crate::derive::everything::summed;
 use crate::derive::node::{NodeKind, RenderNode};
-use crate::labels::{Style, labels};
+use crate::labels::{Style, host_label, labels};
 use crate::view::{MetadataRow, MetricInfo, ParentRef};
 
 /// Limits from here on mean that there is none: a probe writes 2^64 − 1 for it.
@@ -173,6 +173,10 @@ pub(crate) fn parents(report: &Report, node: &RenderNode) -> Vec<ParentRef> {
 }
 
 fn parent_label(report: &Report, kind: TopologyKind, id: &NodeId) -> String {
+    // Nearly every node has a host, whose id says its name.
+    if kind == TopologyKind::Host {
+        return host_label(id);
+    }
     let parent = match report.node(kind, id) {
         Some(node) => RenderNode::known(kind, id.clone(), node.clone()),
         None => RenderNode::stub(NodeKind::Known(kind), id.clone()),

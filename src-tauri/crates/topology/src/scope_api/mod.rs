@@ -44,7 +44,7 @@ impl Derivation {
             .map(|node| {
                 (
                     node.id.to_string(),
-                    Summary::of_node(self, &derived, node).without_samples(),
+                    Summary::of_node(self, &derived, node, summary::Readings::Newest),
                 )
             })
             .collect();

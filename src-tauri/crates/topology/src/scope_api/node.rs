@@ -8,7 +8,7 @@ use crate::card::connections::{Link, is_internet, links};
 use crate::card::controls::active;
 use crate::derive::{Derivation, Derived, RenderNode, TopologyKey};
 use crate::labels::{Style, labels};
-use crate::scope_api::summary::{Metadata, Summary};
+use crate::scope_api::summary::{Metadata, Readings, Summary};
 
 /// Answer to `GET /api/topology/T/ID`.
 #[derive(Debug, Clone, Serialize)]
@@ -132,7 +132,7 @@ impl Details {
             connections: rows(derivation, derived, node, direction),
         };
         Details {
-            summary: Summary::of_node(derivation, derived, node),
+            summary: Summary::of_node(derivation, derived, node, Readings::All),
             controls: controls(derivation, node, probe_id),
             children: children(derivation, node),
             connections: vec![
@@ -167,10 +167,10 @@ fn children(derivation: &Derivation, node: &RenderNode) -> Vec<ChildrenGroup> {
         .into_iter()
         .map(|group| {
             let nodes = group.nodes.iter().map(|n| {
-                let derived = Summary::of(derivation, n).without_samples();
+                let summary = Summary::of(derivation, n, Readings::Newest);
                 Summary {
                     adjacency: adjacency(derivation, group.topology, n),
-                    ..derived
+                    ..summary
                 }
             });
             ChildrenGroup {

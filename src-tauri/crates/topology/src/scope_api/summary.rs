@@ -162,9 +162,23 @@ pub struct TableRow {
     pub entries: BTreeMap<String, String>,
 }
 
+/// Which readings of a metric are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Readings {
+    /// The newest alone, as lists have it.
+    Newest,
+    /// All of the report window.
+    All,
+}
+
 impl Summary {
     /// A node of a topology, with its edges.
-    pub(super) fn of_node(derivation: &Derivation, derived: &Derived, node: &RenderNode) -> Self {
+    pub(super) fn of_node(
+        derivation: &Derivation,
+        derived: &Derived,
+        node: &RenderNode,
+        readings: Readings,
+    ) -> Self {
         let adjacency = derived
             .adjacency(&node.id)
             .into_iter()
@@ -172,12 +186,12 @@ impl Summary {
             .collect();
         Summary {
             adjacency,
-            ..Self::of(derivation, node)
+            ..Self::of(derivation, node, readings)
         }
     }
 
     /// A node by itself. Groups have neither facts nor metrics.
-    pub(super) fn of(derivation: &Derivation, node: &RenderNode) -> Self {
+    pub(super) fn of(derivation: &Derivation, node: &RenderNode, readings: Readings) -> Self {
         let report = &**derivation.report();
         let labels = labels(report, node, Style::Full);
         let known = matches!(node.kind, crate::derive::NodeKind::Known(_));
@@ -223,7 +237,7 @@ impl Summary {
                     group: m.template.group.to_string(),
                     value: m.metric.last().map_or(0.0, |s| two_decimals(s.value)),
                     priority: m.template.priority,
-                    samples: Some(samples(&m.metric)),
+                    samples: (readings == Readings::All).then(|| samples(&m.metric)),
                     min: m.metric.min,
                     max: m.metric.max,
                     url: String::new(),
@@ -232,14 +246,6 @@ impl Summary {
             tables: tables(report, node).into_iter().map(Table::of).collect(),
             adjacency: Vec::new(),
         }
-    }
-
-    /// As lists show it.
-    pub(super) fn without_samples(mut self) -> Self {
-        for metric in &mut self.metrics {
-            metric.samples = None;
-        }
-        self
     }
 }
 

@@ -11,6 +11,7 @@ mod details;
 mod everything;
 mod fixture;
 mod golden;
+mod hostile;
 mod internet;
 mod kubernetes;
 mod options;
