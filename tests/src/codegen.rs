@@ -43,7 +43,11 @@ pub fn stale(dir: &Path) -> anyhow::Result<Vec<String>> {
     write_types(fresh.path())?;
     let (fresh, old) = (files(fresh.path())?, files(dir)?);
     let names: std::collections::BTreeSet<_> = fresh.keys().chain(old.keys()).collect();
-    Ok(names.into_iter().filter(|name| fresh.get(*name) != old.get(*name)).cloned().collect())
+    Ok(names
+        .into_iter()
+        .filter(|name| fresh.get(*name) != old.get(*name))
+        .cloned()
+        .collect())
 }
 
 fn files(dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
@@ -51,7 +55,11 @@ fn files(dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     for entry in std::fs::read_dir(dir)? {
         let path = entry?.path();
         if path.is_file() {
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             all.insert(name, std::fs::read_to_string(&path)?);
         }
     }

@@ -12,13 +12,32 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orrery-plugins", &["orrery-model"]),
     ("orrery-probes", &["orrery-model"]),
     ("orrery-history", &["orrery-model"]),
-    ("orrery-engine", &["orrery-history", "orrery-model", "orrery-plugins", "orrery-probes", "orrery-topology"]),
+    (
+        "orrery-engine",
+        &[
+            "orrery-history",
+            "orrery-model",
+            "orrery-plugins",
+            "orrery-probes",
+            "orrery-topology",
+        ],
+    ),
     ("orrery-gateway", &["orrery-engine"]),
     ("orrery-cli", &["orrery-engine", "orrery-gateway"]),
     ("orrery-desktop", &["orrery-engine", "orrery-gateway"]),
     ("orrery-testkit", &["orrery-model"]),
     // Tests may know everybody.
-    ("orrery-tests", &["orrery-engine", "orrery-gateway", "orrery-history", "orrery-model", "orrery-plugins", "orrery-testkit"]),
+    (
+        "orrery-tests",
+        &[
+            "orrery-engine",
+            "orrery-gateway",
+            "orrery-history",
+            "orrery-model",
+            "orrery-plugins",
+            "orrery-testkit",
+        ],
+    ),
     // Examples are guides for people who have nothing of ours.
     ("orrery-example-iowait", &[]),
     ("orrery-example-http-statistics", &[]),
@@ -27,17 +46,39 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// What the pure crates may use; none of it does I/O, reads a clock or starts a thread.
 const PURE: &[&str] = &[
-    "flate2", "indexmap", "jiff", "petgraph", "regex", "rmp", "rmp-serde", "rustc-hash", "serde", "serde_json", "smol_str",
-    "thiserror", "ts-rs",
+    "flate2",
+    "indexmap",
+    "jiff",
+    "petgraph",
+    "regex",
+    "rmp",
+    "rmp-serde",
+    "rustc-hash",
+    "serde",
+    "serde_json",
+    "smol_str",
+    "thiserror",
+    "ts-rs",
 ];
 
 fn metadata() -> Value {
     let out = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline", "--manifest-path"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+            "--manifest-path",
+        ])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"))
         .output()
         .unwrap();
-    assert!(out.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "cargo metadata: {}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     serde_json::from_slice(&out.stdout).unwrap()
 }
 
@@ -49,7 +90,11 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
     packages
         .iter()
         .map(|p| {
-            let ordinary = p["dependencies"].as_array().unwrap().iter().filter(|d| d["kind"].is_null());
+            let ordinary = p["dependencies"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|d| d["kind"].is_null());
             (name(p), ordinary.map(name).collect())
         })
         .collect()
@@ -63,7 +108,10 @@ fn crates_know_only_whom_they_may() {
             panic!("{package} is new: say here and in docs/ARCHITECTURE.md whom it may know");
         };
         for used in uses.iter().filter(|u| u.starts_with("orrery-")) {
-            assert!(may.contains(&used.as_str()), "{package} may not know {used}: an edge needs a reason");
+            assert!(
+                may.contains(&used.as_str()),
+                "{package} may not know {used}: an edge needs a reason"
+            );
         }
     }
 }
@@ -85,7 +133,11 @@ fn the_pure_crates_use_nothing_that_touches_the_world() {
 fn every_crate_takes_the_workspaces_lints() {
     for package in metadata()["packages"].as_array().unwrap() {
         let manifest = std::fs::read_to_string(package["manifest_path"].as_str().unwrap()).unwrap();
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} takes no lints", package["name"]);
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{} takes no lints",
+            package["name"]
+        );
     }
 }
 

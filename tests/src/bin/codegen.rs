@@ -11,9 +11,15 @@ fn main() -> anyhow::Result<ExitCode> {
     }
     let stale = orrery_tests::codegen::stale(&dir)?;
     for file in &stale {
-        report(&format!("ui/src/generated/{file} is stale: run `make types` and commit it"));
+        report(&format!(
+            "ui/src/generated/{file} is stale: run `make types` and commit it"
+        ));
     }
-    Ok(if stale.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if stale.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 #[expect(clippy::print_stderr, reason = "a command talks to its terminal")]

@@ -1,0 +1,339 @@
+//! The whole backend behind its HTTP surface: real plugin, real sockets, real clients.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use orrery_engine::api::{Code, Request};
+use orrery_engine::topology::view::{VIEW_PROTOCOL, ViewRequest, ViewSpec};
+use orrery_engine::{Config, Engine};
+use orrery_gateway::{Door, Gateway, Instance, Token};
+use orrery_testkit::GoodPlugin;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+const TOKEN: &str = "0123456789abcdef0123";
+const NODE: &str = "lamphost;<host>";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct Stage {
+    home: TempDir,
+    engine: Engine,
+    plugin: GoodPlugin,
+    address: SocketAddr,
+    stop: CancellationToken,
+}
+
+/// A report of a lamp on a host of its own, lit or not.
+fn lamp(lit: bool) -> Value {
+    let state = |dead: bool| json!({ "timestamp": "2026-11-21T00:00:00Z", "value": { "dead": dead } });
+    let sample = json!({ "date": orrery_engine::model::Timestamp::ZERO.to_string(), "value": 1 });
+    json!({
+        "Host": {
+            "nodes": { NODE: {
+                "latest": { "host_name": { "timestamp": "2026-11-21T00:00:00Z", "value": "lamphost" } },
+                "metrics": { "brightness": { "samples": [sample], "min": 0, "max": 100 } },
+                "latestControls": { "light": state(lit), "darken": state(!lit) },
+            } },
+            "metric_templates": { "brightness": { "id": "brightness", "label": "Brightness", "format": "percent" } },
+            "controls": {
+                "light": { "id": "light", "human": "Light", "icon": "fa-futbol-o", "rank": 1 },
+                "darken": { "id": "darken", "human": "Darken", "icon": "fa-moon-o", "rank": 2 },
+            },
+        },
+        "Plugins": [{
+            "id": "lamp", "label": "Lamp", "interfaces": ["reporter", "controller"], "api_version": "1",
+        }],
+    })
+}
+
+impl Stage {
+    async fn set(read_only: bool) -> Stage {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("plugins");
+        let plugin = GoodPlugin::start(root.join("lamp.sock")).unwrap();
+        plugin.on_report(|_| lamp(false).into());
+        plugin.on_control(|_| json!({ "shortcutReport": lamp(true) }).into());
+        let mut config = Config::new(home.path().join("data"));
+        config.plugin_roots = vec![root];
+        config.probes.clear();
+        config.read_only = read_only;
+        let engine = Engine::start(config).await.unwrap();
+        let gateway = Gateway::new(engine.clone(), Token::parse(TOKEN, "the test").unwrap(), None);
+        let stop = CancellationToken::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(orrery_gateway::serve_tcp(listener, gateway.router(Door::tcp(address)), stop.clone()));
+        let socket = orrery_gateway::bind(&home.path().join("instance.sock")).await.unwrap();
+        tokio::spawn(orrery_gateway::serve_unix(socket, gateway.router(Door::socket()), stop.clone()));
+        let stage = Stage { home, engine, plugin, address, stop };
+        let local = stage.local();
+        until("the plugin's node", async || local.details().await.is_ok()).await;
+        stage
+    }
+
+    fn remote(&self, token: &str) -> Instance {
+        Instance::Address { url: format!("http://{}", self.address), token: token.to_owned() }
+    }
+
+    fn local(&self) -> Local {
+        Local(Instance::Socket(self.socket()))
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.home.path().join("instance.sock")
+    }
+
+    async fn strike(self) {
+        self.stop.cancel();
+        self.engine.shutdown().await;
+    }
+}
+
+struct Local(Instance);
+
+impl Local {
+    async fn details(&self) -> Result<Value, orrery_engine::api::ApiError> {
+        let request = Request::Details { topology: "hosts".into(), node: NODE.into(), at_ms: None };
+        self.0.call(&request).await
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        let answer = self.0.send(Method::GET, path, None, Vec::new().into()).await.unwrap();
+        (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let body = serde_json::to_vec(body).unwrap();
+        let answer = self.0.send(Method::POST, path, Some("application/json"), body.into()).await.unwrap();
+        (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+    }
+}
+
+async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done().await {
+        assert!(Instant::now() < end, "waited for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Status of a request written by hand, for headers that a well-behaved client never sends.
+async fn raw_status(address: SocketAddr, head: &str) -> u16 {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_comes_in_without_the_token_or_from_elsewhere() {
+    let stage = Stage::set(false).await;
+    let address = stage.address;
+    assert!(stage.remote(TOKEN).call(&Request::Status).await.is_ok(), "the token opens");
+    let refused = stage.remote("0123456789abcdef0124").call(&Request::Status).await.unwrap_err();
+    assert_eq!(refused.code, Code::Forbidden, "another token does not");
+    for path in ["/api", "/api/report", "/api/topology", "/api/topology/hosts", "/api/plugins", "/api/view"] {
+        let status = raw_status(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n")).await;
+        assert_eq!(status, 401, "{path} without a token");
+    }
+    let with = format!("Authorization: Bearer {TOKEN}\r\n");
+    let rebound = raw_status(address, &format!("GET /api HTTP/1.1\r\nHost: evil.example\r\n{with}")).await;
+    assert_eq!(rebound, 403, "a name that rebinding would bring");
+    let foreign =
+        raw_status(address, &format!("GET /api HTTP/1.1\r\nHost: {address}\r\nOrigin: http://evil.example\r\n{with}"))
+            .await;
+    assert_eq!(foreign, 403, "a page of another origin");
+    let own =
+        raw_status(address, &format!("GET /api HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n{with}")).await;
+    assert_eq!(own, 200, "the own page");
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scopes_addresses_answer_in_scopes_shapes() {
+    let stage = Stage::set(false).await;
+    let local = stage.local();
+    let (_, api) = local.get("/api").await;
+    assert_eq!(api["plugins"][0]["id"], "lamp", "{api}");
+    assert!(api["id"].is_string() && api["version"].is_string() && api["hostname"].is_string());
+    let (_, topologies) = local.get("/api/topology").await;
+    let names: Vec<_> = topologies.as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"Hosts") && names.is_sorted(), "by name: {names:?}");
+    let (_, hosts) = local.get("/api/topology/hosts").await;
+    assert_eq!(hosts["nodes"][NODE]["label"], "lamphost", "{hosts}");
+    let (_, node) = local.get("/api/topology/hosts/lamphost;%3Chost%3E").await;
+    assert_eq!(node["node"]["controls"][0]["id"], "lamp~light", "{node}");
+    assert_eq!(local.get("/api/topology/hosts/nobody").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(local.get("/api/topology/nothing").await.0, StatusCode::NOT_FOUND);
+    let (_, report) = local.get("/api/report").await;
+    assert!(report["Host"]["nodes"][NODE].is_object(), "the merged report holds the node");
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_control_by_scopes_address_shows_in_the_very_next_request() {
+    let stage = Stage::set(false).await;
+    let local = stage.local();
+    let probe = stage.engine.probe_id().to_owned();
+    let node = "lamphost;%3Chost%3E";
+    let (status, answer) = local.post(&format!("/api/control/{probe}/{node}/lamp~light"), &Value::Null).await;
+    assert_eq!((status, answer), (StatusCode::OK, json!({})));
+    assert_eq!(stage.plugin.controls(), 1);
+    // The plugin goes on saying that the lamp is dark; until its next report the shortcut holds.
+    let (status, error) = local.post(&format!("/api/control/{probe}/{node}/lamp~what"), &Value::Null).await;
+    assert_eq!((status, error), (StatusCode::BAD_REQUEST, json!("Control \"lamp~what\" not recognised")));
+    let (status, error) = local.post(&format!("/api/control/nobody/{node}/lamp~light"), &Value::Null).await;
+    assert_eq!((status, error), (StatusCode::BAD_REQUEST, json!("probe nobody is not connected right now")));
+    stage.plugin.on_control(|_| json!({ "error": "the bulb is broken" }).into());
+    let forced = format!("/api/control/{probe}/{node}/lamp~light?force=1");
+    let (status, error) = local.post(&forced, &Value::Null).await;
+    assert_eq!((status, error), (StatusCode::BAD_REQUEST, json!("the bulb is broken")), "the plugin's own words");
+    let events = local.0.call(&Request::Events { from_ms: 0, to_ms: i64::MAX, limit: None });
+    until("the record of both", async || {
+        let events = local.0.call(&Request::Events { from_ms: 0, to_ms: i64::MAX, limit: None }).await.unwrap();
+        let text = events.to_string();
+        text.contains("done in") && text.contains("the bulb is broken")
+    })
+    .await;
+    assert!(events.await.is_ok());
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_controls_are_refused_and_read_only_refuses_all() {
+    let stage = Stage::set(false).await;
+    let request = |control: &str| Request::Control {
+        node: NODE.into(),
+        control: control.into(),
+        args: Default::default(),
+        force: false,
+    };
+    let dead = stage.local().0.call(&request("lamp~darken")).await.unwrap_err();
+    assert_eq!(dead.code, Code::Conflict, "{dead}");
+    assert_eq!(stage.plugin.controls(), 0, "the plugin never hears of it");
+    stage.strike().await;
+
+    let stage = Stage::set(true).await;
+    let refused = stage.local().0.call(&request("lamp~light")).await.unwrap_err();
+    assert_eq!(refused.code, Code::Forbidden, "{refused}");
+    let (status, _) = stage.local().post("/api/report", &json!({})).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "reports from outside change what is shown");
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_posted_report_is_merged_and_a_broken_one_is_refused() {
+    let stage = Stage::set(false).await;
+    let local = stage.local();
+    let now = stage.engine.now().to_string();
+    let report = json!({ "ID": "far", "Host": { "nodes": { "far;<host>": {
+        "latest": { "host_name": { "timestamp": now, "value": "far" } } } } } });
+    assert_eq!(local.post("/api/report", &report).await.0, StatusCode::OK);
+    until("the far host", async || local.get("/api/topology/hosts").await.1["nodes"]["far;<host>"].is_object()).await;
+    let (_, probes) = local.get("/api/probes").await;
+    assert!(probes.to_string().contains("far"), "the sender is listed: {probes}");
+    let answer = local.0.send(Method::POST, "/api/report", Some("application/json"), "{".into()).await.unwrap();
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_view_channel_sends_a_frame_then_what_changed() {
+    let stage = Stage::set(false).await;
+    let (requests, requests_in) = mpsc::channel(4);
+    let (messages, mut messages_out) = mpsc::channel(4);
+    let instance = stage.remote(TOKEN);
+    let serving = tokio::spawn(async move { instance.serve_view(requests_in, messages).await });
+    let spec = ViewSpec { topology: "hosts".into(), ..ViewSpec::default() };
+    requests.send(ViewRequest::Open { version: VIEW_PROTOCOL, spec }).await.unwrap();
+    let mut next = async || -> Value {
+        let message = timeout(PATIENCE, messages_out.recv()).await.unwrap().unwrap();
+        serde_json::from_str(&message).unwrap()
+    };
+    let frame = next().await;
+    assert_eq!(frame["type"], "frame");
+    assert_eq!(frame["nodes"][0]["id"], NODE);
+    let report = json!({ "ID": "far", "Host": { "nodes": { "far;<host>": {} } } });
+    stage.local().post("/api/report", &report).await;
+    let delta = loop {
+        let message = next().await;
+        if message["type"] == "delta" && message["nodes"].to_string().contains("far;<host>") {
+            break message;
+        }
+    };
+    assert!(delta["seq"].as_u64() > frame["seq"].as_u64(), "numbers rise");
+    requests.send(ViewRequest::Resync).await.unwrap();
+    while next().await["type"] != "frame" {}
+    let spec = ViewSpec { topology: "nothing".into(), ..ViewSpec::default() };
+    requests.send(ViewRequest::Open { version: VIEW_PROTOCOL, spec }).await.unwrap();
+    let failed = loop {
+        let message = next().await;
+        if message["type"] == "failed" {
+            break message;
+        }
+    };
+    assert_eq!(failed["code"], "not_found", "the channel says why and stays open: {failed}");
+    drop(requests);
+    assert!(timeout(PATIENCE, serving).await.unwrap().unwrap().is_ok(), "it closes when the client does");
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_are_remembered_and_exported() {
+    let stage = Stage::set(false).await;
+    let local = stage.local();
+    let engine = stage.engine.clone();
+    stage.plugin.on_report(move |_| {
+        let mut report = lamp(false);
+        report["Host"]["nodes"][NODE]["metrics"]["brightness"]["samples"][0]["date"] = engine.now().to_string().into();
+        report.into()
+    });
+    let history = async || {
+        let now = stage.engine.now().as_millis();
+        let request = Request::History {
+            node: NODE.into(),
+            metric: "brightness".into(),
+            from_ms: now - 60_000,
+            to_ms: now + 1_000,
+            max_points: None,
+        };
+        local.0.call(&request).await.unwrap()
+    };
+    until("two samples", async || history().await["points"].as_array().unwrap().len() >= 2).await;
+    let now = stage.engine.now().as_millis();
+    let request =
+        Request::ExportHistory { node: NODE.into(), metrics: vec![], from_ms: now - 60_000, to_ms: now + 1_000 };
+    let exported = local.0.call(&request).await.unwrap();
+    let text = exported["text"].as_str().unwrap();
+    assert!(text.starts_with("time,node,metric,value\n") && text.lines().count() >= 3, "{text}");
+    assert!(text.contains("lamphost;<host>,brightness,1"), "{text}");
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bundle_is_served_with_a_strict_policy_and_the_token_becomes_a_cookie() {
+    let stage = Stage::set(false).await;
+    let mut stream = TcpStream::connect(stage.address).await.unwrap();
+    let head = format!("GET /?token={TOKEN} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", stage.address);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = answer.to_lowercase();
+    assert!(answer.starts_with("http/1.1 303"), "{answer}");
+    assert!(answer.contains("set-cookie: orrery_token=") && answer.contains("httponly"), "{answer}");
+    let page = stage.local().0.send(Method::GET, "/", None, Vec::new().into()).await.unwrap();
+    assert_eq!((page.status, page.media_type.as_str()), (StatusCode::OK, "text/html; charset=utf-8"));
+    let missing = stage.local().0.send(Method::GET, "/nothing.js", None, Vec::new().into()).await.unwrap();
+    assert_eq!(missing.status, StatusCode::NOT_FOUND);
+    stage.strike().await;
+}
