@@ -6,7 +6,7 @@ use orrery_plugins::PluginEvent;
 
 /// Something that a source says.
 #[derive(Debug)]
-pub enum Arrival {
+pub(crate) enum Arrival {
     /// A report of a built-in probe or a remote source.
     Report {
         /// Whose.

@@ -12,7 +12,7 @@ use crate::published::Published;
 
 /// The moments used last, newest use at the back.
 #[derive(Debug, Default)]
-pub struct Moments(Mutex<VecDeque<Arc<Published>>>);
+pub(crate) struct Moments(Mutex<VecDeque<Arc<Published>>>);
 
 impl Moments {
     fn held(&self, at_ms: i64) -> Option<Arc<Published>> {

@@ -7,11 +7,11 @@ use crate::limits::STATUS_SPAN;
 
 /// Reports and bytes per second over the last [`STATUS_SPAN`].
 #[derive(Debug, Default)]
-pub struct Rates(Mutex<VecDeque<(i64, u32, u64)>>);
+pub(crate) struct Rates(Mutex<VecDeque<(i64, u32, u64)>>);
 
 impl Rates {
     /// Counts one report. Entries of the same second share a slot, so that the queue stays short.
-    pub fn count(&self, now_ms: i64, bytes: u64) {
+    pub(crate) fn count(&self, now_ms: i64, bytes: u64) {
         let second = now_ms / 1_000;
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match slots.back_mut() {
@@ -28,7 +28,7 @@ impl Rates {
     }
 
     /// Reports per second and bytes per second.
-    pub fn per_second(&self, now_ms: i64) -> (f64, f64) {
+    pub(crate) fn per_second(&self, now_ms: i64) -> (f64, f64) {
         let span = STATUS_SPAN.as_secs();
         let from = now_ms / 1_000 - span.cast_signed();
         let slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);

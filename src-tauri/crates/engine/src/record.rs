@@ -7,7 +7,7 @@ use crate::published::Published;
 
 /// Hands a report's samples to history. Incarnations that the report does not know (a plugin's metric on a
 /// process) are taken from the snapshot in force.
-pub fn samples(history: &History, report: &Report, current: Option<&Published>) {
+pub(crate) fn samples(history: &History, report: &Report, current: Option<&Published>) {
     let mut batch = Vec::new();
     for (kind, topology) in &report.topologies {
         // Endpoints are parts of edges, too many and too short-lived for series of their own.

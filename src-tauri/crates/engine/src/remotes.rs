@@ -7,11 +7,11 @@ use crate::limits::{REMOTE_SOURCES_MAX, WINDOW};
 
 /// When each remote source last reported, in milliseconds since the epoch.
 #[derive(Debug, Default)]
-pub struct Remotes(Mutex<BTreeMap<String, i64>>);
+pub(crate) struct Remotes(Mutex<BTreeMap<String, i64>>);
 
 impl Remotes {
     /// Notes a report; false when there are too many sources already.
-    pub fn saw(&self, id: &str, now_ms: i64) -> bool {
+    pub(crate) fn saw(&self, id: &str, now_ms: i64) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = now_ms - i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
         all.retain(|_, seen| *seen >= oldest);
@@ -23,7 +23,7 @@ impl Remotes {
     }
 
     /// Sources seen within the window, with when.
-    pub fn all(&self) -> Vec<(String, i64)> {
+    pub(crate) fn all(&self) -> Vec<(String, i64)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().map(|(id, seen)| (id.clone(), *seen)).collect()
     }

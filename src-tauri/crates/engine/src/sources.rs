@@ -7,11 +7,11 @@ use crate::api::{SourceState, SourceStatus};
 
 /// Statuses by source id.
 #[derive(Debug, Default)]
-pub struct Sources(Mutex<BTreeMap<String, SourceStatus>>);
+pub(crate) struct Sources(Mutex<BTreeMap<String, SourceStatus>>);
 
 impl Sources {
     /// Takes a status in; true when its state differs from before.
-    pub fn set(&self, status: SourceStatus) -> bool {
+    pub(crate) fn set(&self, status: SourceStatus) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.get(&status.id).map(|s| s.state);
         let changed = before.is_some_and(|b| b != status.state);
@@ -20,7 +20,7 @@ impl Sources {
     }
 
     /// All statuses: the host first, then by id.
-    pub fn all(&self) -> Vec<SourceStatus> {
+    pub(crate) fn all(&self) -> Vec<SourceStatus> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list: Vec<_> = all.values().cloned().collect();
         list.sort_by_key(|s| (s.id != "probe:host", s.id != "probe:process", s.id.clone()));
@@ -29,7 +29,7 @@ impl Sources {
 }
 
 /// A status in words, for sources that the engine looks after itself.
-pub fn status(id: &str, label: &str, state: SourceState, summary: String, looked_at: String) -> SourceStatus {
+pub(crate) fn status(id: &str, label: &str, state: SourceState, summary: String, looked_at: String) -> SourceStatus {
     SourceStatus {
         id: id.to_owned(),
         label: label.to_owned(),

@@ -9,11 +9,11 @@ use rust_embed::RustEmbed;
 struct Bundle;
 
 /// What a page served from here may do: nothing from anywhere else, no inline script.
-pub const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; \
+pub(crate) const POLICY: &str = "default-src 'self'; connect-src 'self'; img-src 'self' data: blob:; \
     style-src 'self' 'unsafe-inline'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The file at `path`, or the page itself for `/`.
-pub fn serve(path: &str) -> Response {
+pub(crate) fn serve(path: &str) -> Response {
     let name = match path.trim_start_matches('/') {
         "" => "index.html",
         name => name,

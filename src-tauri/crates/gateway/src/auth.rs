@@ -8,11 +8,11 @@ use orrery_engine::api::{Caller, Origin, Role};
 use crate::token::Token;
 
 /// Name of the cookie that holds the token in a browser.
-pub const COOKIE: &str = "orrery_token";
+pub(crate) const COOKIE: &str = "orrery_token";
 
 /// The far end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Peer {
+pub(crate) enum Peer {
     /// TCP: nothing is known before the token.
     Tcp(std::net::SocketAddr),
     /// A local process, by the kernel's word.
@@ -30,7 +30,7 @@ impl Connected<Peer> for Peer {
 
 /// The caller, if the request proves one. On a socket the file's mode has decided already who may connect:
 /// its own user and root administrate, others of its group look and press controls.
-pub fn caller(peer: &Peer, headers: &HeaderMap, token: &Token) -> Option<Caller> {
+pub(crate) fn caller(peer: &Peer, headers: &HeaderMap, token: &Token) -> Option<Caller> {
     match peer {
         Peer::Local { uid } => {
             let own = rustix::process::geteuid().as_raw();

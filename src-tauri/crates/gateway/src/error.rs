@@ -7,7 +7,7 @@ use orrery_engine::api::{ApiError, Code};
 
 /// An error on its way out.
 #[derive(Debug)]
-pub struct Failure(pub ApiError);
+pub(crate) struct Failure(pub ApiError);
 
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
@@ -22,7 +22,7 @@ impl IntoResponse for Failure {
 }
 
 /// The status that a code travels under.
-pub fn status(code: Code) -> StatusCode {
+pub(crate) fn status(code: Code) -> StatusCode {
     match code {
         Code::BadRequest | Code::BadQuery | Code::Refused => StatusCode::BAD_REQUEST,
         Code::NotFound => StatusCode::NOT_FOUND,

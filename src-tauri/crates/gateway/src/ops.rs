@@ -12,7 +12,7 @@ use crate::limits::CALL_BYTES_MAX;
 use crate::router::Gateway;
 
 /// `POST /api/call` and its short forms.
-pub fn routes() -> Router<Gateway> {
+pub(crate) fn routes() -> Router<Gateway> {
     Router::new()
         .route("/api/call", post(call).layer(DefaultBodyLimit::max(CALL_BYTES_MAX)))
         .route("/api/status", get(status))

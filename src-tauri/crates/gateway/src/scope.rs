@@ -18,10 +18,10 @@ use crate::router::Gateway;
 
 mod watch;
 
-pub use watch::watch;
+pub(crate) use watch::watch;
 
 /// The routes; the websocket stands apart, because it has no time limit.
-pub fn routes() -> Router<Gateway> {
+pub(crate) fn routes() -> Router<Gateway> {
     Router::new()
         .route("/api", get(api))
         .route("/api/probes", get(probes))

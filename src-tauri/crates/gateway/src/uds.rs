@@ -78,7 +78,7 @@ async fn bind_io(path: &Path) -> std::io::Result<UnixListener> {
 ///
 /// # Errors
 /// As the kernel says.
-pub async fn connect(path: &Path) -> std::io::Result<UnixStream> {
+pub(crate) async fn connect(path: &Path) -> std::io::Result<UnixStream> {
     let reached = reach(path)?;
     UnixStream::connect(&reached.path).await
 }

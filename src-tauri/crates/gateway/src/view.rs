@@ -14,7 +14,7 @@ use crate::limits::{WS_MESSAGE_BYTES_MAX, WS_QUEUE, WS_SEND_TIMEOUT};
 use crate::router::Gateway;
 
 /// Opens a view channel.
-pub async fn serve(
+pub(crate) async fn serve(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,

@@ -13,7 +13,7 @@ use crate::limits::{SCOPE_TICK, WS_MESSAGE_BYTES_MAX, WS_SEND_TIMEOUT};
 use crate::router::Gateway;
 
 /// Opens a topology's websocket.
-pub async fn watch(
+pub(crate) async fn watch(
     State(gateway): State<Gateway>,
     Path(topology): Path<String>,
     Query(q): Query<BTreeMap<String, String>>,
