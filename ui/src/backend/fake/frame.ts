@@ -158,7 +158,7 @@ export function frame(spec: ViewSpec, nodes: SceneNode[], seq: number, atMs: num
           width: sceneX(x2) - sceneX(x1),
           height: sceneY(y2) - sceneY(y1),
           count: nodes.filter((node) => node.group?.startsWith(id)).length,
-        }))
+        })).filter((group) => group.count > 0)
       : [];
   const boxes = new Set(groups.map((group) => group.id));
   return {

@@ -73,19 +73,19 @@ function withTrail(metrics: Column[]): Column[] {
 }
 
 function parentColumn(topology: string): Column {
-  return { ...NAME, id: `parent:${topology}`, label: PARENT_LABELS[topology] ?? topology, run: 'parent', key: topology, width: topology === 'hosts' ? 96 : 160 };
+  return { ...NAME, id: `parent:${topology}`, label: PARENT_LABELS[topology] ?? topology, run: 'parent', key: topology, width: topology === 'hosts' ? 96 : 152 };
 }
 
 function factColumn(id: string, label: string, dataType: string, priority: number): Column {
   const numeric = dataType === 'number' || dataType === 'duration' || dataType === 'datetime';
-  return { ...NAME, id: `fact:${id}`, label, run: 'fact', key: id, dataType, numeric, width: numeric ? 96 : 128, hidden: priority >= FOLDED_FROM || SUPPRESSED.test(id) };
+  return { ...NAME, id: `fact:${id}`, label, run: 'fact', key: id, dataType, numeric, width: numeric ? 88 : 112, hidden: priority >= FOLDED_FROM || SUPPRESSED.test(id) };
 }
 
 function metricColumn(metric: MetricInfo): Column {
   const kind = metricKind(metric.id, metric.label);
   const bar = kind === 'cpu' || kind === 'memory';
   const key = metric.label.toLowerCase();
-  return { ...NAME, id: `metric:${key}`, label: metric.label, run: 'metric', key, format: metric.format, kind, numeric: !bar, bar, width: bar ? 144 : 104 };
+  return { ...NAME, id: `metric:${key}`, label: metric.label, run: 'metric', key, format: metric.format, kind, numeric: !bar, bar, width: bar ? 136 : 96 };
 }
 
 /** A node's reading of a metric column; kinds of nodes carry it under different ids. */
