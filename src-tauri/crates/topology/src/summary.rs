@@ -8,8 +8,8 @@ use orrery_model::{
 };
 
 use crate::derive::TopologyKey;
-use crate::derive::everything::summed;
 use crate::derive::node::{NodeKind, RenderNode};
+use crate::derive::stacks::summed;
 use crate::labels::{Style, host_label, labels};
 use crate::view::{MetadataRow, MetricInfo, ParentRef};
 

@@ -11,7 +11,7 @@
 //! * it has controls, or a plugin reports it;
 //! * it is what its unit was started for: the first process of a system service or of an application in a
 //!   user's session (services that sessions run in the background stay quiet), or, where no units are
-//!   known, what init started;
+//!   known, what init started and what that started;
 //! * it is a container or a pod.
 //!
 //! Processes of one name in one box of one host are one stack from three on. A pod whose containers are
@@ -19,18 +19,17 @@
 //! host is a box; it is also a node where its connections belong to no known process or nothing else is
 //! on it.
 
-use std::sync::Arc;
-
-use orrery_model::{Metric, Node, NodeId, Report, SmolStr, Timestamp, TopologyKind};
+use orrery_model::{NodeId, Report, SmolStr, TopologyKind};
 use rustc_hash::{FxHashMap, FxHashSet};
-use smol_str::format_smolstr;
 
 use crate::derive::containers::{Addresses, container_of};
 use crate::derive::endpoints::{Endpoint, Endpoints};
+use crate::derive::heads::heads;
+use crate::derive::keys;
 use crate::derive::layer::{Join, Layer, Targets};
-use crate::derive::limits::{MAX_LOCAL_PEERS, MIN_STACK};
-use crate::derive::node::{Child, GroupKind, NodeKind, PseudoKind, RenderNode, host_of, local_id};
-use crate::derive::{keys, units};
+use crate::derive::limits::MAX_LOCAL_PEERS;
+use crate::derive::node::{Child, NodeKind, PseudoKind, RenderNode, local_id};
+use crate::derive::stacks::Stacks;
 
 /// Subject of the node that stands for many local peers.
 pub(crate) const LOCAL_NETWORK: &str = "network";
@@ -207,154 +206,6 @@ fn quieten(
         let unknown = report.node(TopologyKind::Host, &node.id).is_none();
         node.quiet = !node.connected && (unknown || inhabited.contains(&node.id));
     }
-}
-
-/// Ids of the processes that begin a unit.
-fn heads(report: &Report) -> FxHashSet<NodeId> {
-    let processes = &report.topology(TopologyKind::Process).nodes;
-    let mut first: FxHashMap<(Option<NodeId>, &str), (u64, &NodeId)> = FxHashMap::default();
-    let mut out = FxHashSet::default();
-    for (id, node) in processes {
-        if units::is_kernel_thread(node) || container_of(node).is_some() {
-            continue;
-        }
-        let pid = node
-            .latest(keys::PID)
-            .and_then(|p| p.parse().ok())
-            .unwrap_or(u64::MAX);
-        match units::unit_of(node) {
-            Some(unit) if pid == 1 || unit == "init.scope" || units::is_session_service(node) => {}
-            Some(unit) => {
-                let entry = first.entry((host_of(node), unit)).or_insert((pid, id));
-                *entry = (*entry).min((pid, id));
-            }
-            None if node.latest(keys::PPID) == Some("1") => {
-                out.insert(id.clone());
-            }
-            None => {}
-        }
-    }
-    #[expect(clippy::iter_over_hash_type, reason = "what is collected is a set again")]
-    for (_, id) in first.values() {
-        out.insert(NodeId::clone(id));
-    }
-    out
-}
-
-/// Processes of one name in one box of one host.
-struct Stacks {
-    of: FxHashMap<NodeId, Arc<Stack>>,
-}
-
-struct Stack {
-    id: NodeId,
-    node: Arc<Node>,
-}
-
-impl Stack {
-    fn place(&self, join: &mut Join) -> u32 {
-        let kind = NodeKind::Group(GroupKind::ProcessStack);
-        join.add(RenderNode::new(kind, self.id.clone(), self.node.clone()))
-    }
-}
-
-impl Stacks {
-    fn of(report: &Report, reported_by_plugin: &impl Fn(TopologyKind, &NodeId) -> bool) -> Self {
-        type Key = (Option<NodeId>, Option<SmolStr>, SmolStr);
-        let mut members: std::collections::BTreeMap<Key, Vec<(&NodeId, &Arc<Node>)>> = Default::default();
-        for (id, node) in &report.topology(TopologyKind::Process).nodes {
-            let Some(name) = node.latest(keys::NAME).filter(|n| !n.is_empty()) else {
-                continue;
-            };
-            let alone = container_of(node).is_some()
-                || !node.controls().is_empty()
-                || reported_by_plugin(TopologyKind::Process, id);
-            if !alone {
-                let unit = units::box_of(TopologyKind::Process, node).map(|b| b.key);
-                members
-                    .entry((host_of(node), unit, SmolStr::new(name)))
-                    .or_default()
-                    .push((id, node));
-            }
-        }
-        let mut of = FxHashMap::default();
-        for ((host, unit, name), list) in members.into_iter().filter(|(_, l)| l.len() >= MIN_STACK) {
-            let host = host.unwrap_or_default();
-            let id = format_smolstr!("{host};{};{name};<stack>", unit.unwrap_or_default());
-            let stack = Arc::new(Stack {
-                node: Arc::new(stack_node(&id, &list)),
-                id,
-            });
-            of.extend(
-                list.iter()
-                    .map(|(member, _)| (NodeId::clone(member), stack.clone())),
-            );
-        }
-        Stacks { of }
-    }
-
-    fn of_process(&self, id: &NodeId) -> Option<&Stack> {
-        self.of.get(id).map(Arc::as_ref)
-    }
-}
-
-/// What a stack says of itself: what its members have in common.
-fn stack_node(id: &NodeId, members: &[(&NodeId, &Arc<Node>)]) -> Node {
-    let mut out = Node::new(id.clone(), GroupKind::ProcessStack.tag());
-    if let Some((_, first)) = members.first() {
-        out.parents = first.parents.clone();
-        for key in [
-            keys::NAME,
-            keys::HOST_NODE_ID,
-            keys::CGROUP,
-            keys::UNIT,
-            keys::USER,
-            keys::KERNEL_THREAD,
-        ] {
-            let shared = first
-                .latest(key)
-                .filter(|v| members.iter().all(|(_, m)| m.latest(key) == Some(*v)));
-            // The box was made of these; any member's word for them leads to the same one.
-            let value = shared.or_else(|| {
-                [keys::CGROUP, keys::UNIT]
-                    .contains(&key)
-                    .then(|| first.latest(key))?
-            });
-            if let Some(value) = value {
-                out = out.with_latest(key, Timestamp::ZERO, value);
-            }
-        }
-    }
-    out
-}
-
-/// The readings of several nodes as one: newest values added up, the greatest of their limits.
-pub(crate) fn summed<'a>(
-    nodes: impl Iterator<Item = &'a Node>,
-) -> std::collections::BTreeMap<SmolStr, Metric> {
-    let mut out: std::collections::BTreeMap<SmolStr, Metric> = Default::default();
-    for node in nodes {
-        for (id, metric) in &node.metrics {
-            let Some(last) = metric.last() else { continue };
-            match out.get_mut(id) {
-                None => {
-                    out.insert(
-                        id.clone(),
-                        Metric::of(last.date, last.value, metric.min, metric.max),
-                    );
-                }
-                Some(sum) => {
-                    if let Some(sample) = sum.samples.first_mut() {
-                        sample.value += last.value;
-                        sample.date = sample.date.max(last.date);
-                    }
-                    sum.min = sum.min.min(metric.min);
-                    sum.max = sum.max.max(metric.max);
-                }
-            }
-        }
-    }
-    out
 }
 
 /// Which node stands for a machine of the local network.

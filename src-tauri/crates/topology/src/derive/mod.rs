@@ -12,6 +12,7 @@ mod derived;
 mod endpoints;
 pub(crate) mod everything;
 mod figures;
+mod heads;
 pub(crate) mod hosts;
 pub(crate) mod keys;
 mod kubernetes;
@@ -23,6 +24,7 @@ pub(crate) mod options;
 mod outside;
 mod processes;
 mod snapshot;
+pub(crate) mod stacks;
 mod system;
 pub(crate) mod units;
 

@@ -106,9 +106,10 @@ pub(crate) fn is_kernel_thread(node: &Node) -> bool {
     node.latest(keys::KERNEL_THREAD) == Some("true")
 }
 
-/// The unit that a process is part of, as precisely as it is known: its service or scope.
+/// The unit that a process is part of: its service or scope. Control groups that no service manager made
+/// name none.
 pub(crate) fn unit_of(process: &Node) -> Option<&str> {
-    let unit = process.latest(keys::UNIT).filter(|u| !u.is_empty());
+    let unit = process.latest(keys::UNIT);
     let group = || {
         process
             .latest(keys::CGROUP)?
@@ -116,6 +117,7 @@ pub(crate) fn unit_of(process: &Node) -> Option<&str> {
             .find(|part| !part.is_empty())
     };
     unit.or_else(group)
+        .filter(|u| u.ends_with(".service") || u.ends_with(".scope"))
 }
 
 /// True for a service that a user's session runs in the background, rather than an application.

@@ -124,9 +124,10 @@ fn without_units_what_init_started_is_shown() {
         .process_with("h", 1, "init", &[("ppid", "0")])
         .process_with("h", 2, "kthreadd", &[("ppid", "0"), ("kernel_thread", "true")])
         .process_with("h", 50, "crond", &[("ppid", "1")])
-        .process_with("h", 51, "sh", &[("ppid", "50")])
+        .process_with("h", 51, "sh", &[("ppid", "50"), ("cgroup", "/jobs/17")])
+        .process_with("h", 52, "make", &[("ppid", "51"), ("cgroup", "/jobs/17")])
         .derive();
-    check_with(&derivation, "everything", &[], &["h;50"]);
+    check_with(&derivation, "everything", &[], &["h;50", "h;51"]);
 }
 
 #[test]
