@@ -187,7 +187,9 @@ async fn read_body(mut body: Incoming, pool: &Arc<Semaphore>) -> Result<Answer, 
     if body.size_hint().lower() > limits::MAX_ANSWER_BYTES as u64 {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    // A promise is not kept until it is: memory that is never written to costs nothing.
+    let promised = usize::try_from(body.size_hint().lower()).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(promised);
     let mut share: Option<OwnedSemaphorePermit> = None;
     let mut held = 0;
     while let Some(frame) = body.frame().await {
