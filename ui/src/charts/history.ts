@@ -87,7 +87,7 @@ export function optionsOf(look: Look): uPlot.Options {
           return splits.map((seconds) => tickLabel(seconds * 1000, step));
         },
       },
-      { stroke: colours.t3, font, grid, ticks: { show: false }, size: AXIS_PX, values: (_, splits) => splits.map((value) => look.value(value)) },
+      { stroke: colours.t3, font, grid, ticks: { show: false }, size: AXIS_PX, values: (_, splits) => splits.map((value) => look.value(value).replace(/\.0(?=\D|$)/, '')) },
     ],
     series: [
       {},

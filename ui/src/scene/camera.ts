@@ -1,6 +1,6 @@
 /** Where the map is looked at from: `screen = world × zoom + offset`, in CSS px. */
 
-import { FIT_MARGIN_PX, FIT_MAX_ZOOM, MAX_ZOOM, MIN_ZOOM } from './limits';
+import { FIT_MARGIN_X_PX, FIT_MARGIN_Y_PX, FIT_MAX_ZOOM, MAX_ZOOM, MIN_ZOOM } from './limits';
 
 /** A rectangle in either space. */
 export interface Rect {
@@ -27,6 +27,8 @@ export interface Viewport {
 }
 
 export const NO_INSETS = { top: 0, right: 0, bottom: 0, left: 0 } as const;
+/** Legend and zoom stand at the lower edge. */
+export const MAP_INSETS = { top: 0, right: 0, bottom: 36, left: 0 } as const;
 
 export function toScreen(camera: Camera, x: number, y: number): [number, number] {
   return [x * camera.zoom + camera.x, y * camera.zoom + camera.y];
@@ -60,11 +62,11 @@ export function pan(camera: Camera, dx: number, dy: number): Camera {
 /** Shows all of `content`, centred in what tools leave free, at 100 % or less. */
 export function fitTo(content: Rect, view: Viewport, maxZoom = FIT_MAX_ZOOM): Camera {
   const { top, right, bottom, left } = view.insets;
-  const width = Math.max(1, view.width - left - right - 2 * FIT_MARGIN_PX);
-  const height = Math.max(1, view.height - top - bottom - 2 * FIT_MARGIN_PX);
+  const width = Math.max(1, view.width - left - right - 2 * FIT_MARGIN_X_PX);
+  const height = Math.max(1, view.height - top - bottom - 2 * FIT_MARGIN_Y_PX);
   const zoom = clampZoom(Math.min(width / Math.max(1, content.width), height / Math.max(1, content.height), maxZoom));
-  const freeX = left + FIT_MARGIN_PX + width / 2;
-  const freeY = top + FIT_MARGIN_PX + height / 2;
+  const freeX = left + FIT_MARGIN_X_PX + width / 2;
+  const freeY = top + FIT_MARGIN_Y_PX + height / 2;
   return {
     zoom,
     x: freeX - (content.x + content.width / 2) * zoom,
@@ -81,6 +83,19 @@ export function centreOn(camera: Camera, view: Viewport, x: number, y: number, l
     x: left + (view.width - left - right) / 2 - x * zoom,
     y: top + (view.height - top - bottom) / 2 - y * zoom,
   };
+}
+
+/** Brings all of the content into the free part with the least movement; it must fit at this zoom. */
+export function nudgeInto(camera: Camera, content: Rect, view: Viewport): Camera {
+  const { zoom } = camera;
+  const shift = (at: number, size: number, low: number, high: number): number => {
+    if (at < low) return low - at;
+    return at + size > high ? high - (at + size) : 0;
+  };
+  const { top, right, bottom, left } = view.insets;
+  const dx = shift(content.x * zoom + camera.x, content.width * zoom, left + FIT_MARGIN_X_PX, view.width - right - FIT_MARGIN_X_PX);
+  const dy = shift(content.y * zoom + camera.y, content.height * zoom, top + FIT_MARGIN_Y_PX, view.height - bottom - FIT_MARGIN_Y_PX);
+  return pan(camera, dx, dy);
 }
 
 /** Keeps some of the content in view, so that it cannot be lost by panning. */

@@ -39,6 +39,7 @@ export class Input {
   readonly #pointers = new Map<number, { x: number; y: number }>();
   readonly #abort = new AbortController();
   #press: Press | null = null;
+  #clicked: SceneNode | null = null;
   #touchpadUntil = 0;
 
   constructor(root: HTMLElement, scene: Scene, intent: Intent) {
@@ -118,6 +119,7 @@ export class Input {
     if (!press || press.moved || event.button !== 0) return;
     const node = this.#scene.nodeAt(press.x, press.y);
     const body = node ? null : this.#scene.bodyAt(press.x, press.y);
+    this.#clicked = node;
     if (body) this.#scene.fitGroup(body);
     else this.#intent.select(node);
   }
@@ -150,7 +152,8 @@ export class Input {
 
   #doubleClick(event: MouseEvent): void {
     const [x, y] = this.#at(event);
-    const node = this.#scene.nodeAt(x, y);
+    // The first click may have moved the map: the node that it hit is meant.
+    const node = this.#clicked;
     if (node) this.#intent.open(node);
     else if (!this.#scene.bodyAt(x, y)) this.#scene.zoomInAt(DOUBLE_CLICK_ZOOM, x, y);
   }

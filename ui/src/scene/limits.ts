@@ -7,8 +7,9 @@ export const MAX_ZOOM = 4;
 /** Greatest zoom that fit chooses by itself. */
 export const FIT_MAX_ZOOM = 1;
 
-/** Free space around the content when it is fitted, in CSS px. */
-export const FIT_MARGIN_PX = 24;
+/** Free space beside and above the content when it is fitted, in CSS px; labels and boxes bring their own. */
+export const FIT_MARGIN_X_PX = 12;
+export const FIT_MARGIN_Y_PX = 4;
 
 /** Milliseconds of each motion, by design-language §9. */
 export const CAMERA_MS = 240;

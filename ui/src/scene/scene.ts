@@ -1,7 +1,7 @@
 /** The map: a view's nodes on a canvas, looked at through a camera. Free of any framework. */
 
 import { Animator } from './animator';
-import { between, type Camera, centreOn, fitTo, keepInView, NO_INSETS, pan, snapped, toWorld, type Viewport, zoomAt } from './camera';
+import { between, type Camera, centreOn, fitTo, keepInView, MAP_INSETS, nudgeInto, pan, snapped, toWorld, type Viewport, zoomAt } from './camera';
 import { Fade } from './fade';
 import { easeOut, progress } from './ease';
 import { CAMERA_MS, DIM_MS, OVERLAY_REST_MS, PREVIEW_REST_MS, SETTLE_MS } from './limits';
@@ -53,7 +53,7 @@ export class Scene {
   #source: SceneSource | null = null;
   #unsubscribe: (() => void) | null = null;
   #fillMetric: string | null = null;
-  #insets: Viewport['insets'] = NO_INSETS;
+  #insets: Viewport['insets'] = MAP_INSETS;
   #comparing = false;
 
   #frameRequest = 0;
@@ -177,8 +177,14 @@ export class Scene {
     this.#insets = insets;
     if (!this.#surface.resize(width, height, dpr)) return;
     this.#fade.stop();
-    if (!this.#touched && this.model.nodes.size > 0) this.camera = snapped(fitTo(this.model.bounds, this.view), dpr);
-    else this.camera = snapped(pan(this.camera, (width - before.width) / 2, (height - before.height) / 2), dpr);
+    const settled = this.#fitted && before.width > 0;
+    if (!this.#touched && this.model.nodes.size > 0) {
+      const wanted = fitTo(this.model.bounds, this.view);
+      // What still fits stays where it is: a card that opens must not push the map from under the pointer.
+      const keeps = settled && Math.abs(wanted.zoom - this.camera.zoom) < 0.01;
+      this.#fitted = true;
+      this.#flyTo(keeps ? nudgeInto(this.camera, this.model.bounds, this.view) : wanted, settled);
+    } else if (this.highlight.selected) this.#show(this.highlight.selected);
     this.#cameraRests();
     this.#request();
   }
