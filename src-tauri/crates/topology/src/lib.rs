@@ -11,6 +11,7 @@ mod draw;
 mod facets;
 pub mod info;
 mod labels;
+pub mod layout;
 pub mod picture;
 pub mod query;
 pub mod scope_api;

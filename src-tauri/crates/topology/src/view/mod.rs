@@ -4,12 +4,19 @@
 //! `base` is the sequence number it holds. On a gap it sends [`ViewRequest::Resync`]. Scope's own websocket
 //! is served apart from this one.
 
+mod diff;
+mod group;
+mod state;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::info::ViewStats;
+pub use crate::view::state::{Advance, ViewState};
 
 /// Version of this protocol; a client that names another is refused.
 pub const VIEW_PROTOCOL: u32 = 1;
