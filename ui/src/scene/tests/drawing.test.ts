@@ -1,3 +1,5 @@
+/// <reference types="node" />
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { arrival, type Anchor, curveOf, pointAt, routeOf, spread, START_SPREAD } from '../curves';
 import { GLYPHS, type GlyphName, guessGlyph } from '../glyphs';
@@ -9,8 +11,10 @@ import { roundedPolygon, SHAPES, shapeName } from '../shapes';
 import { filled, levelRows } from '../sprites';
 import { cachedWidths, ellipsize, textWidth } from '../text';
 import { kindClass, readTheme, surfaceOf } from '../theme';
-import tokens from '../../styles/tokens.css?raw';
 import { edge, group, node } from './make';
+
+// Stylesheets are empty modules under test, so the file itself is read.
+const tokens = readFileSync('src/styles/tokens.css', 'utf8');
 
 function property(theme: 'dark' | 'light'): (name: string) => string {
   const block = tokens.slice(tokens.indexOf(`[data-theme='${theme}']`));
