@@ -71,17 +71,36 @@ impl Stage {
         let stop = CancellationToken::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(orrery_gateway::serve_tcp(listener, gateway.router(Door::tcp(address)), stop.clone()));
-        let socket = orrery_gateway::bind(&home.path().join("instance.sock")).await.unwrap();
-        tokio::spawn(orrery_gateway::serve_unix(socket, gateway.router(Door::socket()), stop.clone()));
-        let stage = Stage { home, engine, plugin, address, stop };
+        tokio::spawn(orrery_gateway::serve_tcp(
+            listener,
+            gateway.router(Door::tcp(address)),
+            stop.clone(),
+        ));
+        let socket = orrery_gateway::bind(&home.path().join("instance.sock"))
+            .await
+            .unwrap();
+        tokio::spawn(orrery_gateway::serve_unix(
+            socket,
+            gateway.router(Door::socket()),
+            stop.clone(),
+        ));
+        let stage = Stage {
+            home,
+            engine,
+            plugin,
+            address,
+            stop,
+        };
         let local = stage.local();
         until("the plugin's node", async || local.details().await.is_ok()).await;
         stage
     }
 
     fn remote(&self, token: &str) -> Instance {
-        Instance::Address { url: format!("http://{}", self.address), token: token.to_owned() }
+        Instance::Address {
+            url: format!("http://{}", self.address),
+            token: token.to_owned(),
+        }
     }
 
     fn local(&self) -> Local {
@@ -102,19 +121,37 @@ struct Local(Instance);
 
 impl Local {
     async fn details(&self) -> Result<Value, orrery_engine::api::ApiError> {
-        let request = Request::Details { topology: "hosts".into(), node: NODE.into(), at_ms: None };
+        let request = Request::Details {
+            topology: "hosts".into(),
+            node: NODE.into(),
+            at_ms: None,
+        };
         self.0.call(&request).await
     }
 
     async fn get(&self, path: &str) -> (StatusCode, Value) {
-        let answer = self.0.send(Method::GET, path, None, Vec::new().into()).await.unwrap();
-        (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+        let answer = self
+            .0
+            .send(Method::GET, path, None, Vec::new().into())
+            .await
+            .unwrap();
+        (
+            answer.status,
+            serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
+        )
     }
 
     async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let body = serde_json::to_vec(body).unwrap();
-        let answer = self.0.send(Method::POST, path, Some("application/json"), body.into()).await.unwrap();
-        (answer.status, serde_json::from_slice(&answer.body).unwrap_or(Value::Null))
+        let answer = self
+            .0
+            .send(Method::POST, path, Some("application/json"), body.into())
+            .await
+            .unwrap();
+        (
+            answer.status,
+            serde_json::from_slice(&answer.body).unwrap_or(Value::Null),
+        )
     }
 }
 
@@ -129,7 +166,10 @@ async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
 /// Status of a request written by hand, for headers that a well-behaved client never sends.
 async fn raw_status(address: SocketAddr, head: &str) -> u16 {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(format!("{head}Connection: close\r\n\r\n").as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("{head}Connection: close\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     answer.split(' ').nth(1).unwrap().parse().unwrap()
@@ -139,22 +179,45 @@ async fn raw_status(address: SocketAddr, head: &str) -> u16 {
 async fn nobody_comes_in_without_the_token_or_from_elsewhere() {
     let stage = Stage::set(false).await;
     let address = stage.address;
-    assert!(stage.remote(TOKEN).call(&Request::Status).await.is_ok(), "the token opens");
-    let refused = stage.remote("0123456789abcdef0124").call(&Request::Status).await.unwrap_err();
+    assert!(
+        stage.remote(TOKEN).call(&Request::Status).await.is_ok(),
+        "the token opens"
+    );
+    let refused = stage
+        .remote("0123456789abcdef0124")
+        .call(&Request::Status)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code, Code::Forbidden, "another token does not");
-    for path in ["/api", "/api/report", "/api/topology", "/api/topology/hosts", "/api/plugins", "/api/view"] {
+    for path in [
+        "/api",
+        "/api/report",
+        "/api/topology",
+        "/api/topology/hosts",
+        "/api/plugins",
+        "/api/view",
+    ] {
         let status = raw_status(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n")).await;
         assert_eq!(status, 401, "{path} without a token");
     }
     let with = format!("Authorization: Bearer {TOKEN}\r\n");
-    let rebound = raw_status(address, &format!("GET /api HTTP/1.1\r\nHost: evil.example\r\n{with}")).await;
+    let rebound = raw_status(
+        address,
+        &format!("GET /api HTTP/1.1\r\nHost: evil.example\r\n{with}"),
+    )
+    .await;
     assert_eq!(rebound, 403, "a name that rebinding would bring");
-    let foreign =
-        raw_status(address, &format!("GET /api HTTP/1.1\r\nHost: {address}\r\nOrigin: http://evil.example\r\n{with}"))
-            .await;
+    let foreign = raw_status(
+        address,
+        &format!("GET /api HTTP/1.1\r\nHost: {address}\r\nOrigin: http://evil.example\r\n{with}"),
+    )
+    .await;
     assert_eq!(foreign, 403, "a page of another origin");
-    let own =
-        raw_status(address, &format!("GET /api HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n{with}")).await;
+    let own = raw_status(
+        address,
+        &format!("GET /api HTTP/1.1\r\nHost: {address}\r\nOrigin: http://{address}\r\n{with}"),
+    )
+    .await;
     assert_eq!(own, 200, "the own page");
     stage.strike().await;
 }
@@ -167,16 +230,30 @@ async fn scopes_addresses_answer_in_scopes_shapes() {
     assert_eq!(api["plugins"][0]["id"], "lamp", "{api}");
     assert!(api["id"].is_string() && api["version"].is_string() && api["hostname"].is_string());
     let (_, topologies) = local.get("/api/topology").await;
-    let names: Vec<_> = topologies.as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();
-    assert!(names.contains(&"Hosts") && names.is_sorted(), "by name: {names:?}");
+    let names: Vec<_> = topologies
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["name"].as_str().unwrap())
+        .collect();
+    assert!(
+        names.contains(&"Hosts") && names.is_sorted(),
+        "by name: {names:?}"
+    );
     let (_, hosts) = local.get("/api/topology/hosts").await;
     assert_eq!(hosts["nodes"][NODE]["label"], "lamphost", "{hosts}");
     let (_, node) = local.get("/api/topology/hosts/lamphost;%3Chost%3E").await;
     assert_eq!(node["node"]["controls"][0]["id"], "lamp~light", "{node}");
-    assert_eq!(local.get("/api/topology/hosts/nobody").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(
+        local.get("/api/topology/hosts/nobody").await.0,
+        StatusCode::NOT_FOUND
+    );
     assert_eq!(local.get("/api/topology/nothing").await.0, StatusCode::NOT_FOUND);
     let (_, report) = local.get("/api/report").await;
-    assert!(report["Host"]["nodes"][NODE].is_object(), "the merged report holds the node");
+    assert!(
+        report["Host"]["nodes"][NODE].is_object(),
+        "the merged report holds the node"
+    );
     stage.strike().await;
 }
 
@@ -186,21 +263,57 @@ async fn a_control_by_scopes_address_shows_in_the_very_next_request() {
     let local = stage.local();
     let probe = stage.engine.probe_id().to_owned();
     let node = "lamphost;%3Chost%3E";
-    let (status, answer) = local.post(&format!("/api/control/{probe}/{node}/lamp~light"), &Value::Null).await;
+    let (status, answer) = local
+        .post(&format!("/api/control/{probe}/{node}/lamp~light"), &Value::Null)
+        .await;
     assert_eq!((status, answer), (StatusCode::OK, json!({})));
     assert_eq!(stage.plugin.controls(), 1);
     // The plugin goes on saying that the lamp is dark; until its next report the shortcut holds.
-    let (status, error) = local.post(&format!("/api/control/{probe}/{node}/lamp~what"), &Value::Null).await;
-    assert_eq!((status, error), (StatusCode::BAD_REQUEST, json!("Control \"lamp~what\" not recognised")));
-    let (status, error) = local.post(&format!("/api/control/nobody/{node}/lamp~light"), &Value::Null).await;
-    assert_eq!((status, error), (StatusCode::BAD_REQUEST, json!("probe nobody is not connected right now")));
-    stage.plugin.on_control(|_| json!({ "error": "the bulb is broken" }).into());
+    let (status, error) = local
+        .post(&format!("/api/control/{probe}/{node}/lamp~what"), &Value::Null)
+        .await;
+    assert_eq!(
+        (status, error),
+        (
+            StatusCode::BAD_REQUEST,
+            json!("Control \"lamp~what\" not recognised")
+        )
+    );
+    let (status, error) = local
+        .post(&format!("/api/control/nobody/{node}/lamp~light"), &Value::Null)
+        .await;
+    assert_eq!(
+        (status, error),
+        (
+            StatusCode::BAD_REQUEST,
+            json!("probe nobody is not connected right now")
+        )
+    );
+    stage
+        .plugin
+        .on_control(|_| json!({ "error": "the bulb is broken" }).into());
     let forced = format!("/api/control/{probe}/{node}/lamp~light?force=1");
     let (status, error) = local.post(&forced, &Value::Null).await;
-    assert_eq!((status, error), (StatusCode::BAD_REQUEST, json!("the bulb is broken")), "the plugin's own words");
-    let events = local.0.call(&Request::Events { from_ms: 0, to_ms: i64::MAX, limit: None });
+    assert_eq!(
+        (status, error),
+        (StatusCode::BAD_REQUEST, json!("the bulb is broken")),
+        "the plugin's own words"
+    );
+    let events = local.0.call(&Request::Events {
+        from_ms: 0,
+        to_ms: i64::MAX,
+        limit: None,
+    });
     until("the record of both", async || {
-        let events = local.0.call(&Request::Events { from_ms: 0, to_ms: i64::MAX, limit: None }).await.unwrap();
+        let events = local
+            .0
+            .call(&Request::Events {
+                from_ms: 0,
+                to_ms: i64::MAX,
+                limit: None,
+            })
+            .await
+            .unwrap();
         let text = events.to_string();
         text.contains("done in") && text.contains("the bulb is broken")
     })
@@ -227,7 +340,11 @@ async fn dead_controls_are_refused_and_read_only_refuses_all() {
     let refused = stage.local().0.call(&request("lamp~light")).await.unwrap_err();
     assert_eq!(refused.code, Code::Forbidden, "{refused}");
     let (status, _) = stage.local().post("/api/report", &json!({})).await;
-    assert_eq!(status, StatusCode::FORBIDDEN, "reports from outside change what is shown");
+    assert_eq!(
+        status,
+        StatusCode::FORBIDDEN,
+        "reports from outside change what is shown"
+    );
     stage.strike().await;
 }
 
@@ -239,10 +356,20 @@ async fn a_posted_report_is_merged_and_a_broken_one_is_refused() {
     let report = json!({ "ID": "far", "Host": { "nodes": { "far;<host>": {
         "latest": { "host_name": { "timestamp": now, "value": "far" } } } } } });
     assert_eq!(local.post("/api/report", &report).await.0, StatusCode::OK);
-    until("the far host", async || local.get("/api/topology/hosts").await.1["nodes"]["far;<host>"].is_object()).await;
+    until("the far host", async || {
+        local.get("/api/topology/hosts").await.1["nodes"]["far;<host>"].is_object()
+    })
+    .await;
     let (_, probes) = local.get("/api/probes").await;
-    assert!(probes.to_string().contains("far"), "the sender is listed: {probes}");
-    let answer = local.0.send(Method::POST, "/api/report", Some("application/json"), "{".into()).await.unwrap();
+    assert!(
+        probes.to_string().contains("far"),
+        "the sender is listed: {probes}"
+    );
+    let answer = local
+        .0
+        .send(Method::POST, "/api/report", Some("application/json"), "{".into())
+        .await
+        .unwrap();
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     stage.strike().await;
 }
@@ -254,8 +381,17 @@ async fn the_view_channel_sends_a_frame_then_what_changed() {
     let (messages, mut messages_out) = mpsc::channel(4);
     let instance = stage.remote(TOKEN);
     let serving = tokio::spawn(async move { instance.serve_view(requests_in, messages).await });
-    let spec = ViewSpec { topology: "hosts".into(), ..ViewSpec::default() };
-    requests.send(ViewRequest::Open { version: VIEW_PROTOCOL, spec }).await.unwrap();
+    let spec = ViewSpec {
+        topology: "hosts".into(),
+        ..ViewSpec::default()
+    };
+    requests
+        .send(ViewRequest::Open {
+            version: VIEW_PROTOCOL,
+            spec,
+        })
+        .await
+        .unwrap();
     let mut next = async || -> Value {
         let message = timeout(PATIENCE, messages_out.recv()).await.unwrap().unwrap();
         serde_json::from_str(&message).unwrap()
@@ -274,17 +410,32 @@ async fn the_view_channel_sends_a_frame_then_what_changed() {
     assert!(delta["seq"].as_u64() > frame["seq"].as_u64(), "numbers rise");
     requests.send(ViewRequest::Resync).await.unwrap();
     while next().await["type"] != "frame" {}
-    let spec = ViewSpec { topology: "nothing".into(), ..ViewSpec::default() };
-    requests.send(ViewRequest::Open { version: VIEW_PROTOCOL, spec }).await.unwrap();
+    let spec = ViewSpec {
+        topology: "nothing".into(),
+        ..ViewSpec::default()
+    };
+    requests
+        .send(ViewRequest::Open {
+            version: VIEW_PROTOCOL,
+            spec,
+        })
+        .await
+        .unwrap();
     let failed = loop {
         let message = next().await;
         if message["type"] == "failed" {
             break message;
         }
     };
-    assert_eq!(failed["code"], "not_found", "the channel says why and stays open: {failed}");
+    assert_eq!(
+        failed["code"], "not_found",
+        "the channel says why and stays open: {failed}"
+    );
     drop(requests);
-    assert!(timeout(PATIENCE, serving).await.unwrap().unwrap().is_ok(), "it closes when the client does");
+    assert!(
+        timeout(PATIENCE, serving).await.unwrap().unwrap().is_ok(),
+        "it closes when the client does"
+    );
     stage.strike().await;
 }
 
@@ -295,7 +446,8 @@ async fn metrics_are_remembered_and_exported() {
     let engine = stage.engine.clone();
     stage.plugin.on_report(move |_| {
         let mut report = lamp(false);
-        report["Host"]["nodes"][NODE]["metrics"]["brightness"]["samples"][0]["date"] = engine.now().to_string().into();
+        report["Host"]["nodes"][NODE]["metrics"]["brightness"]["samples"][0]["date"] =
+            engine.now().to_string().into();
         report.into()
     });
     let history = async || {
@@ -309,13 +461,23 @@ async fn metrics_are_remembered_and_exported() {
         };
         local.0.call(&request).await.unwrap()
     };
-    until("two samples", async || history().await["points"].as_array().unwrap().len() >= 2).await;
+    until("two samples", async || {
+        history().await["points"].as_array().unwrap().len() >= 2
+    })
+    .await;
     let now = stage.engine.now().as_millis();
-    let request =
-        Request::ExportHistory { node: NODE.into(), metrics: vec![], from_ms: now - 60_000, to_ms: now + 1_000 };
+    let request = Request::ExportHistory {
+        node: NODE.into(),
+        metrics: vec![],
+        from_ms: now - 60_000,
+        to_ms: now + 1_000,
+    };
     let exported = local.0.call(&request).await.unwrap();
     let text = exported["text"].as_str().unwrap();
-    assert!(text.starts_with("time,node,metric,value\n") && text.lines().count() >= 3, "{text}");
+    assert!(
+        text.starts_with("time,node,metric,value\n") && text.lines().count() >= 3,
+        "{text}"
+    );
     assert!(text.contains("lamphost;<host>,brightness,1"), "{text}");
     stage.strike().await;
 }
@@ -324,16 +486,35 @@ async fn metrics_are_remembered_and_exported() {
 async fn the_bundle_is_served_with_a_strict_policy_and_the_token_becomes_a_cookie() {
     let stage = Stage::set(false).await;
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
-    let head = format!("GET /?token={TOKEN} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", stage.address);
+    let head = format!(
+        "GET /?token={TOKEN} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        stage.address
+    );
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let answer = answer.to_lowercase();
     assert!(answer.starts_with("http/1.1 303"), "{answer}");
-    assert!(answer.contains("set-cookie: orrery_token=") && answer.contains("httponly"), "{answer}");
-    let page = stage.local().0.send(Method::GET, "/", None, Vec::new().into()).await.unwrap();
-    assert_eq!((page.status, page.media_type.as_str()), (StatusCode::OK, "text/html; charset=utf-8"));
-    let missing = stage.local().0.send(Method::GET, "/nothing.js", None, Vec::new().into()).await.unwrap();
+    assert!(
+        answer.contains("set-cookie: orrery_token=") && answer.contains("httponly"),
+        "{answer}"
+    );
+    let page = stage
+        .local()
+        .0
+        .send(Method::GET, "/", None, Vec::new().into())
+        .await
+        .unwrap();
+    assert_eq!(
+        (page.status, page.media_type.as_str()),
+        (StatusCode::OK, "text/html; charset=utf-8")
+    );
+    let missing = stage
+        .local()
+        .0
+        .send(Method::GET, "/nothing.js", None, Vec::new().into())
+        .await
+        .unwrap();
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     stage.strike().await;
 }

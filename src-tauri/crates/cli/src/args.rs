@@ -29,7 +29,13 @@ pub(crate) struct Common {
     #[arg(long, global = true, env = "ORRERY_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Token of that instance; for `serve`, the token to use.
-    #[arg(long, global = true, env = "ORRERY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        env = "ORRERY_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
     pub(crate) token: Option<String>,
     /// Print data as JSON.
     #[arg(long, global = true)]
@@ -206,7 +212,9 @@ pub(crate) struct Serve {
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("{text:?} is not of the form key=value"))?;
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not of the form key=value"))?;
     Ok((key.to_owned(), value.to_owned()))
 }
 
@@ -224,6 +232,9 @@ mod tests {
     #[test]
     fn relative_times_are_taken_as_values() {
         let cli = Cli::try_parse_from(["orrery", "history", "h;<host>", "load1", "--from", "-10m"]).unwrap();
-        assert!(matches!(cli.command, Some(Command::History { metric: Some(_), .. })));
+        assert!(matches!(
+            cli.command,
+            Some(Command::History { metric: Some(_), .. })
+        ));
     }
 }

@@ -24,15 +24,48 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
     match command {
         Command::Report { format, at } => report(&instance, format, at).await,
         Command::Topology { name: None, at, .. } => topologies(&instance, at, json).await,
-        Command::Topology { name: Some(name), node: None, q, at } => nodes(&instance, name, q, at, json).await,
-        Command::Topology { name: Some(topology), node: Some(node), at, .. } => {
-            let details = instance.call(&Request::Details { topology, node, at_ms: at }).await?;
-            if json { print_json(&details) } else { show_node(&details) }
+        Command::Topology {
+            name: Some(name),
+            node: None,
+            q,
+            at,
+        } => nodes(&instance, name, q, at, json).await,
+        Command::Topology {
+            name: Some(topology),
+            node: Some(node),
+            at,
+            ..
+        } => {
+            let details = instance
+                .call(&Request::Details {
+                    topology,
+                    node,
+                    at_ms: at,
+                })
+                .await?;
+            if json {
+                print_json(&details)
+            } else {
+                show_node(&details)
+            }
         }
-        Command::Control { node, control, args, yes, force } => {
+        Command::Control {
+            node,
+            control,
+            args,
+            yes,
+            force,
+        } => {
             confirm(&instance, &node, &control, yes).await?;
             let args = args.into_iter().collect();
-            let outcome = instance.call(&Request::Control { node, control, args, force }).await?;
+            let outcome = instance
+                .call(&Request::Control {
+                    node,
+                    control,
+                    args,
+                    force,
+                })
+                .await?;
             if json {
                 return print_json(&outcome);
             }
@@ -42,26 +75,59 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
             }
             Ok(())
         }
-        Command::History { node, metric: None, .. } => series(&instance, node, json).await,
-        Command::History { node, metric: Some(metric), from, to, step } => {
+        Command::History {
+            node, metric: None, ..
+        } => series(&instance, node, json).await,
+        Command::History {
+            node,
+            metric: Some(metric),
+            from,
+            to,
+            step,
+        } => {
             let max_points = step.map(|s| points(to - from, s)).transpose()?;
-            let request = Request::History { node, metric, from_ms: from, to_ms: to, max_points };
+            let request = Request::History {
+                node,
+                metric,
+                from_ms: from,
+                to_ms: to,
+                max_points,
+            };
             history(&instance, &request, json).await
         }
         Command::Events { from, follow } => events(&instance, from, follow, json).await,
         Command::Plugin(Plugin::List) => {
             let list = instance.call(&Request::Plugins).await?;
-            if json { print_json(&list) } else { show_plugins(&list) }
+            if json {
+                print_json(&list)
+            } else {
+                show_plugins(&list)
+            }
         }
         Command::Plugin(Plugin::Retry { plugin }) => retry(&instance, plugin, json).await,
         Command::Export(Export::Report { output, at }) => {
             export(&instance, Request::ExportReport { at_ms: at }, &output).await
         }
-        Command::Export(Export::History { node, metrics, output, from, to }) => {
-            let request = Request::ExportHistory { node, metrics, from_ms: from, to_ms: to };
+        Command::Export(Export::History {
+            node,
+            metrics,
+            output,
+            from,
+            to,
+        }) => {
+            let request = Request::ExportHistory {
+                node,
+                metrics,
+                from_ms: from,
+                to_ms: to,
+            };
             export(&instance, request, &output).await
         }
-        Command::Api { method, path, data_file } => api(&instance, &method, &path, data_file).await,
+        Command::Api {
+            method,
+            path,
+            data_file,
+        } => api(&instance, &method, &path, data_file).await,
         Command::Serve(_) | Command::Token { .. } | Command::Doctor | Command::Completions { .. } => {
             Err(Exit::failed("this command asks no instance"))
         }
@@ -70,10 +136,19 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
 
 async fn report(instance: &Instance, format: Format, at: Option<i64>) -> Result<(), Exit> {
     if format == Format::Json {
-        return export(instance, Request::ExportReport { at_ms: at }, std::path::Path::new("-")).await;
+        return export(
+            instance,
+            Request::ExportReport { at_ms: at },
+            std::path::Path::new("-"),
+        )
+        .await;
     }
-    let query = at.map(|at| format!("?timestamp={}", times::show(at))).unwrap_or_default();
-    let answer = instance.send_accepting(&format!("/api/report{query}"), "application/msgpack").await?;
+    let query = at
+        .map(|at| format!("?timestamp={}", times::show(at)))
+        .unwrap_or_default();
+    let answer = instance
+        .send_accepting(&format!("/api/report{query}"), "application/msgpack")
+        .await?;
     write(std::path::Path::new("-"), &answer.body)
 }
 
@@ -105,10 +180,18 @@ async fn nodes(
     at_ms: Option<i64>,
     json: bool,
 ) -> Result<(), Exit> {
-    let spec = ViewSpec { topology, query: q.unwrap_or_default(), at_ms, ..ViewSpec::default() };
+    let spec = ViewSpec {
+        topology,
+        query: q.unwrap_or_default(),
+        at_ms,
+        ..ViewSpec::default()
+    };
     let (requests, requests_in) = mpsc::channel(1);
     let (messages, mut messages_out) = mpsc::channel(1);
-    let open = ViewRequest::Open { version: VIEW_PROTOCOL, spec };
+    let open = ViewRequest::Open {
+        version: VIEW_PROTOCOL,
+        spec,
+    };
     requests.send(open).await.map_err(Exit::failed)?;
     let frame: Value = tokio::select! {
         served = instance.serve_view(requests_in, messages) => {
@@ -133,7 +216,12 @@ async fn nodes(
     }
     let mut out = table(&["NODE", "LABEL", "", "KIND"]);
     for n in frame["nodes"].as_array().into_iter().flatten() {
-        out.add_row(vec![text(n, "id"), text(n, "label"), text(n, "label_minor"), text(n, "kind")]);
+        out.add_row(vec![
+            text(n, "id"),
+            text(n, "label"),
+            text(n, "label_minor"),
+            text(n, "kind"),
+        ]);
     }
     print_table(&out);
     Ok(())
@@ -147,21 +235,34 @@ fn show_node(details: &Value) -> Result<(), Exit> {
         out.add_row(vec![text(row, "label"), text(row, "value")]);
     }
     for metric in details["metrics"].as_array().into_iter().flatten() {
-        out.add_row(vec![text(metric, "label").to_owned(), metric["value"].to_string()]);
+        out.add_row(vec![
+            text(metric, "label").to_owned(),
+            metric["value"].to_string(),
+        ]);
     }
     for control in details["controls"].as_array().into_iter().flatten() {
-        out.add_row(vec![format!("[{}]", text(control, "id")), text(control, "human").to_owned()]);
+        out.add_row(vec![
+            format!("[{}]", text(control, "id")),
+            text(control, "human").to_owned(),
+        ]);
     }
     print_table(&out);
     for connections in details["connections"].as_array().into_iter().flatten() {
-        let rows = connections["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let rows = connections["rows"]
+            .as_array()
+            .map(Vec::as_slice)
+            .unwrap_or_default();
         if rows.is_empty() {
             continue;
         }
         println!("\n{}", text(connections, "label"));
         let mut out = table(&["NODE", "PORT", "COUNT"]);
         for row in rows {
-            out.add_row(vec![text(row, "label").to_owned(), text(row, "port").to_owned(), row["count"].to_string()]);
+            out.add_row(vec![
+                text(row, "label").to_owned(),
+                text(row, "port").to_owned(),
+                row["count"].to_string(),
+            ]);
         }
         print_table(&out);
     }
@@ -173,20 +274,34 @@ async fn confirm(instance: &Instance, node: &str, control: &str, yes: bool) -> R
     if yes {
         return Ok(());
     }
-    let controls = instance.call(&Request::Controls { node: node.to_owned() }).await?;
-    let found = controls.as_array().into_iter().flatten().find(|c| c["id"] == control);
+    let controls = instance
+        .call(&Request::Controls {
+            node: node.to_owned(),
+        })
+        .await?;
+    let found = controls
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|c| c["id"] == control);
     let question = found.and_then(|c| c["confirmation"].as_str()).unwrap_or_default();
     if question.is_empty() {
         return Ok(());
     }
     if !std::io::stdin().is_terminal() {
-        return Err(Exit::refused(format!("{question} Nobody is there to ask; say --yes to do it.")));
+        return Err(Exit::refused(format!(
+            "{question} Nobody is there to ask; say --yes to do it."
+        )));
     }
     eprint!("{question} [y/N] ");
     std::io::stderr().flush().map_err(Exit::failed)?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(Exit::failed)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { Err(Exit::refused("not done")) }
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Exit::refused("not done"))
+    }
 }
 
 async fn series(instance: &Instance, node: String, json: bool) -> Result<(), Exit> {
@@ -201,7 +316,12 @@ async fn series(instance: &Instance, node: String, json: bool) -> Result<(), Exi
     let mut out = table(&["METRIC", "LABEL", "FROM", "TO"]);
     for s in rows {
         let time = |key: &str| times::show(s[key].as_i64().unwrap_or_default());
-        out.add_row(vec![text(s, "metric").to_owned(), text(s, "label").to_owned(), time("from_ms"), time("to_ms")]);
+        out.add_row(vec![
+            text(s, "metric").to_owned(),
+            text(s, "label").to_owned(),
+            time("from_ms"),
+            time("to_ms"),
+        ]);
     }
     print_table(&out);
     Ok(())
@@ -219,12 +339,19 @@ async fn history(instance: &Instance, request: &Request, json: bool) -> Result<(
     }
     let points = series["points"].as_array().map(Vec::as_slice).unwrap_or_default();
     if points.is_empty() {
-        return Err(Exit::nothing("history holds nothing of this metric in this range"));
+        return Err(Exit::nothing(
+            "history holds nothing of this metric in this range",
+        ));
     }
     let mut out = table(&["TIME", "MEAN", "LEAST", "GREATEST"]);
     for p in points {
         let time = times::show(p["t_ms"].as_i64().unwrap_or_default());
-        out.add_row(vec![time, p["avg"].to_string(), p["min"].to_string(), p["max"].to_string()]);
+        out.add_row(vec![
+            time,
+            p["avg"].to_string(),
+            p["min"].to_string(),
+            p["max"].to_string(),
+        ]);
     }
     print_table(&out);
     Ok(())
@@ -233,7 +360,13 @@ async fn history(instance: &Instance, request: &Request, json: bool) -> Result<(
 async fn events(instance: &Instance, from: i64, follow: bool, json: bool) -> Result<(), Exit> {
     let (mut from_ms, mut seen) = (from, 0_i64);
     loop {
-        let list = instance.call(&Request::Events { from_ms, to_ms: i64::MAX, limit: None }).await?;
+        let list = instance
+            .call(&Request::Events {
+                from_ms,
+                to_ms: i64::MAX,
+                limit: None,
+            })
+            .await?;
         for event in list.as_array().into_iter().flatten() {
             let id = event["id"].as_i64().unwrap_or_default();
             if id <= seen {
@@ -245,7 +378,13 @@ async fn events(instance: &Instance, from: i64, follow: bool, json: bool) -> Res
             if json {
                 println!("{event}");
             } else {
-                println!("{}  {}  {}: {}", times::show(at_ms), text(event, "kind"), text(event, "label"), text(event, "text"));
+                println!(
+                    "{}  {}  {}: {}",
+                    times::show(at_ms),
+                    text(event, "kind"),
+                    text(event, "label"),
+                    text(event, "text")
+                );
             }
         }
         if !follow {
@@ -258,7 +397,9 @@ async fn events(instance: &Instance, from: i64, follow: bool, json: bool) -> Res
 fn show_plugins(list: &Value) -> Result<(), Exit> {
     let mut out = table(&["PLUGIN", "STATE", "STATUS", "NODES", "PATH"]);
     for p in list.as_array().into_iter().flatten() {
-        let nodes = p["report_nodes"].as_u64().map_or_else(|| "–".to_owned(), |n| n.to_string());
+        let nodes = p["report_nodes"]
+            .as_u64()
+            .map_or_else(|| "–".to_owned(), |n| n.to_string());
         out.add_row(vec![
             text(p, "id").to_owned(),
             text(p, "state").to_owned(),
@@ -273,12 +414,24 @@ fn show_plugins(list: &Value) -> Result<(), Exit> {
 
 async fn retry(instance: &Instance, plugin: String, json: bool) -> Result<(), Exit> {
     let list = instance.call(&Request::Plugins).await?;
-    let known = list.as_array().into_iter().flatten().find(|p| p["id"] == plugin.as_str() || p["path"] == plugin.as_str());
+    let known = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|p| p["id"] == plugin.as_str() || p["path"] == plugin.as_str());
     let Some(path) = known.and_then(|p| p["path"].as_str()) else {
         return Err(Exit::nothing(format!("there is no plugin {plugin}")));
     };
-    let list = instance.call(&Request::RetryPlugin { path: path.to_owned() }).await?;
-    if json { print_json(&list) } else { show_plugins(&list) }
+    let list = instance
+        .call(&Request::RetryPlugin {
+            path: path.to_owned(),
+        })
+        .await?;
+    if json {
+        print_json(&list)
+    } else {
+        show_plugins(&list)
+    }
 }
 
 async fn export(instance: &Instance, request: Request, output: &std::path::Path) -> Result<(), Exit> {
@@ -286,7 +439,12 @@ async fn export(instance: &Instance, request: Request, output: &std::path::Path)
     write(output, exported["text"].as_str().unwrap_or_default().as_bytes())
 }
 
-async fn api(instance: &Instance, method: &str, path: &str, file: Option<std::path::PathBuf>) -> Result<(), Exit> {
+async fn api(
+    instance: &Instance,
+    method: &str,
+    path: &str,
+    file: Option<std::path::PathBuf>,
+) -> Result<(), Exit> {
     let method = Method::from_bytes(method.to_uppercase().as_bytes())
         .map_err(|_| Exit::usage(format!("{method:?} is no method")))?;
     if !path.starts_with('/') {

@@ -26,28 +26,62 @@ struct Check {
 
 impl Check {
     fn good(what: &'static str, found: impl Into<String>) -> Self {
-        Check { what, verdict: Verdict::Good, found: found.into(), remedy: "" }
+        Check {
+            what,
+            verdict: Verdict::Good,
+            found: found.into(),
+            remedy: "",
+        }
     }
 
     fn note(what: &'static str, found: impl Into<String>, remedy: &'static str) -> Self {
-        Check { what, verdict: Verdict::Note, found: found.into(), remedy }
+        Check {
+            what,
+            verdict: Verdict::Note,
+            found: found.into(),
+            remedy,
+        }
     }
 
     fn missing(what: &'static str, found: impl Into<String>, remedy: &'static str) -> Self {
-        Check { what, verdict: Verdict::Missing, found: found.into(), remedy }
+        Check {
+            what,
+            verdict: Verdict::Missing,
+            found: found.into(),
+            remedy,
+        }
     }
 }
 
 /// Looks at everything and prints it; fails when something that everybody needs is missing.
 pub(crate) async fn run(common: &Common) -> Result<(), Exit> {
     let paths = target::paths(common);
-    let mut checks = vec![rights(), data(&paths), processes(), sockets(), window(), display()];
+    let mut checks = vec![
+        rights(),
+        data(&paths),
+        processes(),
+        sockets(),
+        window(),
+        display(),
+    ];
     checks.extend(paths.plugin_roots().iter().map(|root| plugin_root(root)));
     checks.push(instance(common).await);
     for (what, program, remedy) in [
-        ("traffic control", "tc", "apt install iproute2 (the traffic-control example needs it)"),
-        ("namespaces", "nsenter", "apt install util-linux (the traffic-control example needs it)"),
-        ("Python 3", "python3", "apt install python3 (the volume-count example needs it)"),
+        (
+            "traffic control",
+            "tc",
+            "apt install iproute2 (the traffic-control example needs it)",
+        ),
+        (
+            "namespaces",
+            "nsenter",
+            "apt install util-linux (the traffic-control example needs it)",
+        ),
+        (
+            "Python 3",
+            "python3",
+            "apt install python3 (the volume-count example needs it)",
+        ),
     ] {
         checks.push(if on_path(program) {
             Check::good(what, format!("{program} is installed"))
@@ -92,7 +126,11 @@ fn rights() -> Check {
         Check::good("rights", "root: everything on this machine can be seen")
     } else {
         let remedy = "sudo orrery serve (the window attaches to it by itself)";
-        Check::note("rights", format!("{}: other users' open files and sockets stay hidden", user_name()), remedy)
+        Check::note(
+            "rights",
+            format!("{}: other users' open files and sockets stay hidden", user_name()),
+            remedy,
+        )
     }
 }
 
@@ -100,18 +138,37 @@ fn data(paths: &Paths) -> Check {
     let dir = paths.data.display().to_string();
     match std::fs::create_dir_all(&paths.data).and_then(|()| std::fs::metadata(&paths.data)) {
         Ok(meta) if !meta.permissions().readonly() => Check::good("data directory", dir),
-        Ok(_) => Check::missing("data directory", format!("{dir} is read-only"), "choose another with --data DIR"),
-        Err(e) => Check::missing("data directory", format!("{dir}: {e}"), "choose another with --data DIR"),
+        Ok(_) => Check::missing(
+            "data directory",
+            format!("{dir} is read-only"),
+            "choose another with --data DIR",
+        ),
+        Err(e) => Check::missing(
+            "data directory",
+            format!("{dir}: {e}"),
+            "choose another with --data DIR",
+        ),
     }
 }
 
 fn processes() -> Check {
     let all = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    let numbers = all.filter(|e| e.file_name().to_string_lossy().bytes().all(|b| b.is_ascii_digit())).count();
+    let numbers = all
+        .filter(|e| {
+            e.file_name()
+                .to_string_lossy()
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+        })
+        .count();
     if numbers > 1 {
         Check::good("processes", format!("{numbers} can be seen in /proc"))
     } else {
-        Check::note("processes", "only the own ones: /proc is mounted with hidepid", "sudo orrery serve")
+        Check::note(
+            "processes",
+            "only the own ones: /proc is mounted with hidepid",
+            "sudo orrery serve",
+        )
     }
 }
 
@@ -121,16 +178,22 @@ fn sockets() -> Check {
     let protocol = rustix::net::netlink::SOCK_DIAG;
     match rustix::net::socket(family, kind, Some(protocol)) {
         Ok(_) => Check::good("connections", "the kernel lists sockets (sock_diag)"),
-        Err(e) => Check::missing("connections", format!("sock_diag: {e}"), "a kernel with CONFIG_INET_DIAG"),
+        Err(e) => Check::missing(
+            "connections",
+            format!("sock_diag: {e}"),
+            "a kernel with CONFIG_INET_DIAG",
+        ),
     }
 }
 
 fn window() -> Check {
     match desktop::installed() {
         Some(path) => Check::good("window", path.display().to_string()),
-        None => {
-            Check::note("window", "orrery-desktop is not installed", "use a browser: orrery serve, orrery token --open")
-        }
+        None => Check::note(
+            "window",
+            "orrery-desktop is not installed",
+            "use a browser: orrery serve, orrery token --open",
+        ),
     }
 }
 
@@ -138,7 +201,11 @@ fn display() -> Check {
     let set = |name: &str| std::env::var(name).ok().filter(|v| !v.is_empty());
     match set("WAYLAND_DISPLAY").or_else(|| set("DISPLAY")) {
         Some(display) => Check::good("display", display),
-        None => Check::note("display", "none", "use a browser: orrery serve, orrery token --open"),
+        None => Check::note(
+            "display",
+            "none",
+            "use a browser: orrery serve, orrery token --open",
+        ),
     }
 }
 
@@ -147,13 +214,20 @@ fn plugin_root(root: &Path) -> Check {
     if root.is_dir() {
         Check::good("plugin sockets", found)
     } else {
-        Check::note("plugin sockets", format!("{found} does not exist"), "it is picked up when a plugin makes it")
+        Check::note(
+            "plugin sockets",
+            format!("{found} does not exist"),
+            "it is picked up when a plugin makes it",
+        )
     }
 }
 
 async fn instance(common: &Common) -> Check {
     let asked = match target::find(common) {
-        Ok(instance) => instance.call(&orrery_engine::api::Request::Status).await.map(|status| (instance, status)),
+        Ok(instance) => instance
+            .call(&orrery_engine::api::Request::Status)
+            .await
+            .map(|status| (instance, status)),
         Err(exit) => return Check::note("instance", exit.message, "orrery serve, or orrery-desktop"),
     };
     match asked {
@@ -168,5 +242,7 @@ async fn instance(common: &Common) -> Check {
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/sbin"].map(std::path::PathBuf::from);
-    std::env::split_paths(&path).chain(system).any(|dir| dir.join(program).is_file())
+    std::env::split_paths(&path)
+        .chain(system)
+        .any(|dir| dir.join(program).is_file())
 }

@@ -15,7 +15,10 @@ pub(crate) struct Exit {
 
 impl Exit {
     fn with(code: u8, message: impl std::fmt::Display) -> Self {
-        Exit { code: ExitCode::from(code), message: message.to_string() }
+        Exit {
+            code: ExitCode::from(code),
+            message: message.to_string(),
+        }
     }
 
     pub(crate) fn failed(message: impl std::fmt::Display) -> Self {

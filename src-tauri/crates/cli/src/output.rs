@@ -40,5 +40,9 @@ pub(crate) fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), Exit> {
 
 /// The text of a field, or a dash.
 pub(crate) fn text<'a>(value: &'a serde_json::Value, key: &str) -> &'a str {
-    value.get(key).and_then(serde_json::Value::as_str).filter(|s| !s.is_empty()).unwrap_or("–")
+    value
+        .get(key)
+        .and_then(serde_json::Value::as_str)
+        .filter(|s| !s.is_empty())
+        .unwrap_or("–")
 }

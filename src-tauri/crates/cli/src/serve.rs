@@ -17,9 +17,16 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:4040";
 /// Runs until INT or TERM.
 pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     let paths = target::paths(common);
-    let file = common.config.clone().unwrap_or_else(|| paths.config.join("config.toml"));
+    let file = common
+        .config
+        .clone()
+        .unwrap_or_else(|| paths.config.join("config.toml"));
     let settings = Settings::read(&file, common.config.is_some()).map_err(Exit::usage)?;
-    let listen = if options.no_listen { None } else { Some(address(&options, &settings)?) };
+    let listen = if options.no_listen {
+        None
+    } else {
+        Some(address(&options, &settings)?)
+    };
     let mut config = Config::new(paths.data.clone());
     config.plugin_roots = paths.plugin_roots();
     settings.apply(&mut config).map_err(Exit::usage)?;
@@ -37,7 +44,9 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    let socket = orrery_gateway::bind(&paths.instance_socket()).await.map_err(Exit::failed)?;
+    let socket = orrery_gateway::bind(&paths.instance_socket())
+        .await
+        .map_err(Exit::failed)?;
     let own_root = paths.runtime.join("plugins");
     if config.plugin_roots.contains(&own_root)
         && let Err(error) = std::fs::create_dir_all(&own_root)
@@ -48,8 +57,11 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     let engine = Engine::start(config).await.map_err(Exit::failed)?;
     let gateway = Gateway::new(engine.clone(), token.clone(), None);
     let stop = CancellationToken::new();
-    let mut serving =
-        vec![tokio::spawn(orrery_gateway::serve_unix(socket, gateway.router(Door::socket()), stop.clone()))];
+    let mut serving = vec![tokio::spawn(orrery_gateway::serve_unix(
+        socket,
+        gateway.router(Door::socket()),
+        stop.clone(),
+    ))];
     let mut url = None;
     if let Some(listener) = listener {
         let address = listener.local_addr().map_err(Exit::failed)?;
@@ -98,11 +110,17 @@ fn announce(url: Option<&str>, token: &Token) {
 }
 
 fn address(options: &Serve, settings: &Settings) -> Result<SocketAddr, Exit> {
-    let text = options.listen.as_deref().or(settings.listen.as_deref()).unwrap_or(DEFAULT_LISTEN);
+    let text = options
+        .listen
+        .as_deref()
+        .or(settings.listen.as_deref())
+        .unwrap_or(DEFAULT_LISTEN);
     let text = text.replace("localhost", "127.0.0.1");
-    let address: SocketAddr = text
-        .parse()
-        .map_err(|_| Exit::usage(format!("{text:?} is no address to listen on: give for example {DEFAULT_LISTEN}")))?;
+    let address: SocketAddr = text.parse().map_err(|_| {
+        Exit::usage(format!(
+            "{text:?} is no address to listen on: give for example {DEFAULT_LISTEN}"
+        ))
+    })?;
     if !address.ip().is_loopback() {
         return Err(Exit::refused(format!(
             "{address} is reachable from other machines, and the token would travel unencrypted; listen on \
@@ -114,7 +132,9 @@ fn address(options: &Serve, settings: &Settings) -> Result<SocketAddr, Exit> {
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Exit> {
     TcpListener::bind(address).await.map_err(|error| {
-        Exit::failed(format!("cannot listen on {address}: {error}; choose another port with --listen, 0 picks one"))
+        Exit::failed(format!(
+            "cannot listen on {address}: {error}; choose another port with --listen, 0 picks one"
+        ))
     })
 }
 
@@ -126,7 +146,8 @@ fn apply(config: &mut Config, options: &Serve) -> Result<(), Exit> {
     if options.no_probes {
         config.probes.clear();
     } else if !options.probes.is_empty() {
-        config.probes = ProbeKind::parse_all(options.probes.iter().map(String::as_str)).map_err(Exit::usage)?;
+        config.probes =
+            ProbeKind::parse_all(options.probes.iter().map(String::as_str)).map_err(Exit::usage)?;
     }
     if let Some(interval) = options.interval {
         config.interval = interval;
@@ -134,7 +155,10 @@ fn apply(config: &mut Config, options: &Serve) -> Result<(), Exit> {
     config.read_only |= options.read_only;
     let (least, most) = orrery_engine::limits::INTERVAL;
     if !(least..=most).contains(&config.interval) {
-        return Err(Exit::usage(format!("the interval {:?} is not between {least:?} and {most:?}", config.interval)));
+        return Err(Exit::usage(format!(
+            "the interval {:?} is not between {least:?} and {most:?}",
+            config.interval
+        )));
     }
     Ok(())
 }

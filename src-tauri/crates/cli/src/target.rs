@@ -17,7 +17,10 @@ pub(crate) fn find(common: &Common) -> Result<Instance, Exit> {
         let token = common.token.clone().ok_or_else(|| {
             Exit::usage("--url needs --token (or ORRERY_TOKEN): the owner of the instance prints it with `orrery token`")
         })?;
-        return Ok(Instance::Address { url: url.trim_end_matches('/').to_owned(), token });
+        return Ok(Instance::Address {
+            url: url.trim_end_matches('/').to_owned(),
+            token,
+        });
     }
     let own = paths(common).instance_socket();
     let system = Paths::system().instance_socket();
@@ -37,15 +40,15 @@ pub(crate) fn find(common: &Common) -> Result<Instance, Exit> {
 /// Prints the token of the data directory, or the address that it opens.
 pub(crate) fn print_token(common: &Common, open: bool) -> Result<(), Exit> {
     let data = paths(common).data;
-    std::fs::create_dir_all(&data).map_err(|e| Exit::failed(format!("cannot make {}: {e}", data.display())))?;
+    std::fs::create_dir_all(&data)
+        .map_err(|e| Exit::failed(format!("cannot make {}: {e}", data.display())))?;
     let token = Token::of(&data).map_err(Exit::failed)?;
     if !open {
         println!("{}", token.reveal());
         return Ok(());
     }
-    let url = std::fs::read_to_string(data.join("url")).map_err(|_| {
-        Exit::no_instance("no instance listens on an address; start one with `orrery serve`")
-    })?;
+    let url = std::fs::read_to_string(data.join("url"))
+        .map_err(|_| Exit::no_instance("no instance listens on an address; start one with `orrery serve`"))?;
     println!("{}/?token={}", url.trim(), token.reveal());
     Ok(())
 }

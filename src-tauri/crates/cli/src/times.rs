@@ -17,10 +17,14 @@ pub(crate) fn parse(text: &str) -> Result<i64, String> {
     let back = text.strip_prefix('-').unwrap_or_default();
     match back.parse::<SignedDuration>() {
         Ok(span) if !span.is_negative() => {
-            let at = now.checked_sub(span).map_err(|_| format!("{text} is too far back"))?;
+            let at = now
+                .checked_sub(span)
+                .map_err(|_| format!("{text} is too far back"))?;
             Ok(at.as_millisecond())
         }
-        _ => Err(format!("{text:?} is no time: give RFC 3339 (2026-11-21T14:06:02Z), now, or -10m")),
+        _ => Err(format!(
+            "{text:?} is no time: give RFC 3339 (2026-11-21T14:06:02Z), now, or -10m"
+        )),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use orrery_topology::{details::{DetailControl, NodeDetails}, info::TopologyInfo, view::ViewSpec};
+use orrery_topology::{
+    details::{DetailControl, NodeDetails},
+    info::TopologyInfo,
+    view::ViewSpec,
+};
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 

@@ -86,11 +86,23 @@ struct Collector {
 impl Collector {
     fn take(&mut self, arrival: Arrival) -> Urgency {
         match arrival {
-            Arrival::Report { source, report, completeness, bytes } => {
-                self.report(source, report, completeness, bytes)
-            }
-            Arrival::Plugin(PluginEvent::Report { plugin, report, whole, bytes }) => {
-                let completeness = if whole { Completeness::Whole } else { Completeness::Partial };
+            Arrival::Report {
+                source,
+                report,
+                completeness,
+                bytes,
+            } => self.report(source, report, completeness, bytes),
+            Arrival::Plugin(PluginEvent::Report {
+                plugin,
+                report,
+                whole,
+                bytes,
+            }) => {
+                let completeness = if whole {
+                    Completeness::Whole
+                } else {
+                    Completeness::Partial
+                };
                 self.report(SourceId::plugin(&plugin), report, completeness, bytes)
             }
             Arrival::Plugin(PluginEvent::Gone { plugin }) => {
@@ -123,7 +135,11 @@ impl Collector {
         record::samples(&shared.history, &report, Some(&shared.published.load()));
         let shortcut = report.shortcut || (completeness == Completeness::Partial && bytes > 0);
         self.window.take(&source, report, completeness, now);
-        if self.known.insert(source) || shortcut { Urgency::News } else { Urgency::Routine }
+        if self.known.insert(source) || shortcut {
+            Urgency::News
+        } else {
+            Urgency::Routine
+        }
     }
 
     fn note(&self, plugin: SmolStr, kind: NoteKind, text: String) {

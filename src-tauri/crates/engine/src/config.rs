@@ -40,7 +40,10 @@ impl ProbeKind {
         let known = Self::ALL.map(Self::name).join(", ");
         names
             .into_iter()
-            .map(|name| Self::from_name(name.trim()).ok_or_else(|| format!("there is no probe {name:?}; there are {known}")))
+            .map(|name| {
+                Self::from_name(name.trim())
+                    .ok_or_else(|| format!("there is no probe {name:?}; there are {known}"))
+            })
             .collect()
     }
 }

@@ -12,7 +12,10 @@ use crate::published::Published;
 
 /// The picture that a view shows.
 pub(crate) fn picture(published: &Published, spec: &ViewSpec) -> Result<Picture, ApiError> {
-    published.derivation.picture(&spec.topology, &spec.options, &spec.query).map_err(coded)
+    published
+        .derivation
+        .picture(&spec.topology, &spec.options, &spec.query)
+        .map_err(coded)
 }
 
 /// One node in full.
@@ -22,7 +25,10 @@ pub(crate) fn details(
     node: &str,
     options: &BTreeMap<String, String>,
 ) -> Result<NodeDetails, ApiError> {
-    let details = published.derivation.details(topology, node, options).map_err(coded)?;
+    let details = published
+        .derivation
+        .details(topology, node, options)
+        .map_err(coded)?;
     details.ok_or_else(|| ApiError::not_found(format!("The node {node} is not in {topology} any more.")))
 }
 

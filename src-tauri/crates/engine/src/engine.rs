@@ -32,7 +32,9 @@ pub struct Engine {
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("id", &self.shared.id).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("id", &self.shared.id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,13 +141,20 @@ impl Engine {
             tasks: Mutex::default(),
             threads: Mutex::default(),
         };
-        let engine = Engine { shared, running: Arc::new(running) };
+        let engine = Engine {
+            shared,
+            running: Arc::new(running),
+        };
         engine.start_loops(inbox, plugin_events);
         engine.start_probes(&arrivals)?;
         Ok(engine)
     }
 
-    fn start_loops(&self, inbox: mpsc::Receiver<Arrival>, mut plugin_events: mpsc::Receiver<orrery_plugins::PluginEvent>) {
+    fn start_loops(
+        &self,
+        inbox: mpsc::Receiver<Arrival>,
+        mut plugin_events: mpsc::Receiver<orrery_plugins::PluginEvent>,
+    ) {
         let stop = &self.running.stop;
         let arrivals = self.shared.arrivals.clone();
         let forward = async move {
@@ -160,7 +169,11 @@ impl Engine {
             tokio::spawn(views::run(self.shared.clone(), stop.clone())),
             tokio::spawn(forward),
         ];
-        self.running.tasks.lock().unwrap_or_else(PoisonError::into_inner).extend(tasks);
+        self.running
+            .tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(tasks);
     }
 
     fn start_probes(&self, arrivals: &mpsc::Sender<Arrival>) -> Result<(), StartError> {
@@ -171,9 +184,14 @@ impl Engine {
         for kind in kinds {
             let (host, probe_id) = (shared.host.clone(), shared.probe_id.clone());
             let (probe, label): (Box<dyn Probe>, _) = match kind {
-                ProbeKind::Host => {
-                    (Box::new(HostProbe::new(host, probe_id, env!("CARGO_PKG_VERSION").to_owned())), "This machine")
-                }
+                ProbeKind::Host => (
+                    Box::new(HostProbe::new(
+                        host,
+                        probe_id,
+                        env!("CARGO_PKG_VERSION").to_owned(),
+                    )),
+                    "This machine",
+                ),
                 ProbeKind::Process => (Box::new(ProcessProbe::new(host, probe_id)), "Processes"),
                 ProbeKind::Connections => (Box::new(ConnectionProbe::new(host, probe_id)), "Connections"),
             };
@@ -185,7 +203,11 @@ impl Engine {
                 arrivals.clone(),
                 self.running.stop.clone(),
             )?;
-            self.running.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+            self.running
+                .threads
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(thread);
         }
         Ok(())
     }
@@ -203,7 +225,13 @@ impl Engine {
                 tracing::error!(%error, "a loop ended in a panic");
             }
         }
-        let threads = std::mem::take(&mut *self.running.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(
+            &mut *self
+                .running
+                .threads
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
         let joined = tokio::task::spawn_blocking(move || threads.into_iter().all(|t| t.join().is_ok())).await;
         if !matches!(joined, Ok(true)) {
             tracing::error!("a probe's thread ended in a panic");

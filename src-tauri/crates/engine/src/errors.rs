@@ -5,7 +5,11 @@ use crate::api::{ApiError, Code};
 impl ApiError {
     /// An error with a code and a message and no place in a query.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        ApiError { code, message: message.into(), at: None }
+        ApiError {
+            code,
+            message: message.into(),
+            at: None,
+        }
     }
 
     /// No such thing.

@@ -37,8 +37,15 @@ impl InstanceLock {
     /// [`Held::By`] when another instance has it.
     pub fn acquire(data_dir: &Path) -> Result<Self, Held> {
         let path = data_dir.join("instance.lock");
-        let io = |source| Held::Io { path: path.display().to_string(), source };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(io)?;
+        let io = |source| Held::Io {
+            path: path.display().to_string(),
+            source,
+        };
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data_dir)
+            .map_err(io)?;
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -53,7 +60,9 @@ impl InstanceLock {
             }
             let mut text = String::new();
             file.read_to_string(&mut text).map_err(io)?;
-            return Err(Held::By { pid: text.trim().parse().unwrap_or(0) });
+            return Err(Held::By {
+                pid: text.trim().parse().unwrap_or(0),
+            });
         }
         file.set_len(0).map_err(io)?;
         file.rewind().map_err(io)?;
@@ -72,9 +81,15 @@ mod tests {
         let first = InstanceLock::acquire(&dir);
         assert!(first.is_ok(), "a free directory is locked");
         let second = InstanceLock::acquire(&dir);
-        assert!(matches!(second, Err(Held::By { pid }) if pid == std::process::id()), "the holder is named");
+        assert!(
+            matches!(second, Err(Held::By { pid }) if pid == std::process::id()),
+            "the holder is named"
+        );
         drop(first);
-        assert!(InstanceLock::acquire(&dir).is_ok(), "the lock goes with its holder");
+        assert!(
+            InstanceLock::acquire(&dir).is_ok(),
+            "the lock goes with its holder"
+        );
         let _ = std::fs::remove_dir_all(&dir);
     }
 }

@@ -32,7 +32,9 @@ impl Moments {
 impl Shared {
     /// The snapshot in force, or the one that was at `at_ms` (the last keyframe not after it).
     pub(crate) async fn moment(&self, at_ms: Option<i64>) -> Result<Arc<Published>, ApiError> {
-        let Some(at_ms) = at_ms else { return Ok(self.published.load_full()) };
+        let Some(at_ms) = at_ms else {
+            return Ok(self.published.load_full());
+        };
         let frame = self.history.frame_at(at_ms).await.map_err(ApiError::internal)?;
         let Some((frame_ms, bytes)) = frame else {
             return Err(ApiError::not_found(

@@ -18,7 +18,12 @@ pub struct Paths {
 impl Paths {
     /// Everything below one directory.
     pub fn below(dir: &Path) -> Self {
-        Paths { config: dir.join("config"), data: dir.to_path_buf(), log: dir.join("log"), runtime: dir.join("run") }
+        Paths {
+            config: dir.join("config"),
+            data: dir.to_path_buf(),
+            log: dir.join("log"),
+            runtime: dir.join("run"),
+        }
     }
 
     /// The system's directories, used by root without XDG variables.
@@ -45,8 +50,16 @@ impl Paths {
         Paths {
             config: place("XDG_CONFIG_HOME", home.join(".config/orrery"), system.config),
             data: place("XDG_DATA_HOME", home.join(".local/share/orrery"), system.data),
-            log: if root && var("XDG_STATE_HOME").is_none() { system.log } else { state.join("log") },
-            runtime: place("XDG_RUNTIME_DIR", home.join(".local/share/orrery/run"), system.runtime),
+            log: if root && var("XDG_STATE_HOME").is_none() {
+                system.log
+            } else {
+                state.join("log")
+            },
+            runtime: place(
+                "XDG_RUNTIME_DIR",
+                home.join(".local/share/orrery/run"),
+                system.runtime,
+            ),
         }
     }
 
@@ -55,7 +68,9 @@ impl Paths {
         match data {
             Some(dir) => Self::below(dir),
             None => Self::from_env(rustix::process::geteuid().is_root(), |name| {
-                std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+                std::env::var_os(name)
+                    .filter(|v| !v.is_empty())
+                    .map(PathBuf::from)
             }),
         }
     }
@@ -67,7 +82,10 @@ impl Paths {
 
     /// Directories searched for plugin sockets when none are given.
     pub fn plugin_roots(&self) -> Vec<PathBuf> {
-        vec![PathBuf::from("/var/run/scope/plugins"), self.runtime.join("plugins")]
+        vec![
+            PathBuf::from("/var/run/scope/plugins"),
+            self.runtime.join("plugins"),
+        ]
     }
 }
 
@@ -76,7 +94,11 @@ mod tests {
     use super::*;
 
     fn paths(root: bool, vars: &[(&str, &str)]) -> Paths {
-        Paths::from_env(root, |name| vars.iter().find(|(k, _)| *k == name).map(|(_, v)| PathBuf::from(v)))
+        Paths::from_env(root, |name| {
+            vars.iter()
+                .find(|(k, _)| *k == name)
+                .map(|(_, v)| PathBuf::from(v))
+        })
     }
 
     #[test]
@@ -94,13 +116,23 @@ mod tests {
 
     #[test]
     fn xdg_variables_win_and_relative_ones_are_ignored() {
-        let p = paths(true, &[("HOME", "/root"), ("XDG_RUNTIME_DIR", "/run/user/7"), ("XDG_DATA_HOME", "rel")]);
+        let p = paths(
+            true,
+            &[
+                ("HOME", "/root"),
+                ("XDG_RUNTIME_DIR", "/run/user/7"),
+                ("XDG_DATA_HOME", "rel"),
+            ],
+        );
         assert_eq!(p.instance_socket(), Path::new("/run/user/7/orrery/instance.sock"));
         assert_eq!(p.data, Path::new("/var/lib/orrery"));
     }
 
     #[test]
     fn a_data_directory_holds_everything() {
-        assert_eq!(Paths::below(Path::new("/d")).instance_socket(), Path::new("/d/run/instance.sock"));
+        assert_eq!(
+            Paths::below(Path::new("/d")).instance_socket(),
+            Path::new("/d/run/instance.sock")
+        );
     }
 }

@@ -20,7 +20,10 @@ pub struct Published {
 
 impl std::fmt::Debug for Published {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Published").field("at_ms", &self.at_ms).field("seq", &self.seq).finish_non_exhaustive()
+        f.debug_struct("Published")
+            .field("at_ms", &self.at_ms)
+            .field("seq", &self.seq)
+            .finish_non_exhaustive()
     }
 }
 
@@ -39,12 +42,20 @@ impl Published {
     /// Of a report from the past, whose sources are not known any more.
     pub fn of_past(report: Report, at_ms: i64) -> Self {
         let report = Arc::new(report);
-        Published { at_ms, seq: 0, report: report.clone(), derivation: Derivation::new(report, None) }
+        Published {
+            at_ms,
+            seq: 0,
+            report: report.clone(),
+            derivation: Derivation::new(report, None),
+        }
     }
 
     /// The kind and node with this id, in whichever topology has it.
     pub fn find(&self, id: &str) -> Option<(TopologyKind, &Arc<orrery_model::Node>)> {
-        self.report.topologies.iter().find_map(|(kind, t)| t.nodes.get(id).map(|n| (*kind, n)))
+        self.report
+            .topologies
+            .iter()
+            .find_map(|(kind, t)| t.nodes.get(id).map(|n| (*kind, n)))
     }
 }
 
@@ -56,6 +67,8 @@ impl OriginLookup for SharedOrigins {
     }
 
     fn stale_since_ms(&self, kind: TopologyKind, id: &NodeId) -> Option<i64> {
-        self.0.stale_since(kind, id).map(orrery_model::Timestamp::as_millis)
+        self.0
+            .stale_since(kind, id)
+            .map(orrery_model::Timestamp::as_millis)
     }
 }

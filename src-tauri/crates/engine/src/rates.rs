@@ -50,7 +50,11 @@ mod tests {
         for second in 0..20 {
             rates.count(second * 1_000, 100);
         }
-        assert_eq!(rates.per_second(19_000), (1.0, 100.0), "one report of 100 bytes each second");
+        assert_eq!(
+            rates.per_second(19_000),
+            (1.0, 100.0),
+            "one report of 100 bytes each second"
+        );
         assert_eq!(rates.per_second(60_000), (0.0, 0.0), "nothing for a minute");
     }
 }

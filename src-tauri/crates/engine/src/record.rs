@@ -18,9 +18,9 @@ pub(crate) fn samples(history: &History, report: &Report, current: Option<&Publi
             if node.metrics.is_empty() {
                 continue;
             }
-            let started = node.latest("started_ms").or_else(|| {
-                current?.report.node(*kind, id)?.latest("started_ms")
-            });
+            let started = node
+                .latest("started_ms")
+                .or_else(|| current?.report.node(*kind, id)?.latest("started_ms"));
             let incarnation_ms = started.and_then(|s| s.parse().ok()).unwrap_or(0);
             for (metric, readings) in &node.metrics {
                 let template = topology.metric_templates.get(metric);
@@ -31,7 +31,14 @@ pub(crate) fn samples(history: &History, report: &Report, current: Option<&Publi
                     metric: metric.clone(),
                     label: template.map(|t| t.label.clone()).unwrap_or_default(),
                     format: template.map(|t| t.format.clone()).unwrap_or_default(),
-                    samples: readings.samples.iter().map(|s| Sample { t_ms: s.date.as_millis(), value: s.value }).collect(),
+                    samples: readings
+                        .samples
+                        .iter()
+                        .map(|s| Sample {
+                            t_ms: s.date.as_millis(),
+                            value: s.value,
+                        })
+                        .collect(),
                 });
             }
         }

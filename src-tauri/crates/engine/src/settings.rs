@@ -64,8 +64,15 @@ impl Settings {
     pub fn read(path: &Path, required: bool) -> Result<Self, SettingsError> {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => return Ok(Self::default()),
-            Err(source) => return Err(SettingsError::Io { path: path.display().to_string(), source }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => {
+                return Ok(Self::default());
+            }
+            Err(source) => {
+                return Err(SettingsError::Io {
+                    path: path.display().to_string(),
+                    source,
+                });
+            }
         };
         toml::from_str(&text).map_err(|error| SettingsError::Invalid {
             path: path.display().to_string(),
@@ -127,7 +134,10 @@ mod tests {
     #[test]
     fn unknown_keys_and_probes_are_errors_that_name_them() {
         let error = read("intervall_ms = 250\n").unwrap_err().to_string();
-        assert!(error.contains("intervall_ms") && error.contains("line 1"), "{error}");
+        assert!(
+            error.contains("intervall_ms") && error.contains("line 1"),
+            "{error}"
+        );
         let settings = read("probes = [\"hosts\"]\n").unwrap();
         let error = settings.apply(&mut crate::Config::new("/d".into())).unwrap_err();
         assert!(error.contains("hosts"), "{error}");

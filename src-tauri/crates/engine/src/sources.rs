@@ -29,7 +29,13 @@ impl Sources {
 }
 
 /// A status in words, for sources that the engine looks after itself.
-pub(crate) fn status(id: &str, label: &str, state: SourceState, summary: String, looked_at: String) -> SourceStatus {
+pub(crate) fn status(
+    id: &str,
+    label: &str,
+    state: SourceState,
+    summary: String,
+    looked_at: String,
+) -> SourceStatus {
     SourceStatus {
         id: id.to_owned(),
         label: label.to_owned(),

@@ -40,8 +40,17 @@ struct Inner {
 impl View {
     fn new(spec: ViewSpec) -> Self {
         let state = ViewState::new(spec.group.clone());
-        let inner = Inner { state, seen: None, failed: None, used: Instant::now() };
-        View { spec, sender: broadcast::Sender::new(VIEW_BACKLOG), inner: Mutex::new(inner) }
+        let inner = Inner {
+            state,
+            seen: None,
+            failed: None,
+            used: Instant::now(),
+        };
+        View {
+            spec,
+            sender: broadcast::Sender::new(VIEW_BACKLOG),
+            inner: Mutex::new(inner),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -85,7 +94,11 @@ impl Inner {
             Ok(picture) => {
                 let recovered = self.failed.take().is_some();
                 let advance = self.state.advance(picture, published.at_ms);
-                Ok(if recovered { Advance::First(self.state.frame()) } else { advance })
+                Ok(if recovered {
+                    Advance::First(self.state.frame())
+                } else {
+                    advance
+                })
             }
             Err(error) => {
                 self.failed = Some(error.clone());
@@ -103,7 +116,10 @@ impl Views {
             return view.clone();
         }
         if all.len() >= VIEWS_MAX {
-            let idle = all.values().filter(|v| v.sender.receiver_count() == 0).min_by_key(|v| v.lock().used);
+            let idle = all
+                .values()
+                .filter(|v| v.sender.receiver_count() == 0)
+                .min_by_key(|v| v.lock().used);
             if let Some(spec) = idle.map(|v| v.spec.clone()) {
                 all.remove(&spec);
             }
@@ -124,7 +140,10 @@ impl Views {
             }
             in_use || inner.used.elapsed() < VIEW_IDLE
         });
-        all.values().filter(|v| v.sender.receiver_count() > 0).cloned().collect()
+        all.values()
+            .filter(|v| v.sender.receiver_count() > 0)
+            .cloned()
+            .collect()
     }
 }
 
@@ -213,7 +232,10 @@ impl Engine {
         };
         let (shared, spec) = (self.shared.clone(), spec.clone());
         let joined = tokio::task::spawn_blocking(move || {
-            let live = shared.views.get(&ViewSpec { at_ms: None, ..spec.clone() });
+            let live = shared.views.get(&ViewSpec {
+                at_ms: None,
+                ..spec.clone()
+            });
             if spec.at_ms.is_none() {
                 let (receiver, frame) = live.join(&published);
                 return (Some(receiver), frame);
@@ -221,7 +243,12 @@ impl Engine {
             // The past is drawn on the layout of the present, so that nothing jumps while scrubbing.
             live.advance(&shared.published.load());
             let state = live.lock().state.clone();
-            let mut inner = Inner { state, seen: None, failed: None, used: Instant::now() };
+            let mut inner = Inner {
+                state,
+                seen: None,
+                failed: None,
+                used: Instant::now(),
+            };
             let message = match inner.step(&spec, &published) {
                 Ok(_) => ViewMessage::Frame(inner.state.frame()),
                 Err(error) => failed(&error),
@@ -236,7 +263,10 @@ impl Engine {
 
     /// Forgets the layout of a view and lays it out anew for everybody who looks at it.
     pub(crate) fn rearrange(&self, spec: &ViewSpec) {
-        let view = self.shared.views.get(&ViewSpec { at_ms: None, ..spec.clone() });
+        let view = self.shared.views.get(&ViewSpec {
+            at_ms: None,
+            ..spec.clone()
+        });
         view.advance(&self.published());
         let mut inner = view.lock();
         inner.state.rearrange();
@@ -263,16 +293,26 @@ fn checked(version: u32, spec: &ViewSpec) -> Result<(), ApiError> {
         )));
     }
     if spec.query.len() > QUERY_BYTES_MAX {
-        return Err(ApiError::new(Code::LimitExceeded, format!("The query is longer than {QUERY_BYTES_MAX} bytes.")));
+        return Err(ApiError::new(
+            Code::LimitExceeded,
+            format!("The query is longer than {QUERY_BYTES_MAX} bytes."),
+        ));
     }
     Ok(())
 }
 
 fn failed(error: &ApiError) -> ViewMessage {
-    let code = serde_json::to_value(error.code).ok().and_then(|v| v.as_str().map(str::to_owned));
-    ViewMessage::Failed { code: code.unwrap_or_default(), message: error.message.clone() }
+    let code = serde_json::to_value(error.code)
+        .ok()
+        .and_then(|v| v.as_str().map(str::to_owned));
+    ViewMessage::Failed {
+        code: code.unwrap_or_default(),
+        message: error.message.clone(),
+    }
 }
 
 fn encode(message: &ViewMessage) -> Encoded {
-    serde_json::to_string(message).unwrap_or_else(|_| "{}".to_owned()).into()
+    serde_json::to_string(message)
+        .unwrap_or_else(|_| "{}".to_owned())
+        .into()
 }

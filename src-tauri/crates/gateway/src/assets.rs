@@ -22,7 +22,11 @@ pub(crate) fn serve(path: &str) -> Response {
         return (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response();
     };
     // Vite puts a hash into the names of everything below assets/.
-    let cache = if name.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let cache = if name.starts_with("assets/") {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let mut response = file.data.into_owned().into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type(name)));

@@ -34,8 +34,16 @@ pub(crate) fn caller(peer: &Peer, headers: &HeaderMap, token: &Token) -> Option<
     match peer {
         Peer::Local { uid } => {
             let own = rustix::process::geteuid().as_raw();
-            let role = if *uid == own || *uid == 0 { Role::Admin } else { Role::Control };
-            Some(Caller { user: format!("uid {uid}"), role, origin: Origin::Socket })
+            let role = if *uid == own || *uid == 0 {
+                Role::Admin
+            } else {
+                Role::Control
+            };
+            Some(Caller {
+                user: format!("uid {uid}"),
+                role,
+                origin: Origin::Socket,
+            })
         }
         Peer::Tcp(address) => {
             let given = presented(headers)?;
@@ -107,6 +115,10 @@ mod tests {
         let own = rustix::process::geteuid().as_raw();
         let role = |uid| caller(&Peer::Local { uid }, &HeaderMap::new(), &token).map(|c| c.role);
         assert_eq!(role(own), Some(Role::Admin));
-        assert_eq!(role(own.wrapping_add(1)), Some(Role::Control), "a member of the group presses controls");
+        assert_eq!(
+            role(own.wrapping_add(1)),
+            Some(Role::Control),
+            "a member of the group presses controls"
+        );
     }
 }

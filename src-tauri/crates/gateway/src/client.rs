@@ -65,12 +65,18 @@ impl Instance {
     /// What the operation says; [`Code::Unavailable`] when the instance cannot be reached.
     pub async fn call(&self, request: &Request) -> Result<serde_json::Value, ApiError> {
         let body = serde_json::to_vec(request).map_err(ApiError::internal)?;
-        let answer = self.send(Method::POST, "/api/call", Some("application/json"), body.into()).await?;
+        let answer = self
+            .send(Method::POST, "/api/call", Some("application/json"), body.into())
+            .await?;
         if answer.status.is_success() {
             return serde_json::from_slice(&answer.body).map_err(ApiError::internal);
         }
         Err(serde_json::from_slice(&answer.body).unwrap_or_else(|_| {
-            let code = if answer.status == StatusCode::UNAUTHORIZED { Code::Forbidden } else { Code::Internal };
+            let code = if answer.status == StatusCode::UNAUTHORIZED {
+                Code::Forbidden
+            } else {
+                Code::Internal
+            };
             ApiError::new(code, format!("{self} answered {}.", answer.status))
         }))
     }
@@ -96,12 +102,19 @@ impl Instance {
     /// As [`Self::send`].
     pub async fn send_accepting(&self, path: &str, media_type: &str) -> Result<Answer, ApiError> {
         let accept = Some((header::ACCEPT, media_type));
-        self.within(self.exchange(Method::GET, path, accept, Bytes::new())).await
+        self.within(self.exchange(Method::GET, path, accept, Bytes::new()))
+            .await
     }
 
-    async fn within(&self, exchange: impl Future<Output = Result<Answer, ApiError>>) -> Result<Answer, ApiError> {
+    async fn within(
+        &self,
+        exchange: impl Future<Output = Result<Answer, ApiError>>,
+    ) -> Result<Answer, ApiError> {
         timeout(CLIENT_TIMEOUT, exchange).await.unwrap_or_else(|_| {
-            Err(ApiError::new(Code::Timeout, format!("{self} did not answer within {CLIENT_TIMEOUT:?}.")))
+            Err(ApiError::new(
+                Code::Timeout,
+                format!("{self} did not answer within {CLIENT_TIMEOUT:?}."),
+            ))
         })
     }
 
@@ -114,10 +127,14 @@ impl Instance {
     ) -> Result<Answer, ApiError> {
         let stream = self.connect().await?;
         let unreachable = |error: hyper::Error| self.unreachable(&error);
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(unreachable)?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(unreachable)?;
         tokio::spawn(connection);
-        let mut request = http::Request::builder().method(method).uri(path).header(header::HOST, self.host());
+        let mut request = http::Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, self.host());
         if let Some((name, value)) = extra {
             request = request.header(name, value);
         }
@@ -132,10 +149,22 @@ impl Instance {
         let body = Limited::new(body, ANSWER_BYTES_MAX)
             .collect()
             .await
-            .map_err(|error| ApiError::new(Code::Unavailable, format!("The answer of {self} broke off: {error}.")))?
+            .map_err(|error| {
+                ApiError::new(
+                    Code::Unavailable,
+                    format!("The answer of {self} broke off: {error}."),
+                )
+            })?
             .to_bytes();
-        let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
-        Ok(Answer { status: parts.status, media_type: media_type.unwrap_or_default().to_owned(), body })
+        let media_type = parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok());
+        Ok(Answer {
+            status: parts.status,
+            media_type: media_type.unwrap_or_default().to_owned(),
+            body,
+        })
     }
 
     /// Opens a view channel and carries messages both ways until either side closes.
@@ -158,13 +187,17 @@ impl Instance {
             .header(header::CONNECTION, "Upgrade")
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
-            .header(header::SEC_WEBSOCKET_KEY, tokio_tungstenite::tungstenite::handshake::client::generate_key());
+            .header(
+                header::SEC_WEBSOCKET_KEY,
+                tokio_tungstenite::tungstenite::handshake::client::generate_key(),
+            );
         if let Some(value) = self.authorization() {
             upgrade = upgrade.header(header::AUTHORIZATION, value);
         }
         let upgrade = upgrade.body(()).map_err(ApiError::internal)?;
-        let (socket, _) =
-            tokio_tungstenite::client_async_with_config(upgrade, stream, Some(config)).await.map_err(broken)?;
+        let (socket, _) = tokio_tungstenite::client_async_with_config(upgrade, stream, Some(config))
+            .await
+            .map_err(broken)?;
         let (mut sink, mut source) = socket.split();
         loop {
             tokio::select! {
@@ -192,7 +225,9 @@ impl Instance {
     async fn connect(&self) -> Result<Box<dyn Stream>, ApiError> {
         match self {
             Instance::Socket(path) => {
-                let stream = uds::connect(path).await.map_err(|error| self.unreachable(&error))?;
+                let stream = uds::connect(path)
+                    .await
+                    .map_err(|error| self.unreachable(&error))?;
                 Ok(Box::new(stream))
             }
             Instance::Address { url, .. } => {
@@ -200,26 +235,35 @@ impl Instance {
                     .parse()
                     .map_err(|error| ApiError::bad_request(format!("{url} is no address: {error}.")))?;
                 if uri.scheme_str() != Some("http") {
-                    return Err(ApiError::bad_request(format!("{url} is no address that begins with http://.")));
+                    return Err(ApiError::bad_request(format!(
+                        "{url} is no address that begins with http://."
+                    )));
                 }
                 let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
                 let port = uri.port_u16().unwrap_or(80);
-                let stream = TcpStream::connect((host, port)).await.map_err(|error| self.unreachable(&error))?;
+                let stream = TcpStream::connect((host, port))
+                    .await
+                    .map_err(|error| self.unreachable(&error))?;
                 Ok(Box::new(stream))
             }
         }
     }
 
     fn unreachable(&self, error: &dyn std::fmt::Display) -> ApiError {
-        ApiError::new(Code::Unavailable, format!("No instance answers at {self}: {error}."))
+        ApiError::new(
+            Code::Unavailable,
+            format!("No instance answers at {self}: {error}."),
+        )
     }
 
     fn host(&self) -> String {
         match self {
             Instance::Socket(_) => "orrery".to_owned(),
-            Instance::Address { url, .. } => {
-                url.parse::<Uri>().ok().and_then(|u| u.authority().map(ToString::to_string)).unwrap_or_default()
-            }
+            Instance::Address { url, .. } => url
+                .parse::<Uri>()
+                .ok()
+                .and_then(|u| u.authority().map(ToString::to_string))
+                .unwrap_or_default(),
         }
     }
 

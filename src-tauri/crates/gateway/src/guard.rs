@@ -30,15 +30,23 @@ impl Door {
         if self.names.is_empty() {
             return None;
         }
-        let text = |name| headers.get(name).map(|v: &http::HeaderValue| v.to_str().unwrap_or("?"));
-        let Some(host) = text(header::HOST) else { return Some("the request names no host") };
+        let text = |name| {
+            headers
+                .get(name)
+                .map(|v: &http::HeaderValue| v.to_str().unwrap_or("?"))
+        };
+        let Some(host) = text(header::HOST) else {
+            return Some("the request names no host");
+        };
         if !self.knows(host) {
             return Some("the request names a host that this is not");
         }
         match text(header::ORIGIN) {
             None => None,
             Some(origin) => {
-                let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+                let rest = origin
+                    .strip_prefix("http://")
+                    .or_else(|| origin.strip_prefix("https://"));
                 // The same host and port: a page served from another port is another origin.
                 (rest != Some(host)).then_some("the request comes from a page of another origin")
             }
@@ -69,7 +77,11 @@ mod tests {
             headers.insert(header::ORIGIN, origin.parse().unwrap());
         }
         let refused = door.refuse(&headers);
-        assert_eq!(refused.is_none(), open, "host {host:?}, origin {origin:?}: {refused:?}");
+        assert_eq!(
+            refused.is_none(),
+            open,
+            "host {host:?}, origin {origin:?}: {refused:?}"
+        );
     }
 
     #[test]
@@ -88,6 +100,10 @@ mod tests {
 
     #[test]
     fn a_socket_asks_for_no_host() {
-        assert_eq!(Door::socket().refuse(&HeaderMap::new()), None, "only local programs reach it");
+        assert_eq!(
+            Door::socket().refuse(&HeaderMap::new()),
+            None,
+            "only local programs reach it"
+        );
     }
 }

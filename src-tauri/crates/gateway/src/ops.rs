@@ -14,7 +14,10 @@ use crate::router::Gateway;
 /// `POST /api/call` and its short forms.
 pub(crate) fn routes() -> Router<Gateway> {
     Router::new()
-        .route("/api/call", post(call).layer(DefaultBodyLimit::max(CALL_BYTES_MAX)))
+        .route(
+            "/api/call",
+            post(call).layer(DefaultBodyLimit::max(CALL_BYTES_MAX)),
+        )
         .route("/api/status", get(status))
         .route("/api/plugins", get(plugins))
         .route("/api/history", get(history))
@@ -85,5 +88,14 @@ async fn events(
     Extension(caller): Extension<Caller>,
     Query(q): Query<EventsQuery>,
 ) -> Answer {
-    answer(&gateway, &caller, Request::Events { from_ms: q.from, to_ms: q.to, limit: q.limit }).await
+    answer(
+        &gateway,
+        &caller,
+        Request::Events {
+            from_ms: q.from,
+            to_ms: q.to,
+            limit: q.limit,
+        },
+    )
+    .await
 }

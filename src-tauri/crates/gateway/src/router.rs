@@ -34,7 +34,9 @@ pub struct Gateway {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway").field("engine", &self.engine).finish_non_exhaustive()
+        f.debug_struct("Gateway")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
     }
 }
 
@@ -50,9 +52,15 @@ impl Gateway {
             .merge(ops::routes())
             .merge(scope::routes())
             .route("/api/instance/raise", post(raise))
-            .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, REQUEST_TIMEOUT))
+            .layer(TimeoutLayer::with_status_code(
+                StatusCode::GATEWAY_TIMEOUT,
+                REQUEST_TIMEOUT,
+            ))
             .layer(CompressionLayer::new());
-        let open = Arc::new(Open { gateway: self.clone(), door });
+        let open = Arc::new(Open {
+            gateway: self.clone(),
+            door,
+        });
         Router::new()
             .merge(quick)
             .route("/api/view", get(view::serve))
@@ -92,7 +100,10 @@ async fn check(
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
@@ -106,7 +117,12 @@ fn unauthorized() -> Response {
                    `Authorization: Bearer …`.";
     let error = ApiError::new(Code::Forbidden, message);
     let challenge = HeaderValue::from_static("Bearer realm=\"orrery\", Basic realm=\"orrery\"");
-    (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, challenge)], axum::Json(error)).into_response()
+    (
+        StatusCode::UNAUTHORIZED,
+        [(header::WWW_AUTHENTICATE, challenge)],
+        axum::Json(error),
+    )
+        .into_response()
 }
 
 #[derive(Deserialize)]
@@ -120,7 +136,9 @@ async fn page(State(gateway): State<Gateway>, Query(entry): Query<Entry>, reques
     match entry.token {
         Some(token) if path == "/" && gateway.token.is(&token) => {
             let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
-            let Ok(cookie) = HeaderValue::from_str(&cookie) else { return assets::serve("/") };
+            let Ok(cookie) = HeaderValue::from_str(&cookie) else {
+                return assets::serve("/");
+            };
             ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
         }
         _ if is_api(&path) => {

@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use http::{HeaderMap, StatusCode, header};
+use orrery_engine::Uploaded;
 use orrery_engine::api::{ApiError, Caller, Code};
 use orrery_engine::model::{Report, Timestamp};
-use orrery_engine::Uploaded;
 use serde_json::{Value, json};
 
 use crate::error::{self, Failure};
@@ -25,7 +25,12 @@ pub(crate) fn routes() -> Router<Gateway> {
     Router::new()
         .route("/api", get(api))
         .route("/api/probes", get(probes))
-        .route("/api/report", get(report).post(upload).layer(DefaultBodyLimit::max(REPORT_BYTES_MAX)))
+        .route(
+            "/api/report",
+            get(report)
+                .post(upload)
+                .layer(DefaultBodyLimit::max(REPORT_BYTES_MAX)),
+        )
         .route("/api/topology", get(topologies))
         .route("/api/topology/{topology}", get(topology))
         .route("/api/topology/{topology}/{*node}", get(node))
@@ -83,7 +88,9 @@ fn moment(q: &BTreeMap<String, String>) -> Result<Option<i64>, ApiError> {
     q.get("timestamp")
         .map(|text| match Timestamp::parse(text) {
             Some((at, _)) => Ok(at.as_millis()),
-            None => Err(ApiError::bad_request(format!("The timestamp {text:?} is not RFC 3339."))),
+            None => Err(ApiError::bad_request(format!(
+                "The timestamp {text:?} is not RFC 3339."
+            ))),
         })
         .transpose()
 }
@@ -95,11 +102,19 @@ async fn report(State(gateway): State<Gateway>, Query(q): Parameters, headers: H
         .and_then(|v| v.to_str().ok())
         .is_some_and(|accept| accept.contains("msgpack"));
     let body = tokio::task::spawn_blocking(move || {
-        if msgpack { published.report.to_msgpack() } else { published.report.to_json() }
+        if msgpack {
+            published.report.to_msgpack()
+        } else {
+            published.report.to_json()
+        }
     })
     .await
     .map_err(ApiError::internal)?;
-    let media_type = if msgpack { "application/msgpack" } else { "application/json" };
+    let media_type = if msgpack {
+        "application/msgpack"
+    } else {
+        "application/json"
+    };
     Ok(([(header::CONTENT_TYPE, media_type)], body).into_response())
 }
 
@@ -109,7 +124,13 @@ async fn upload(
     headers: HeaderMap,
     body: axum::body::Bytes,
 ) -> Answer {
-    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let content_type = text("content-type");
     let encoding = text("content-encoding");
     let bytes = u64::try_from(body.len()).unwrap_or(u64::MAX);
@@ -127,7 +148,17 @@ async fn upload(
         _ if !decoded.report.id.is_empty() => decoded.report.id.to_string(),
         _ => "upload".to_owned(),
     };
-    gateway.engine.ingest(&caller, &probe, Uploaded { report: decoded.report, bytes }).await?;
+    gateway
+        .engine
+        .ingest(
+            &caller,
+            &probe,
+            Uploaded {
+                report: decoded.report,
+                bytes,
+            },
+        )
+        .await?;
     Ok(StatusCode::OK.into_response())
 }
 
@@ -143,7 +174,10 @@ async fn topology(
 ) -> Answer {
     let published = gateway.engine.at(moment(&q)?).await?;
     derived(move || {
-        published.derivation.scope_nodes(&topology, options(&q).as_ref()).ok_or_else(|| missing(&topology))
+        published
+            .derivation
+            .scope_nodes(&topology, options(&q).as_ref())
+            .ok_or_else(|| missing(&topology))
     })
     .await
 }
@@ -168,7 +202,10 @@ async fn node(
 /// default one.
 fn options(q: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
     (!q.is_empty()).then(|| {
-        q.iter().filter(|(k, _)| *k != "t" && *k != "timestamp").map(|(k, v)| (k.clone(), v.clone())).collect()
+        q.iter()
+            .filter(|(k, _)| *k != "t" && *k != "timestamp")
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
     })
 }
 
@@ -179,7 +216,9 @@ fn missing(what: &str) -> ApiError {
 async fn derived<T: serde::Serialize + Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Answer {
-    let value = tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)??;
+    let value = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(ApiError::internal)??;
     Ok(Json(value).into_response())
 }
 
@@ -203,7 +242,12 @@ async fn control(
             .unwrap_or_default()
     };
     let force = q.get("force").is_some_and(|v| v == "1");
-    let request = orrery_engine::api::Request::Control { node, control, args, force };
+    let request = orrery_engine::api::Request::Control {
+        node,
+        control,
+        args,
+        force,
+    };
     match gateway.engine.call(&caller, request).await {
         Ok(orrery_engine::api::Response::Control(outcome)) => {
             let mut answer = serde_json::Map::new();

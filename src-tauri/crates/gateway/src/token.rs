@@ -47,7 +47,9 @@ impl Token {
         if plain && (16..=256).contains(&text.len()) {
             Ok(Token(text.to_owned()))
         } else {
-            Err(TokenError::Malformed { from: from.to_owned() })
+            Err(TokenError::Malformed {
+                from: from.to_owned(),
+            })
         }
     }
 
@@ -57,14 +59,22 @@ impl Token {
     /// When the file cannot be read or made.
     pub fn of(data_dir: &Path) -> Result<Self, TokenError> {
         let path = data_dir.join("token");
-        let io = |source| TokenError::Io { path: path.display().to_string(), source };
+        let io = |source| TokenError::Io {
+            path: path.display().to_string(),
+            source,
+        };
         match std::fs::read_to_string(&path) {
             Ok(text) => return Self::parse(&text, &path.display().to_string()),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(io(error)),
         }
         let token = Self::random().map_err(io)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(io)?;
         writeln!(file, "{}", token.0).map_err(io)?;
         Ok(token)
     }
@@ -98,15 +108,29 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let made = Token::of(dir.path()).unwrap();
         let read = Token::of(dir.path()).unwrap();
-        assert!(read.is(made.reveal()), "the second start uses the first one's token");
-        let mode = std::fs::metadata(dir.path().join("token")).unwrap().permissions().mode();
+        assert!(
+            read.is(made.reveal()),
+            "the second start uses the first one's token"
+        );
+        let mode = std::fs::metadata(dir.path().join("token"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "nobody else may read it");
-        assert!(!format!("{made:?}").contains(made.reveal()), "it never prints itself");
+        assert!(
+            !format!("{made:?}").contains(made.reveal()),
+            "it never prints itself"
+        );
     }
 
     #[test]
     fn short_and_unprintable_tokens_are_refused() {
-        for bad in ["", "short", "sixteen chars ok? no: spaces", "\u{1}0123456789abcdef"] {
+        for bad in [
+            "",
+            "short",
+            "sixteen chars ok? no: spaces",
+            "\u{1}0123456789abcdef",
+        ] {
             assert!(Token::parse(bad, "a flag").is_err(), "{bad:?} is no token");
         }
     }

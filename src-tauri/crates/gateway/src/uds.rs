@@ -32,7 +32,10 @@ struct Reach {
 /// The path itself, or one through an open handle of its directory where it is too long.
 fn reach(path: &Path) -> std::io::Result<Reach> {
     if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
-        return Ok(Reach { path: path.to_path_buf(), _dir: None });
+        return Ok(Reach {
+            path: path.to_path_buf(),
+            _dir: None,
+        });
     }
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(ErrorKind::InvalidInput.into());
@@ -40,7 +43,10 @@ fn reach(path: &Path) -> std::io::Result<Reach> {
     let flags = i32::try_from(rustix::fs::OFlags::PATH.bits()).unwrap_or_default();
     let dir = OpenOptions::new().read(true).custom_flags(flags).open(parent)?;
     let path = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name);
-    Ok(Reach { path, _dir: Some(dir) })
+    Ok(Reach {
+        path,
+        _dir: Some(dir),
+    })
 }
 
 /// Listens on `path` with mode 0660 (group `orrery` where it exists), making its directory if needed. A
@@ -49,16 +55,25 @@ fn reach(path: &Path) -> std::io::Result<Reach> {
 /// # Errors
 /// When the path is taken or not allowed.
 pub async fn bind(path: &Path) -> Result<UnixListener, BindError> {
-    bind_io(path).await.map_err(|source| BindError { path: path.display().to_string(), source })
+    bind_io(path).await.map_err(|source| BindError {
+        path: path.display().to_string(),
+        source,
+    })
 }
 
 async fn bind_io(path: &Path) -> std::io::Result<UnixListener> {
     if let Some(parent) = path.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o755).create(parent)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(parent)?;
     }
     if path.symlink_metadata().is_ok() {
         if connect(path).await.is_ok() {
-            return Err(std::io::Error::new(ErrorKind::AddrInUse, "another instance answers there"));
+            return Err(std::io::Error::new(
+                ErrorKind::AddrInUse,
+                "another instance answers there",
+            ));
         }
         std::fs::remove_file(path)?;
     }
@@ -86,7 +101,9 @@ pub(crate) async fn connect(path: &Path) -> std::io::Result<UnixStream> {
 fn group_id(groups: &str) -> Option<u32> {
     groups.lines().find_map(|line| {
         let mut fields = line.split(':');
-        (fields.next() == Some(GROUP)).then(|| fields.nth(1)?.parse().ok()).flatten()
+        (fields.next() == Some(GROUP))
+            .then(|| fields.nth(1)?.parse().ok())
+            .flatten()
     })
 }
 
@@ -104,10 +121,16 @@ mod tests {
     async fn paths_over_the_kernels_limit_work() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("d".repeat(120)).join("instance.sock");
-        assert!(path.as_os_str().len() > SOCKET_PATH_BYTES_MAX, "the test means a long path");
+        assert!(
+            path.as_os_str().len() > SOCKET_PATH_BYTES_MAX,
+            "the test means a long path"
+        );
         let listener = bind(&path).await.unwrap();
         let (connected, accepted) = tokio::join!(connect(&path), listener.accept());
-        assert!(connected.is_ok() && accepted.is_ok(), "a client reaches it by its long path");
+        assert!(
+            connected.is_ok() && accepted.is_ok(),
+            "a client reaches it by its long path"
+        );
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o660, "owner and group only");
     }

@@ -19,7 +19,9 @@ pub(crate) async fn serve(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    upgrade.max_message_size(WS_MESSAGE_BYTES_MAX).on_upgrade(move |socket| run(gateway, caller, socket))
+    upgrade
+        .max_message_size(WS_MESSAGE_BYTES_MAX)
+        .on_upgrade(move |socket| run(gateway, caller, socket))
 }
 
 async fn run(gateway: Gateway, caller: Caller, socket: WebSocket) {
@@ -53,7 +55,10 @@ async fn run(gateway: Gateway, caller: Caller, socket: WebSocket) {
             }
             Err(error) => {
                 let message = format!("The message does not parse: {error}.");
-                let failed = ViewMessage::Failed { code: "bad_request".to_owned(), message };
+                let failed = ViewMessage::Failed {
+                    code: "bad_request".to_owned(),
+                    message,
+                };
                 let text = serde_json::to_string(&failed).unwrap_or_default();
                 if refusals.send(text.into()).await.is_err() {
                     break;

@@ -34,7 +34,11 @@ impl Engine {
     /// [`Code::NotFound`] for a node or control that does not exist, [`Code::Conflict`] for a control that is
     /// not active on the node, [`Code::Refused`] with the plugin's own words, [`Code::Timeout`],
     /// [`Code::Unavailable`] when the plugin cannot be reached.
-    pub async fn control(&self, caller: &Caller, request: ControlRequest) -> Result<ControlOutcome, ApiError> {
+    pub async fn control(
+        &self,
+        caller: &Caller,
+        request: ControlRequest,
+    ) -> Result<ControlOutcome, ApiError> {
         named("node id", &request.node)?;
         named("control", &request.control)?;
         if request.args.len() > CONTROL_ARGS_MAX {
@@ -73,12 +77,19 @@ impl Engine {
             let message = format!("The node {} is not in the current report.", request.node);
             return Err(ApiError::not_found(message));
         }
-        let declared = holders.iter().find_map(|(t, _)| t.controls.get(request.control.as_str()));
+        let declared = holders
+            .iter()
+            .find_map(|(t, _)| t.controls.get(request.control.as_str()));
         let Some(declared) = declared else {
             // Scope's words: scripts match on them.
-            return Err(ApiError::not_found(format!("Control \"{}\" not recognised", request.control)));
+            return Err(ApiError::not_found(format!(
+                "Control \"{}\" not recognised",
+                request.control
+            )));
         };
-        let active = holders.iter().any(|(_, n)| n.controls().contains(request.control.as_str()));
+        let active = holders
+            .iter()
+            .any(|(_, n)| n.controls().contains(request.control.as_str()));
         if !active && !request.force {
             let message = format!("{} is not active on this node at present.", declared.human);
             return Err(ApiError::new(Code::Conflict, message));
@@ -88,10 +99,17 @@ impl Engine {
 
     async fn run(&self, request: &ControlRequest) -> Result<ControlOutcome, ApiError> {
         let Some((plugin, control)) = request.control.split_once('~') else {
-            let message = format!("Control \"{}\" belongs to a probe that is not connected.", request.control);
+            let message = format!(
+                "Control \"{}\" belongs to a probe that is not connected.",
+                request.control
+            );
             return Err(ApiError::new(Code::Unavailable, message));
         };
-        let answer = self.shared.registry.control(plugin, &request.node, control, &request.args).await;
+        let answer = self
+            .shared
+            .registry
+            .control(plugin, &request.node, control, &request.args)
+            .await;
         let answer = answer.map_err(|error| coded(plugin, &error))?;
         Ok(ControlOutcome {
             value: answer.value,
@@ -107,7 +125,9 @@ impl Engine {
         let published = self.published();
         let node = published.find(id).map(|(_, n)| n);
         let name = node.and_then(|n| {
-            ["docker_container_name", "name", "host_name"].iter().find_map(|key| n.latest(key))
+            ["docker_container_name", "name", "host_name"]
+                .iter()
+                .find_map(|key| n.latest(key))
         });
         name.unwrap_or(id).to_owned()
     }

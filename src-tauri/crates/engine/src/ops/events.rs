@@ -13,7 +13,12 @@ impl Engine {
     pub async fn events(&self, from_ms: i64, to_ms: i64, limit: Option<u32>) -> Result<Vec<Event>, ApiError> {
         range(from_ms, to_ms)?;
         let limit = limit.unwrap_or(EVENTS.0).min(EVENTS.1);
-        let events = self.shared.history.events(from_ms, to_ms, limit).await.map_err(ApiError::internal)?;
+        let events = self
+            .shared
+            .history
+            .events(from_ms, to_ms, limit)
+            .await
+            .map_err(ApiError::internal)?;
         Ok(events
             .into_iter()
             .map(|e| Event {
@@ -36,7 +41,9 @@ impl Engine {
         if self.shared.registry.retry(path) {
             Ok(self.shared.registry.list())
         } else {
-            Err(ApiError::not_found(format!("No plugin socket is known at {path}.")))
+            Err(ApiError::not_found(format!(
+                "No plugin socket is known at {path}."
+            )))
         }
     }
 }

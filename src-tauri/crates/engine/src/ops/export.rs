@@ -23,7 +23,11 @@ impl Engine {
             .map_err(ApiError::internal)?
             .map_err(ApiError::internal)?;
         let file_name = format!("orrery-report-{}.json", file_time(at_ms));
-        Ok(ExportedText { file_name, media_type: "application/json".to_owned(), text })
+        Ok(ExportedText {
+            file_name,
+            media_type: "application/json".to_owned(),
+            text,
+        })
     }
 
     /// A node's history as CSV: one row a sample, `time,node,metric,value`, times in RFC 3339.
@@ -44,29 +48,51 @@ impl Engine {
         let quoted = csv_field(node);
         let (mut rows, mut next) = (0, Some(from_ms));
         while let Some(from_ms) = next {
-            let page = self.shared.history.samples(node, &metrics, from_ms, to_ms, EXPORT_PAGE).await;
+            let page = self
+                .shared
+                .history
+                .samples(node, &metrics, from_ms, to_ms, EXPORT_PAGE)
+                .await;
             let page = page.map_err(ApiError::internal)?;
             rows += page.rows.len();
             if rows > EXPORT_ROWS_MAX {
-                let message = format!("The range holds more than {EXPORT_ROWS_MAX} samples. Choose a shorter one.");
+                let message =
+                    format!("The range holds more than {EXPORT_ROWS_MAX} samples. Choose a shorter one.");
                 return Err(ApiError::new(Code::LimitExceeded, message));
             }
             for sample in page.rows {
                 let time = Timestamp::from_millis(sample.t_ms);
                 // Writing to a String cannot fail.
-                let _ = writeln!(text, "{time},{quoted},{},{}", csv_field(&sample.metric), sample.value);
+                let _ = writeln!(
+                    text,
+                    "{time},{quoted},{},{}",
+                    csv_field(&sample.metric),
+                    sample.value
+                );
             }
             next = page.next_from_ms;
         }
-        let name: String = self.label_of(node).chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+        let name: String = self
+            .label_of(node)
+            .chars()
+            .map(|c| if c.is_alphanumeric() { c } else { '-' })
+            .collect();
         let file_name = format!("orrery-{name}-{}.csv", file_time(clock::now_ms()));
-        Ok(ExportedText { file_name, media_type: "text/csv".to_owned(), text })
+        Ok(ExportedText {
+            file_name,
+            media_type: "text/csv".to_owned(),
+            text,
+        })
     }
 }
 
 /// A field as RFC 4180 wants it.
 fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
 }
 
 /// A time that every file system takes, such as `2026-11-21T04-05-06Z`.

@@ -22,7 +22,11 @@ impl Engine {
         named("metric", metric)?;
         range(from_ms, to_ms)?;
         let points = max_points.unwrap_or(HISTORY_POINTS.0).clamp(1, HISTORY_POINTS.1);
-        let series = self.shared.history.range(node, metric, from_ms, to_ms, points).await;
+        let series = self
+            .shared
+            .history
+            .range(node, metric, from_ms, to_ms, points)
+            .await;
         let series = series.map_err(ApiError::internal)?;
         Ok(HistorySeries {
             node: node.to_owned(),
@@ -33,7 +37,12 @@ impl Engine {
             points: series
                 .points
                 .iter()
-                .map(|p| HistoryPoint { t_ms: p.t_ms, avg: p.avg, min: p.min, max: p.max })
+                .map(|p| HistoryPoint {
+                    t_ms: p.t_ms,
+                    avg: p.avg,
+                    min: p.min,
+                    max: p.max,
+                })
                 .collect(),
             incarnations_ms: series.incarnations_ms,
         })
@@ -45,7 +54,12 @@ impl Engine {
     /// When the database cannot be read.
     pub async fn history_series(&self, node: &str) -> Result<Vec<SeriesInfo>, ApiError> {
         named("node id", node)?;
-        let series = self.shared.history.series_of(node).await.map_err(ApiError::internal)?;
+        let series = self
+            .shared
+            .history
+            .series_of(node)
+            .await
+            .map_err(ApiError::internal)?;
         Ok(series
             .into_iter()
             .map(|s| SeriesInfo {
@@ -63,7 +77,9 @@ impl Engine {
 /// Refuses a range that ends before it starts.
 pub(super) fn range(from_ms: i64, to_ms: i64) -> Result<(), ApiError> {
     if to_ms < from_ms {
-        return Err(ApiError::bad_request("The range ends before it starts: give `from` before `to`."));
+        return Err(ApiError::bad_request(
+            "The range ends before it starts: give `from` before `to`.",
+        ));
     }
     Ok(())
 }

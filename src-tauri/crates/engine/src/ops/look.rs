@@ -42,7 +42,12 @@ impl Engine {
     ///
     /// # Errors
     /// [`crate::api::Code::NotFound`] for a topology, node or moment that does not exist.
-    pub async fn details(&self, topology: &str, node: &str, at_ms: Option<i64>) -> Result<NodeDetails, ApiError> {
+    pub async fn details(
+        &self,
+        topology: &str,
+        node: &str,
+        at_ms: Option<i64>,
+    ) -> Result<NodeDetails, ApiError> {
         named("node id", node)?;
         let published = self.shared.moment(at_ms).await?;
         let (topology, node) = (topology.to_owned(), node.to_owned());
@@ -57,13 +62,9 @@ impl Engine {
         named("node id", node)?;
         let published = self.published();
         let node = node.to_owned();
-        blocking(move || {
-            let Some((kind, _)) = published.find(&node) else {
-                return Err(ApiError::not_found(format!("The node {node} is not in the current report.")));
-            };
-            Ok(published.derivation.controls(kind, &node))
-        })
-        .await
+        // The mixed view finds nodes of every topology.
+        blocking(move || Ok(derived::details(&published, "everything", &node, &BTreeMap::new())?.controls))
+            .await
     }
 
     /// Nodes that match a query, counted per topology.
@@ -82,5 +83,7 @@ impl Engine {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(ApiError::internal)?
 }

@@ -46,34 +46,63 @@ impl Engine {
         match request {
             Request::Status => Ok(Response::Status(Box::new(self.status(caller)))),
             Request::Topologies { at_ms } => self.topologies(at_ms).await.map(Response::Topologies),
-            Request::Details { topology, node, at_ms } => {
+            Request::Details {
+                topology,
+                node,
+                at_ms,
+            } => {
                 let details = self.details(&topology, &node, at_ms).await?;
                 Ok(Response::Details(Box::new(details)))
             }
             Request::Search { query, limit } => self.search(&query, limit).await.map(Response::Search),
-            Request::Control { node, control, args, force } => {
-                let request = ControlRequest { node, control, args, force };
+            Request::Control {
+                node,
+                control,
+                args,
+                force,
+            } => {
+                let request = ControlRequest {
+                    node,
+                    control,
+                    args,
+                    force,
+                };
                 self.control(caller, request).await.map(Response::Control)
             }
             Request::Controls { node } => self.controls(&node).await.map(Response::Controls),
-            Request::History { node, metric, from_ms, to_ms, max_points } => self
+            Request::History {
+                node,
+                metric,
+                from_ms,
+                to_ms,
+                max_points,
+            } => self
                 .history(&node, &metric, from_ms, to_ms, max_points)
                 .await
                 .map(Response::History),
             Request::HistorySeries { node } => self.history_series(&node).await.map(Response::Series),
-            Request::Events { from_ms, to_ms, limit } => {
-                self.events(from_ms, to_ms, limit).await.map(Response::Events)
-            }
+            Request::Events {
+                from_ms,
+                to_ms,
+                limit,
+            } => self.events(from_ms, to_ms, limit).await.map(Response::Events),
             Request::Plugins => Ok(Response::Plugins(self.shared.registry.list())),
             Request::RetryPlugin { path } => self.retry_plugin(&path).map(Response::Plugins),
             Request::ExportReport { at_ms } => self.export_report(at_ms).await.map(Response::Exported),
-            Request::ExportHistory { node, metrics, from_ms, to_ms } => self
+            Request::ExportHistory {
+                node,
+                metrics,
+                from_ms,
+                to_ms,
+            } => self
                 .export_history(&node, &metrics, from_ms, to_ms)
                 .await
                 .map(Response::Exported),
             Request::Rearrange { spec } => {
                 let engine = self.clone();
-                tokio::task::spawn_blocking(move || engine.rearrange(&spec)).await.map_err(ApiError::internal)?;
+                tokio::task::spawn_blocking(move || engine.rearrange(&spec))
+                    .await
+                    .map_err(ApiError::internal)?;
                 Ok(Response::Done)
             }
         }

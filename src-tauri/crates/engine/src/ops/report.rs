@@ -1,7 +1,7 @@
 //! Reports that others send.
 
-use orrery_model::window::{Completeness, SourceId};
 use orrery_model::Report;
+use orrery_model::window::{Completeness, SourceId};
 
 use crate::api::{ApiError, Caller, Code, Role};
 use crate::arrivals::Arrival;
@@ -25,7 +25,10 @@ impl Engine {
     pub async fn ingest(&self, caller: &Caller, probe: &str, uploaded: Uploaded) -> Result<(), ApiError> {
         self.allow(caller, Role::Control, true)?;
         if !self.shared.remotes.saw(probe, clock::now_ms()) {
-            return Err(ApiError::new(Code::LimitExceeded, "Too many probes report to this instance."));
+            return Err(ApiError::new(
+                Code::LimitExceeded,
+                "Too many probes report to this instance.",
+            ));
         }
         let arrival = Arrival::Report {
             source: SourceId::remote(probe),
@@ -33,7 +36,11 @@ impl Engine {
             completeness: Completeness::Partial,
             bytes: uploaded.bytes,
         };
-        self.shared.arrivals.send(arrival).await.map_err(ApiError::internal)
+        self.shared
+            .arrivals
+            .send(arrival)
+            .await
+            .map_err(ApiError::internal)
     }
 
     /// Remote probes seen lately: id and when, in milliseconds since the epoch.

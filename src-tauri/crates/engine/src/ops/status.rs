@@ -13,7 +13,11 @@ impl Engine {
         let shared = &self.shared;
         let now_ms = clock::now_ms();
         let (reports_per_s, report_bytes_per_s) = shared.rates.per_second(now_ms);
-        let cost = shared.own_cost.lock().unwrap_or_else(PoisonError::into_inner).sample();
+        let cost = shared
+            .own_cost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .sample();
         let history = shared.history.stats();
         Status {
             id: shared.id.clone(),
@@ -36,7 +40,12 @@ impl Engine {
             history_bytes: history.bytes,
             history_limit_bytes: history.limit_bytes,
             history_from_ms: history.oldest_frame_ms,
-            plugin_roots: shared.config.plugin_roots.iter().map(|p| p.display().to_string()).collect(),
+            plugin_roots: shared
+                .config
+                .plugin_roots
+                .iter()
+                .map(|p| p.display().to_string())
+                .collect(),
             attached_to: None,
         }
     }
@@ -57,14 +66,21 @@ impl Engine {
                 (true, 0) => "No plugin socket in it".to_owned(),
                 (true, n) => format!("{n} plugin sockets in all folders"),
             };
-            let mut status = crate::sources::status(&format!("plugins:{path}"), "Plugins", state, summary, path);
+            let mut status =
+                crate::sources::status(&format!("plugins:{path}"), "Plugins", state, summary, path);
             status.limited_by = root.warning.unwrap_or_default();
             all.push(status);
         }
         let remotes = self.remote_probes();
         if !remotes.is_empty() {
             let summary = format!("{} probes report to this instance", remotes.len());
-            all.push(crate::sources::status("remote", "Other hosts", SourceState::Ok, summary, "/api/report".into()));
+            all.push(crate::sources::status(
+                "remote",
+                "Other hosts",
+                SourceState::Ok,
+                summary,
+                "/api/report".into(),
+            ));
         }
         all
     }

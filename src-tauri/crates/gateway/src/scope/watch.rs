@@ -34,9 +34,14 @@ async fn run(gateway: Gateway, topology: String, q: BTreeMap<String, String>, mu
         let (name, chosen) = (topology.clone(), options.clone());
         let nodes = tokio::task::spawn_blocking(move || {
             let nodes = published.derivation.scope_nodes(&name, chosen.as_ref())?;
-            serde_json::to_value(nodes).ok()?.get_mut("nodes").map(Value::take)
+            serde_json::to_value(nodes)
+                .ok()?
+                .get_mut("nodes")
+                .map(Value::take)
         });
-        let Ok(Some(Value::Object(nodes))) = nodes.await else { return };
+        let Ok(Some(Value::Object(nodes))) = nodes.await else {
+            return;
+        };
         let nodes: BTreeMap<String, Value> = nodes.into_iter().collect();
         if let Some(message) = difference(sent.as_ref(), &nodes) {
             let message = Message::Text(message.to_string().into());
@@ -64,9 +69,16 @@ fn difference(before: Option<&BTreeMap<String, Value>>, after: &BTreeMap<String,
         let add: Vec<&Value> = after.values().collect();
         return Some(json!({ "add": add, "update": null, "remove": null, "reset": true }));
     };
-    let add: Vec<&Value> = after.iter().filter(|(id, _)| !before.contains_key(*id)).map(|(_, n)| n).collect();
-    let update: Vec<&Value> =
-        after.iter().filter(|(id, n)| before.get(*id).is_some_and(|b| b != *n)).map(|(_, n)| n).collect();
+    let add: Vec<&Value> = after
+        .iter()
+        .filter(|(id, _)| !before.contains_key(*id))
+        .map(|(_, n)| n)
+        .collect();
+    let update: Vec<&Value> = after
+        .iter()
+        .filter(|(id, n)| before.get(*id).is_some_and(|b| b != *n))
+        .map(|(_, n)| n)
+        .collect();
     let remove: Vec<&String> = before.keys().filter(|id| !after.contains_key(*id)).collect();
     if add.is_empty() && update.is_empty() && remove.is_empty() {
         return None;
@@ -92,7 +104,9 @@ fn tick(text: Option<&str>) -> Duration {
         };
         Duration::try_from_secs_f64(seconds).ok()
     });
-    parsed.unwrap_or(Duration::from_secs(1)).clamp(SCOPE_TICK.0, SCOPE_TICK.1)
+    parsed
+        .unwrap_or(Duration::from_secs(1))
+        .clamp(SCOPE_TICK.0, SCOPE_TICK.1)
 }
 
 #[cfg(test)]
@@ -103,7 +117,11 @@ mod tests {
     fn ticks_read_as_go_writes_them() {
         assert_eq!(tick(Some("5s")), Duration::from_secs(5));
         assert_eq!(tick(Some("500ms")), Duration::from_millis(500));
-        assert_eq!(tick(Some("1ns")), Duration::from_secs(1), "unknown units read as one second");
+        assert_eq!(
+            tick(Some("1ns")),
+            Duration::from_secs(1),
+            "unknown units read as one second"
+        );
         assert_eq!(tick(None), Duration::from_secs(1));
         assert_eq!(tick(Some("0s")), SCOPE_TICK.0, "no client makes us spin");
     }
@@ -113,11 +131,18 @@ mod tests {
         let node = |id: &str, value: i32| (id.to_owned(), json!({ "id": id, "value": value }));
         let first: BTreeMap<_, _> = [node("a", 1), node("b", 1)].into();
         let second: BTreeMap<_, _> = [node("b", 2), node("c", 1)].into();
-        assert_eq!(difference(None, &first).map(|m| m["reset"].clone()), Some(json!(true)));
+        assert_eq!(
+            difference(None, &first).map(|m| m["reset"].clone()),
+            Some(json!(true))
+        );
         let change = difference(Some(&first), &second).unwrap_or_default();
         assert_eq!(change["remove"], json!(["a"]));
         assert_eq!(change["update"][0]["id"], json!("b"));
         assert_eq!(change["add"][0]["id"], json!("c"));
-        assert_eq!(difference(Some(&second), &second), None, "nothing changed, nothing sent");
+        assert_eq!(
+            difference(Some(&second), &second),
+            None,
+            "nothing changed, nothing sent"
+        );
     }
 }
