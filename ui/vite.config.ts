@@ -2,12 +2,15 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { svelteTesting } from '@testing-library/svelte/vite';
 import { defineConfig } from 'vitest/config';
 
+/** The engine that the development server passes requests on to. */
+const engine = process.env.ORRERY_URL ?? 'http://127.0.0.1:4040';
+
 /** Paths are relative so that one bundle serves the window and a browser behind any prefix. */
 export default defineConfig({
   base: './',
   plugins: [svelte(), svelteTesting()],
   clearScreen: false,
-  server: { port: 5173, strictPort: true, host: '127.0.0.1' },
+  server: { port: 5173, strictPort: true, host: '127.0.0.1', proxy: { '/api': { target: engine, ws: true } } },
   build: {
     // The oldest engine that shows the window is WebKitGTK 2.44.
     target: ['safari17', 'chrome120'],

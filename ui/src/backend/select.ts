@@ -5,7 +5,8 @@ import { HttpBackend } from './http';
 export async function selectBackend(onUnauthorized: () => void): Promise<Backend> {
   if (import.meta.env.MODE === 'fake') {
     const { FakeBackend } = await import('./fake/fake');
-    return new FakeBackend({ empty: new URLSearchParams(window.location.search).has('empty') });
+    const search = new URLSearchParams(window.location.search);
+    return new FakeBackend({ empty: search.has('empty'), processes: Number(search.get('processes') ?? 0) });
   }
   if ('__TAURI_INTERNALS__' in window) {
     const { TauriBackend } = await import('./tauri');

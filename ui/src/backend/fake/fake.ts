@@ -24,6 +24,8 @@ const counts = new Map(TOPOLOGIES.map((topology) => [topology.id, topology.stats
 export interface FakeOptions {
   /** Show an instance that has found nothing. */
   empty?: boolean;
+  /** How many processes there are. */
+  processes?: number;
 }
 
 /** An engine of cardboard with moving readings, for work on the window and for its tests. */
@@ -37,6 +39,7 @@ export class FakeBackend implements Backend {
 
   constructor(options: FakeOptions = {}) {
     this.#empty = options.empty ?? false;
+    if (options.processes) counts.set('processes', options.processes);
   }
 
   call<T>(request: Request): Promise<T> {
