@@ -1,5 +1,6 @@
 /** Labels of nodes: what of them is shown, and who is named where not all can be. */
 
+import type { Rect } from './camera';
 import type { Fonts } from './fonts';
 import { fontPx } from './lod';
 import type { SceneModel } from './model';
@@ -43,11 +44,10 @@ export function labelTexts(node: SceneNode, model: SceneModel, fonts: Fonts, zoo
   return [ellipsize(node.label, limit, fonts.widths(600, px)), minor === '' ? '' : ellipsize(minor, limit, fonts.widths(400, px))];
 }
 
-/** Cells of the occupancy grid in CSS px. */
-const CELL_W = 12;
-const CELL_H = 7;
 /** Width that a name may take from its neighbours where not all are named, in CSS px. */
 const WHOLE_NAME_PX = 120;
+/** Width in which most names can still be told apart, in CSS px. */
+const LEAST_NAME_PX = 44;
 /** Zooms this close share a plan, so that names do not flicker while zooming. */
 const PLAN_STEPS_PER_OCTAVE = 8;
 
@@ -75,14 +75,22 @@ export class NamePlan {
     }
     const planned = 2 ** (step / PLAN_STEPS_PER_OCTAVE);
     const px = fontPx(planned);
-    const taken = new Set<number>();
+    const { bounds } = model;
+    const margin = WHOLE_NAME_PX;
+    const occupancy = new Occupancy({
+      x: bounds.x * planned - margin,
+      y: bounds.y * planned - margin,
+      width: bounds.width * planned + 2 * margin,
+      height: bounds.height * planned + 2 * margin,
+    });
     for (const node of this.#order) {
       const whole = fonts.width(node.label, 600, px);
       const top = (node.targetY + node.bottom) * planned;
-      // A whole name first, at its neighbours' cost; then what fits beside theirs.
-      for (const limit of [WHOLE_NAME_PX, labelLimit(node, roomOf(node, model), planned)]) {
-        const width = Math.min(limit, whole) + 6;
-        if (!claim(taken, node.targetX * planned - width / 2, top, width, px + 5)) continue;
+      const beside = labelLimit(node, roomOf(node, model), planned);
+      // Where a neighbour's name leaves too little for a word, whole names come first, at its cost.
+      for (const limit of beside >= LEAST_NAME_PX ? [beside] : [WHOLE_NAME_PX, beside]) {
+        const width = Math.min(limit, whole) + 4;
+        if (!occupancy.claim(node.targetX * planned - width / 2, top, width, px + 4)) continue;
         node.namedIn = this.number;
         node.nameWidth = Math.min(limit, whole + 1);
         break;
@@ -91,17 +99,44 @@ export class NamePlan {
   }
 }
 
-/** Takes the cells of a rectangle when all are free. */
-export function claim(taken: Set<number>, x: number, y: number, width: number, height: number): boolean {
-  const x0 = Math.floor(x / CELL_W);
-  const x1 = Math.floor((x + width) / CELL_W);
-  const y0 = Math.floor(y / CELL_H);
-  const y1 = Math.floor((y + height) / CELL_H);
-  for (let row = y0; row <= y1; row++) {
-    for (let column = x0; column <= x1; column++) if (taken.has(row * 1_000_003 + column)) return false;
+/** Cells in px; wider where the whole would have more than the most. */
+const CELL_W = 4;
+const CELL_H = 6;
+const MOST_CELLS = 4_000_000;
+
+/** Which parts of a plane are taken. What lies outside of it is never free. */
+export class Occupancy {
+  readonly #x: number;
+  readonly #y: number;
+  readonly #cellW: number;
+  readonly #cellH: number;
+  readonly #columns: number;
+  readonly #rows: number;
+  readonly #taken: Uint8Array;
+
+  constructor(area: Rect) {
+    const scale = Math.max(1, Math.sqrt((area.width * area.height) / (CELL_W * CELL_H * MOST_CELLS)));
+    this.#x = area.x;
+    this.#y = area.y;
+    this.#cellW = CELL_W * scale;
+    this.#cellH = CELL_H * scale;
+    this.#columns = Math.ceil(area.width / this.#cellW) + 1;
+    this.#rows = Math.ceil(area.height / this.#cellH) + 1;
+    this.#taken = new Uint8Array(this.#columns * this.#rows);
   }
-  for (let row = y0; row <= y1; row++) {
-    for (let column = x0; column <= x1; column++) taken.add(row * 1_000_003 + column);
+
+  /** Takes a rectangle when all of it is free. */
+  claim(x: number, y: number, width: number, height: number): boolean {
+    const x0 = Math.floor((x - this.#x) / this.#cellW);
+    const x1 = Math.floor((x + width - this.#x) / this.#cellW);
+    const y0 = Math.floor((y - this.#y) / this.#cellH);
+    const y1 = Math.floor((y + height - this.#y) / this.#cellH);
+    if (x0 < 0 || y0 < 0 || x1 >= this.#columns || y1 >= this.#rows) return false;
+    for (let row = y0; row <= y1; row++) {
+      const start = row * this.#columns;
+      for (let cell = start + x0; cell <= start + x1; cell++) if (this.#taken[cell] === 1) return false;
+    }
+    for (let row = y0; row <= y1; row++) this.#taken.fill(1, row * this.#columns + x0, row * this.#columns + x1 + 1);
+    return true;
   }
-  return true;
 }

@@ -10,11 +10,18 @@ import { SHAPES } from './shapes';
 
 /** Least side of a button, in CSS px. */
 const LEAST_SIDE_PX = 12;
+/** Nodes this close in height are one row, in layout units. */
+const ROW = 40;
+
+interface Entry {
+  readonly item: HTMLLIElement;
+  readonly button: HTMLButtonElement;
+}
 
 export class Overlay {
   readonly #list: HTMLElement;
   readonly #scene: Scene;
-  readonly #items: { item: HTMLLIElement; button: HTMLButtonElement; id: string }[] = [];
+  readonly #entries = new Map<string, Entry>();
   readonly #activate: (id: string) => void;
   /** What the fill metric is called, for the buttons' names. */
   metricLabel = '';
@@ -31,61 +38,62 @@ export class Overlay {
     const { focused, selected } = this.#scene.highlight;
     for (const node of [focused, selected]) if (node && !nodes.includes(node)) nodes.push(node);
     // Reading order: rows, then columns.
-    nodes.sort((a, b) => Math.round(a.y / 40) - Math.round(b.y / 40) || a.x - b.x);
+    nodes.sort((a, b) => Math.round(a.y / ROW) - Math.round(b.y / ROW) || a.x - b.x);
+    const shown = new Set(nodes.map((node) => node.id));
+    for (const [id, { item }] of this.#entries) {
+      if (shown.has(id)) continue;
+      item.remove();
+      this.#entries.delete(id);
+    }
     const tabStop = focused ?? selected ?? nodes[0] ?? null;
-    for (const [i, node] of nodes.entries()) this.#put(i, node, node === tabStop);
-    for (const { item } of this.#items.splice(nodes.length)) item.remove();
+    for (const node of nodes) this.#put(node, node === tabStop);
+    this.#order(nodes);
   }
 
   /** Gives the keyboard to a node's button. */
   focus(id: string): void {
-    let entry = this.#items.find((item) => item.id === id);
+    if (!this.#entries.has(id)) this.update();
+    for (const [other, { button }] of this.#entries) button.tabIndex = other === id ? 0 : -1;
+    this.#entries.get(id)?.button.focus({ preventScroll: true });
+  }
+
+  #put(node: SceneNode, tabStop: boolean): void {
+    let entry = this.#entries.get(node.id);
     if (!entry) {
-      this.update();
-      entry = this.#items.find((item) => item.id === id);
+      entry = this.#create(node.id);
+      this.#entries.set(node.id, entry);
     }
-    for (const other of this.#items) other.button.tabIndex = other === entry ? 0 : -1;
-    entry?.button.focus({ preventScroll: true });
+    const { button } = entry;
+    place(button, node, this.#scene);
+    button.tabIndex = tabStop ? 0 : -1;
+    setName(button, nameOf(node, this.metricLabel));
   }
 
-  #put(index: number, node: SceneNode, tabStop: boolean): void {
-    let entry = this.#items[index];
-    if (!entry) {
-      entry = this.#create();
-      this.#items.push(entry);
+  /** Brings the list into reading order, unless the keyboard is in it: moving a button takes its focus. */
+  #order(nodes: readonly SceneNode[]): void {
+    if (this.#list.contains(document.activeElement)) return;
+    let at = this.#list.firstElementChild;
+    for (const { id } of nodes) {
+      const item = this.#entries.get(id)?.item;
+      if (!item) continue;
+      if (item === at) at = at.nextElementSibling;
+      else this.#list.insertBefore(item, at);
     }
-    const { item, button } = entry;
-    // A button that has the keyboard keeps its node, so that focus does not jump with the order.
-    if (entry.id !== node.id && document.activeElement === button) this.#swap(index, node.id);
-    const target = this.#items[index] ?? entry;
-    target.id = node.id;
-    place(target.button, node, this.#scene);
-    target.button.tabIndex = tabStop ? 0 : -1;
-    target.button.dataset.nodeId = node.id;
-    setText(target.button, nameOf(node, this.metricLabel));
-    if (item.parentElement !== this.#list) this.#list.append(item);
   }
 
-  /** The focused button takes the place in the list where its node is now, if it is still among the nodes. */
-  #swap(index: number, id: string): void {
-    const other = this.#items.findIndex((item) => item.id === id);
-    const here = this.#items[index];
-    const there = this.#items[other];
-    if (here && there) [here.id, there.id] = [there.id, here.id];
-  }
-
-  #create(): { item: HTMLLIElement; button: HTMLButtonElement; id: string } {
+  #create(id: string): Entry {
     const item = document.createElement('li');
     const button = document.createElement('button');
     button.type = 'button';
     button.dataset.testid = 'map-node';
+    button.dataset.nodeId = id;
     // Clicks by the pointer are taken by the map itself; this is for the keyboard and assistive tools.
     button.addEventListener('click', (event) => {
-      if (event.detail === 0 && button.dataset.nodeId) this.#activate(button.dataset.nodeId);
+      if (event.detail === 0) this.#activate(id);
     });
     item.append(button);
     this.#list.append(item);
-    return { item, button, id: '' };
+    return { item, button };
   }
 }
 
@@ -101,7 +109,7 @@ function place(button: HTMLButtonElement, node: SceneNode, scene: Scene): void {
   style.height = `${Math.round(height)}px`;
 }
 
-function setText(button: HTMLButtonElement, text: string): void {
+function setName(button: HTMLButtonElement, text: string): void {
   if (button.getAttribute('aria-label') !== text) button.setAttribute('aria-label', text);
 }
 

@@ -1,7 +1,9 @@
 /** Edges: gathered by how they look, then stroked in short batches. */
 
-import { arrival, type Curve } from './curves';
-import { type Frame, inWorld } from './frame';
+import { byteRate } from '../format/number';
+import { stamp } from './atlas';
+import { arrival, type Curve, pointAt } from './curves';
+import { type Frame, inPixels, inWorld, roundRect } from './frame';
 import { SEGMENTS_PER_STROKE } from './limits';
 import type { SceneEdge } from './nodes';
 import type { MarkKind } from './theme';
@@ -41,6 +43,26 @@ export function paintEdges(frame: Frame, edges: readonly SceneEdge[]): void {
   for (const style of [...styles.values()].sort((a, b) => a.order - b.order)) paintStyle(frame, style);
   frame.ctx.globalAlpha = 1;
   frame.ctx.setLineDash([]);
+}
+
+const RATE_PX = 11;
+
+/** What runs over the edges that stand out, in words at their middle; only where they are near enough. */
+export function paintRates(frame: Frame, edges: readonly SceneEdge[]): void {
+  if (!frame.detail.values) return;
+  const { ctx, theme, fonts, dpr, k, model } = frame;
+  inPixels(frame);
+  const ready = edges
+    .filter((edge) => edge.high && edge.rate > 0)
+    .map((edge) => ({ at: pointAt(model.curve(edge), 0.5), sprite: fonts.sprite(byteRate(edge.rate), 500, RATE_PX, theme.t2, dpr) }));
+  for (const { at, sprite } of ready) {
+    const x = Math.round(at[0] * k + frame.tx);
+    const y = Math.round(at[1] * k + frame.ty);
+    ctx.fillStyle = theme.map;
+    roundRect(ctx, x - sprite.width / 2 - 2 * dpr, y - 8 * dpr, sprite.width + 4 * dpr, 16 * dpr, 4 * dpr);
+    ctx.fill();
+    stamp(ctx, sprite, x, y + 4 * dpr);
+  }
 }
 
 /** The edges that stay near, or stand out: what is drawn where all would be too many. */

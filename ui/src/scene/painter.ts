@@ -12,7 +12,7 @@ import type { SceneModel } from './model';
 import type { SceneNode } from './nodes';
 import { bodyReach } from './nodes';
 import { paintBoxes, paintBoxLabels } from './paint-boxes';
-import { edgesIn, paintEdges, shortOnes } from './paint-edges';
+import { edgesIn, paintEdges, paintRates, shortOnes } from './paint-edges';
 import { paintBodies, paintBodyLabels, paintLinks } from './paint-groups';
 import { paintLabels } from './paint-labels';
 import { paintNodes } from './paint-nodes';
@@ -112,6 +112,7 @@ export class Painter {
     const nodes = this.#nodesIn(frame, picture.ghosts);
     paintNodes(frame, nodes);
     paintLabels(frame, nodes);
+    paintRates(frame, edges);
   }
 
   #paintFar(frame: Frame): void {

@@ -32,8 +32,8 @@ const FOCUS_ZOOM = 0.6;
 const MANY_CHANGES = 200;
 /** Time between two frames of the screen, in ms. */
 const FRAME_MS = 17;
-/** Part of the view, in CSS px, in which a focused node is left where it is. */
-const EDGE_PX = 72;
+/** Half the width that a node with its label takes, in layout units. */
+const SEEN_HALF = 50;
 /** Labels may reach this far from their node, in CSS px, when what is around it is painted again. */
 const LABEL_HALF_PX = 215;
 
@@ -433,15 +433,14 @@ export class Scene {
 
   // ——— camera
 
+  /** Moves as little as it takes to see a node with its label, near enough to be read. */
   #show(node: SceneNode): void {
-    const { zoom, x, y } = this.#flight?.to ?? this.camera;
-    const sx = node.targetX * zoom + x;
-    const sy = node.targetY * zoom + y;
-    const { width, height, insets } = this.view;
-    const inside = sx > insets.left + EDGE_PX && sx < width - insets.right - EDGE_PX && sy > insets.top + EDGE_PX && sy < height - insets.bottom - EDGE_PX;
-    if (inside && zoom >= FOCUS_ZOOM / 2) return;
+    const from = this.#flight?.to ?? this.camera;
+    const seen = { x: node.targetX - SEEN_HALF, y: node.targetY - node.top - 8, width: 2 * SEEN_HALF, height: node.top + node.foot + 12 };
+    const to = from.zoom < FOCUS_ZOOM / 2 ? centreOn(from, this.view, node.targetX, node.targetY, FOCUS_ZOOM) : nudgeInto(from, seen, this.view);
+    if (to.zoom === from.zoom && to.x === from.x && to.y === from.y) return;
     this.#touched = true;
-    this.#flyTo(centreOn(this.camera, this.view, node.targetX, node.targetY, FOCUS_ZOOM), true);
+    this.#flyTo(to, true);
   }
 
   #flyTo(to: Camera, animated: boolean): void {

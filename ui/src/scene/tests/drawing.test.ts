@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { arrival, type Anchor, curveOf, pointAt, routeOf, spread, START_SPREAD } from '../curves';
 import { GLYPHS, type GlyphName, guessGlyph } from '../glyphs';
-import { claim, labelLimit } from '../labels';
+import { labelLimit, Occupancy } from '../labels';
 import { bodyDepth, bodyOf, border, LinkCache, linkWidth } from '../links';
 import { detailAt, fontPx, markPx } from '../lod';
 import { SceneModel } from '../model';
@@ -144,11 +144,15 @@ describe('labels', () => {
   });
 
   it('never share a place', () => {
-    const taken = new Set<number>();
-    expect(claim(taken, 0, 0, 60, 14)).toBe(true);
-    expect(claim(taken, 30, 3, 60, 14)).toBe(false);
-    expect(claim(taken, 30, 40, 60, 14)).toBe(true);
-    expect(claim(taken, -80, 0, 60, 14)).toBe(true);
+    const plane = new Occupancy({ x: -100, y: -50, width: 400, height: 200 });
+    expect(plane.claim(0, 0, 60, 14)).toBe(true);
+    expect(plane.claim(30, 3, 60, 14)).toBe(false);
+    expect(plane.claim(30, 40, 60, 14)).toBe(true);
+    expect(plane.claim(-80, 0, 60, 14)).toBe(true);
+    expect(plane.claim(-101, 0, 60, 14)).toBe(false);
+    expect(plane.claim(280, 0, 60, 14)).toBe(false);
+    const huge = new Occupancy({ x: 0, y: 0, width: 1e7, height: 1e7 });
+    expect([huge.claim(5e6, 5e6, 60, 14), huge.claim(5e6, 5e6, 60, 14)]).toEqual([true, false]);
   });
 });
 
