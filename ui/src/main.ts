@@ -1,3 +1,4 @@
+import './lib/locale';
 import '@fontsource-variable/inter';
 import '@fontsource-variable/jetbrains-mono';
 import './styles/tokens.css';
