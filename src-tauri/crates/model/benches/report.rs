@@ -45,10 +45,10 @@ fn decode(c: &mut Criterion) {
     let msgpack = report.to_msgpack();
     let packed = gzip(&msgpack);
     c.bench_function("decode json", |b| {
-        b.iter(|| Report::from_json(black_box(&json), NOW))
+        b.iter(|| Report::from_json(black_box(&json), NOW));
     });
     c.bench_function("decode msgpack", |b| {
-        b.iter(|| Report::from_msgpack(black_box(&msgpack), NOW))
+        b.iter(|| Report::from_msgpack(black_box(&msgpack), NOW));
     });
     c.bench_function("decode msgpack.gz", |b| {
         b.iter(|| Report::decode_body(black_box(&packed), "application/msgpack", "gzip", NOW));

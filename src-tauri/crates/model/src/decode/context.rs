@@ -19,7 +19,11 @@ pub(super) struct Context {
     nodes_allowed: usize,
     warnings: Vec<(Oddity, Warning)>,
     seen: Vec<SmolStr>,
+    times: Vec<(FullTime, Timestamp)>,
 }
+
+/// A timestamp with nine digits of the second and `Z`, the form of nearly all.
+type FullTime = [u8; 30];
 
 /// Kinds of oddities; each is reported once per report, with its first occurrence as the example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +41,8 @@ pub(super) enum Oddity {
 
 /// Slots of the cache of long strings. Reports repeat few of them, in runs.
 const SEEN_SLOTS: usize = 256;
+/// Slots of the cache of timestamps. All readings of one moment carry the same.
+const TIME_SLOTS: usize = 256;
 /// Strings up to this many bytes are stored inline and need no cache.
 const INLINE_BYTES: usize = 23;
 
@@ -51,6 +57,7 @@ impl Context {
             nodes_allowed: limits.nodes,
             warnings: Vec::new(),
             seen: vec![SmolStr::default(); SEEN_SLOTS],
+            times: vec![([0; 30], Timestamp::ZERO); TIME_SLOTS],
         }
     }
 
@@ -98,6 +105,24 @@ impl Context {
             *held = SmolStr::new(text);
         }
         held.clone()
+    }
+
+    /// [`Timestamp::parse`], which is skipped for a timestamp that was read lately.
+    pub(super) fn parse_time(&mut self, text: &str) -> Option<(Timestamp, bool)> {
+        let Ok(full) = FullTime::try_from(text.as_bytes()) else {
+            return Timestamp::parse(text);
+        };
+        let Some((held, time)) = self.times.get_mut(slot(&full)) else {
+            return Timestamp::parse(text);
+        };
+        if *held == full {
+            return Some((*time, false));
+        }
+        let parsed = Timestamp::parse(text);
+        if let Some((at, false)) = parsed {
+            (*held, *time) = (full, at);
+        }
+        parsed
     }
 
     /// Remembers what was being read when an error came up; the innermost wins.

@@ -317,7 +317,7 @@ impl<'de> Visitor<'de> for Time<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Timestamp, E> {
-        match Timestamp::parse(text) {
+        match self.0.parse_time(text) {
             Some((time, false)) => Ok(time),
             Some((time, true)) => {
                 self.0.warn(Oddity::OddTimestamp, || {

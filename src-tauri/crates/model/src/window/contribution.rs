@@ -22,6 +22,8 @@ pub(super) struct Contribution {
     head_lingering: Lingering,
     node_count: usize,
     heard: Timestamp,
+    /// When the last whole report came.
+    said_all: Timestamp,
     /// Times of the last partial reports, oldest first.
     recent: Vec<Timestamp>,
     fresh_after: Timestamp,
@@ -128,7 +130,7 @@ impl Contribution {
     pub(super) fn presence(&self, id: &SourceId) -> Presence {
         Presence {
             id: id.clone(),
-            heard: self.heard,
+            said_all: self.said_all,
             fresh_after: self.fresh_after,
             gone: self.gone,
         }
@@ -168,6 +170,7 @@ impl Contribution {
             Completeness::Whole => {
                 self.take_whole(topologies, &mut step, now, cutoff, span_ns);
                 self.whole = true;
+                self.said_all = now;
                 self.recent.clear();
                 self.fresh_after = Timestamp(i64::MIN);
             }

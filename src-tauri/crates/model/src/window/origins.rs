@@ -33,8 +33,8 @@ pub struct Origins {
 #[derive(Debug, Clone)]
 pub(super) struct Presence {
     pub(super) id: SourceId,
-    /// When its last report came.
-    pub(super) heard: Timestamp,
+    /// When its last whole report came.
+    pub(super) said_all: Timestamp,
     /// What it named last before this is stale.
     pub(super) fresh_after: Timestamp,
     pub(super) gone: bool,
@@ -44,7 +44,7 @@ pub(super) struct Presence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mention {
     pub(super) source: SourceNumber,
-    /// When it did so last; `None` is "in its last report", which need not be written anew with every report.
+    /// When it did so last; `None` is "in its last whole report", which need not be written anew with every report.
     pub(super) seen: Option<Timestamp>,
 }
 
@@ -148,7 +148,7 @@ impl Origins {
             .flat_map(Mentions::iter)
             .filter_map(|mention| {
                 let presence = self.sources.get(&mention.source)?;
-                Some((presence, mention.seen.unwrap_or(presence.heard)))
+                Some((presence, mention.seen.unwrap_or(presence.said_all)))
             })
     }
 
