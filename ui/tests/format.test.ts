@@ -76,6 +76,8 @@ describe('times', () => {
       [ago(noon - 500, noon), 'now'],
       [ago(noon - 120_000, noon), '2 min ago'],
       [duration(0.64), '640 ms'],
+      [duration(0.00025), '250 µs'],
+      [duration(0), '0 ms'],
       [duration(743), '12 min'],
       [duration(125), '2 min 5 s'],
     ]);

@@ -67,6 +67,7 @@ export function plain(value: number): string {
 /** The largest units that matter: `2 d 4 h`, `12 min`, `640 ms`. */
 export function duration(seconds: number): string {
   const size = Math.abs(seconds);
+  if (size > 0 && size < 0.001) return `${Math.round(size * 1_000_000)}${GAP}µs`;
   if (size < 1) return `${Math.round(size * 1000)}${GAP}ms`;
   if (size < 60) return `${Math.floor(size)}${GAP}s`;
   if (size < 3600) return pair(size, 60, 'min', 1, 's', 10);

@@ -1,19 +1,16 @@
 import type { TopologyOption } from '../generated/TopologyOption';
 
 const NAMES: Record<string, string> = {
-  system: 'System',
   stopped: 'State',
-  pseudo: 'Uncontained',
-  unconnected: 'Unconnected',
-  namespace: 'Namespace',
-  snapshot: 'Snapshots',
-  storage: 'Storage',
 };
 
 /** Values whose key is the word to show where there is little room. */
 const PLAIN_WORDS = new Set(['all', 'system', 'application', 'stopped', 'running', 'both', 'show', 'hide']);
 
+/** What an option is about; of one that shows or hides, the words of its own value: `Background processes`. */
 export function optionName(option: TopologyOption): string {
+  const shown = option.values.find((value) => value.value === 'show')?.label.match(/^Show (?:the )?(.+)$/)?.[1];
+  if (shown) return shown.charAt(0).toUpperCase() + shown.slice(1);
   return NAMES[option.id] ?? option.id.charAt(0).toUpperCase() + option.id.slice(1).replaceAll(/[_-]+/g, ' ');
 }
 

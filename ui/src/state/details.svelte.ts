@@ -63,7 +63,8 @@ export class Details {
     const card = this.#card;
     const at = this.#at;
     // A moment in the past does not change, and a paused window stands still.
-    const still = this.node?.id === card?.id && (at !== null ? this.samples.size > 0 : this.#paused);
+    const known = this.node?.id === card?.id;
+    const still = at === null ? known && this.#paused : (known && this.samples.size > 0) || this.error !== null;
     if (!card || still) return;
     try {
       const node = await this.#api.details(card.topology, card.id, at);
@@ -73,7 +74,10 @@ export class Details {
       this.#append(node);
       await this.#askHistory(node, at);
     } catch (thrown) {
-      if (card === this.#card) this.error = toApiError(thrown);
+      if (card !== this.#card || at !== this.#at) return;
+      this.error = toApiError(thrown);
+      // What is known of now says nothing of then.
+      if (at !== null) this.node = null;
     }
   }
 

@@ -36,11 +36,11 @@ const PARENT_LABELS: Record<string, string> = {
 };
 
 /** Facts that say nothing in a list. */
-const SUPPRESSED = /^(docker_container_ports|docker_container_id|docker_image_id|docker_container_command|docker_container_networks|cmdline|command)$/;
+const SUPPRESSED = /^(ppid|threads|docker_container_ports|docker_container_id|docker_image_id|docker_container_command|docker_container_networks|cmdline|command)$/;
 /** Facts of this priority and more are folded away. */
 const FOLDED_FROM = 10;
 
-const NAME: Column = { id: 'name', label: 'Name', run: 'name', key: '', dataType: '', format: '', kind: 'other', numeric: false, bar: false, width: 240, hidden: false };
+const NAME: Column = { id: 'name', label: 'Name', run: 'name', key: '', dataType: '', format: '', kind: 'other', numeric: false, bar: false, width: 216, hidden: false };
 
 export function findColumns(nodes: Iterable<ViewNode>, metrics: MetricInfo[]): Column[] {
   const parents = new Map<string, Column>();
@@ -78,7 +78,7 @@ function parentColumn(topology: string): Column {
 
 function factColumn(id: string, label: string, dataType: string, priority: number): Column {
   const numeric = dataType === 'number' || dataType === 'duration' || dataType === 'datetime';
-  return { ...NAME, id: `fact:${id}`, label, run: 'fact', key: id, dataType, numeric, width: numeric ? 88 : 112, hidden: priority >= FOLDED_FROM || SUPPRESSED.test(id) };
+  return { ...NAME, id: `fact:${id}`, label, run: 'fact', key: id, dataType, numeric, width: numeric ? 80 : 112, hidden: priority >= FOLDED_FROM || SUPPRESSED.test(id) };
 }
 
 function metricColumn(metric: MetricInfo): Column {
