@@ -1,14 +1,16 @@
 // Everything the window test needs around the window: a display, a plugin, a driver, the window itself.
 
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { LampPlugin } from './plugin.mjs';
 import { Driver } from './webdriver.mjs';
 
+const execute = promisify(execFile);
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../..');
 const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target');
 const profile = process.env.ORRERY_TEST_PROFILE ?? 'debug';
@@ -73,14 +75,16 @@ export class Stage {
     return `:${number}`;
   }
 
-  xdotool(...args) {
-    return execFileSync('xdotool', args, { env: { ...process.env, DISPLAY: this.display }, encoding: 'utf8' }).trim();
+  /** Never blocks: the plugin answers from this process. */
+  async xdotool(...args) {
+    const { stdout } = await execute('xdotool', args, { env: { ...process.env, DISPLAY: this.display } });
+    return stdout.trim();
   }
 
   /** The whole screen, native dialogs included. */
-  photograph(name) {
+  async photograph(name) {
     const file = join(shots, `${name}.png`);
-    execFileSync('import', ['-window', 'root', file], { env: { ...process.env, DISPLAY: this.display } });
+    await execute('import', ['-window', 'root', file], { env: { ...process.env, DISPLAY: this.display } });
     return file;
   }
 

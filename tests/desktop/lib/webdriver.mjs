@@ -60,8 +60,8 @@ export class Driver {
   }
 
   async text(selector) {
-    const element = await this.wait(selector);
-    return this.command('GET', `/element/${element}/text`);
+    await this.wait(selector);
+    return this.run('return document.querySelector(arguments[0])?.innerText ?? ""', selector);
   }
 
   async type(selector, text) {

@@ -141,8 +141,9 @@ impl Endpoints<'_> {
         let mut from = self
             .node(topology, &client_id, both.client)
             .with_adjacent(server_id.clone());
+        // Readers count a connection itself once, and add the ones left out.
         if stands_for > 1 {
-            from = from.with_latest("conn_count", self.now, stands_for.to_smolstr());
+            from = from.with_latest("conn_count", self.now, (stands_for - 1).to_smolstr());
         }
         if let Some(figures) = both.figures {
             let key = (client_id, server_id.clone());
@@ -341,7 +342,7 @@ mod tests {
             "{} are kept",
             clients.len()
         );
-        let count = |n: &Node| n.latest("conn_count").map_or(1, |c| c.parse().unwrap());
+        let count = |n: &Node| 1 + n.latest("conn_count").map_or(0, |c| c.parse::<usize>().unwrap());
         let total: usize = clients.iter().map(|n| count(n)).sum();
         assert_eq!(total, 100, "those kept stand for all");
     }
