@@ -34,13 +34,17 @@ impl Cluster {
         let halves = cells.iter().map(|c| c.half + 2).max().unwrap_or(0);
         Cluster { halves, cells }
     }
+
+    fn columns(&self) -> u32 {
+        self.halves.div_ceil(2)
+    }
 }
 
 /// The nodes of one region before it has a width.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
-    /// Largest first.
-    clusters: Vec<Cluster>,
+    /// Each in one or more widths, narrowest first; largest cluster first.
+    clusters: Vec<Vec<Cluster>>,
     /// Those that talk to nodes elsewhere first, then by label.
     singles: Vec<u32>,
 }
@@ -62,29 +66,66 @@ impl Block {
                 continue;
             }
             let layered = part.nodes.len() <= LAYERED_MAX_NODES && part.edges.len() <= LAYERED_MAX_EDGES;
-            block.clusters.push(if layered {
+            let mut widths = if layered {
                 layered::arrange(&part)
             } else {
                 force::arrange(&part)
-            });
-        }
-        block.clusters.sort_by_key(|c| std::cmp::Reverse(c.cells.len()));
-        block.singles.sort_by(|&a, &b| {
-            let key = |n: u32| {
-                (
-                    graph.degree(n) == 0,
-                    graph.nodes[n as usize].label,
-                    graph.nodes[n as usize].id,
-                )
             };
-            key(a).cmp(&key(b))
-        });
+            widths.sort_by_key(|c| c.halves);
+            widths.dedup_by_key(|c| c.halves);
+            if !widths.is_empty() {
+                block.clusters.push(widths);
+            }
+        }
         block
+            .clusters
+            .sort_by_key(|c| std::cmp::Reverse(c[0].cells.len()));
+        let key = |n: u32| {
+            let node = &graph.nodes[n as usize];
+            (graph.degree(n) == 0, node.label, node.id)
+        };
+        block.singles.sort_by(|&a, &b| key(a).cmp(&key(b)));
+        block
+    }
+
+    /// Clusters and single nodes by themselves.
+    pub(crate) fn split(self) -> Vec<Block> {
+        let clusters = Block {
+            clusters: self.clusters,
+            singles: Vec::new(),
+        };
+        vec![
+            clusters,
+            Block {
+                clusters: Vec::new(),
+                singles: self.singles,
+            },
+        ]
     }
 
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
-        self.clusters.iter().map(|c| c.cells.len()).sum::<usize>() + self.singles.len()
+        self.clustered() + self.singles.len()
+    }
+
+    /// Nodes in clusters.
+    pub(crate) fn clustered(&self) -> usize {
+        self.clusters.iter().map(|c| c[0].cells.len()).sum()
+    }
+
+    /// All nodes.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = u32> {
+        let clustered = self.clusters.iter().flat_map(|c| &c[0].cells).map(|c| c.node);
+        clustered.chain(self.singles.iter().copied())
+    }
+
+    /// Nodes of each cluster, in ascending order.
+    pub(crate) fn clusters(&self) -> impl Iterator<Item = Vec<u32>> {
+        self.clusters.iter().map(|c| {
+            let mut nodes: Vec<u32> = c[0].cells.iter().map(|c| c.node).collect();
+            nodes.sort_unstable();
+            nodes
+        })
     }
 
     /// Nodes that no cluster holds in its place.
@@ -94,12 +135,14 @@ impl Block {
 
     /// The least columns that the block needs.
     pub(crate) fn least_columns(&self) -> u32 {
-        self.clusters
-            .iter()
-            .map(|c| c.halves.div_ceil(2))
-            .max()
-            .unwrap_or(1)
-            .max(1)
+        let narrowest = self.clusters.iter().filter_map(|c| c.first());
+        narrowest.map(Cluster::columns).max().unwrap_or(1).max(1)
+    }
+
+    /// Columns that let every cluster have its widest shape.
+    pub(crate) fn natural_columns(&self) -> u32 {
+        let widest = self.clusters.iter().filter_map(|c| c.last());
+        widest.map(Cluster::columns).max().unwrap_or(1).max(1)
     }
 
     /// Puts all nodes on a grid of this many columns (or the least, if that is more).
@@ -110,8 +153,17 @@ impl Block {
             taken: Vec::new(),
         };
         let mut cells = Vec::with_capacity(self.len());
-        for cluster in &self.clusters {
-            let (half, row) = grid.fit(cluster);
+        let mut from = 0;
+        for widths in &self.clusters {
+            let fitting = widths
+                .iter()
+                .rfind(|c| c.halves <= columns * 2)
+                .or(widths.first());
+            let Some(cluster) = fitting else { continue };
+            let (half, row) = grid.fit(cluster, from);
+            if self.clusters.len() > SEARCHED_CLUSTERS {
+                from = row;
+            }
             for cell in &cluster.cells {
                 let cell = Cell {
                     half: half + cell.half,
@@ -148,6 +200,9 @@ impl Block {
     }
 }
 
+/// Up to this many clusters each looks for the first place from the top; more follow each other.
+const SEARCHED_CLUSTERS: usize = 48;
+
 /// Which half columns of which rows are taken.
 struct Grid {
     halves: u32,
@@ -172,9 +227,9 @@ impl Grid {
     }
 
     /// The first place, row by row, where a cluster fits.
-    fn fit(&self, cluster: &Cluster) -> (u32, u32) {
+    fn fit(&self, cluster: &Cluster, from: u32) -> (u32, u32) {
         let most = self.halves - cluster.halves.min(self.halves);
-        for row in 0..self.taken.len() as u32 {
+        for row in from..self.taken.len() as u32 {
             for half in 0..=most {
                 if cluster
                     .cells

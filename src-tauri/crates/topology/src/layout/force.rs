@@ -16,7 +16,7 @@ const FILL: f32 = 0.85;
 const SINK: f32 = 0.08;
 
 /// Gives every node of a large part a cell.
-pub(crate) fn arrange(part: &Component) -> Cluster {
+pub(crate) fn arrange(part: &Component) -> Vec<Cluster> {
     let n = part.nodes.len();
     let points = relax(n, &part.edges);
     let wanted = n as f32 / FILL;
@@ -28,7 +28,7 @@ pub(crate) fn arrange(part: &Component) -> Cluster {
         half: column * 2,
         row,
     };
-    Cluster::of(part.nodes.iter().zip(cells).map(cell).collect())
+    vec![Cluster::of(part.nodes.iter().zip(cells).map(cell).collect())]
 }
 
 /// Places at ideal distance 1.

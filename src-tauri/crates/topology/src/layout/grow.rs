@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::layout::geometry::{Insets, Point, Rect};
 use crate::layout::input::Graph;
 use crate::layout::measures::{ASPECT, NODE_INSETS};
-use crate::layout::scene::{PLANE, PartId, PartKind, Scene, Standing};
+use crate::layout::scene::{PLANE, Part, PartId, PartKind, Scene, Standing};
 
 /// Parts beside which a free place is looked for; among more, these are picked evenly.
 const ANCHORS_MAX: usize = 96;
@@ -66,17 +66,50 @@ impl Room {
     }
 }
 
-/// Gives a part a larger rectangle, and whatever is around it as far as needed. Neighbours give up what they
-/// do not use; nothing is done where that is not enough.
-pub(crate) fn extend(scene: &mut Scene, room: &Room, id: PartId, to: Rect) -> bool {
+/// A place for something, and the rectangles that other parts get so that it has room.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    /// Part that the place is in.
+    pub(crate) parent: PartId,
+    pub(crate) rect: Rect,
+    changes: Vec<(PartId, Rect)>,
+}
+
+impl Offer {
+    /// How much smaller the whole map must be drawn afterwards, as the growth of the least window for it.
+    pub(crate) fn cost(&self, scene: &Scene) -> f32 {
+        let spread = |rect: Rect| (rect.width / ASPECT).max(rect.height);
+        let Some(now) = scene.extent() else { return 0.0 };
+        let on_plane = self
+            .changes
+            .iter()
+            .filter(|(id, _)| scene.get(*id).is_some_and(|p| p.parent == PLANE));
+        let mut after = on_plane.fold(now, |all, (_, rect)| all.union(rect));
+        if self.parent == PLANE {
+            after = after.union(&self.rect);
+        }
+        spread(after) - spread(now)
+    }
+
+    /// Gives all parts concerned their new rectangles.
+    pub(crate) fn accept(self, scene: &mut Scene) -> (PartId, Rect) {
+        for (part, rect) in self.changes {
+            resize(scene, part, rect);
+        }
+        (self.parent, self.rect)
+    }
+}
+
+/// A larger rectangle for a part, whatever is around it growing as far as needed. Neighbours give up what they
+/// do not use; there is no offer where that is not enough.
+pub(crate) fn extend(scene: &Scene, room: &Room, id: PartId, to: Rect) -> Option<Offer> {
     let mut changes = Vec::new();
-    if !plan(scene, room, id, to, &mut changes) {
-        return false;
-    }
-    for (part, rect) in changes {
-        resize(scene, part, rect);
-    }
-    true
+    let parent = scene.get(id)?.parent;
+    plan(scene, room, id, to, &mut changes).then_some(Offer {
+        parent,
+        rect: to,
+        changes,
+    })
 }
 
 fn plan(scene: &Scene, room: &Room, id: PartId, to: Rect, changes: &mut Vec<(PartId, Rect)>) -> bool {
@@ -152,29 +185,18 @@ fn resize(scene: &mut Scene, id: PartId, to: Rect) {
 pub(crate) fn find(
     scene: &mut Scene,
     graph: &Graph<'_>,
-    room: &mut Room,
+    room: &Room,
     group: Option<u32>,
     kind: PartKind,
     size: (f32, f32),
 ) -> (PartId, Rect) {
+    if let Some(offer) = best(scene, room, group, kind, size) {
+        return offer.accept(scene);
+    }
+    // The plane always has an offer, so there is a group.
     let Some(group) = group else {
         return (PLANE, on_plane(scene, size));
     };
-    let parts: Vec<PartId> = scene
-        .parts()
-        .filter(|(_, p)| p.kind == PartKind::Box && p.group.as_ref().is_some_and(|g| g.index == group))
-        .map(|(id, _)| id)
-        .collect();
-    for &part in &parts {
-        if let Some(rect) = within(scene, room, part, kind, size) {
-            return (part, rect);
-        }
-    }
-    for &part in &parts {
-        if let Some(rect) = by_growth(scene, room, part, kind, size) {
-            return (part, rect);
-        }
-    }
     let depth = std::iter::successors(Some(group), |&g| graph.parent_of(g)).count() as u32;
     let pads = crate::layout::scene::pads(depth, kind, scene.nested);
     let (width, height) = pads.size();
@@ -184,8 +206,36 @@ pub(crate) fn find(
     (part, rect.inset(&pads))
 }
 
+/// The cheapest place for a part of this size in a group's box as it is drawn so far, or on the plane.
+pub(crate) fn best(
+    scene: &Scene,
+    room: &Room,
+    group: Option<u32>,
+    kind: PartKind,
+    size: (f32, f32),
+) -> Option<Offer> {
+    let Some(group) = group else {
+        return Some(Offer {
+            parent: PLANE,
+            rect: on_plane(scene, size),
+            changes: Vec::new(),
+        });
+    };
+    let of_group = |p: &Part| p.kind == PartKind::Box && p.group.as_ref().is_some_and(|g| g.index == group);
+    let parts: Vec<PartId> = scene
+        .parts()
+        .filter(|(_, p)| of_group(p))
+        .map(|(id, _)| id)
+        .collect();
+    if let Some(offer) = parts.iter().find_map(|p| within(scene, room, *p, kind, size)) {
+        return Some(offer);
+    }
+    let growing = parts.iter().flat_map(|p| by_growth(scene, room, *p, kind, size));
+    growing.min_by(|a, b| a.cost(scene).total_cmp(&b.cost(scene)))
+}
+
 /// A free place inside a box as it is; neighbours give up what they do not use.
-fn within(scene: &mut Scene, room: &Room, part: PartId, kind: PartKind, size: (f32, f32)) -> Option<Rect> {
+fn within(scene: &Scene, room: &Room, part: PartId, kind: PartKind, size: (f32, f32)) -> Option<Offer> {
     let inside = scene.get(part)?.rect.inset(&scene.pads(part, kind));
     let gap = scene.gap(part);
     let children: Vec<(PartId, Rect)> = scene.children(part).map(|(id, p)| (id, p.rect)).collect();
@@ -207,35 +257,48 @@ fn within(scene: &mut Scene, room: &Room, part: PartId, kind: PartKind, size: (f
     let candidates = ys
         .iter()
         .flat_map(|&y| xs.iter().map(move |&x| Rect::new(x, y, size.0, size.1)));
-    for rect in candidates.filter(|r| inside.contains(r)) {
-        let kept = children
-            .iter()
-            .map(|(id, r)| yielded(scene, room, *id, *r, &rect, gap).map(|kept| (*id, kept)));
-        if let Some(kept) = kept.collect::<Option<Vec<_>>>() {
-            for (id, to) in kept {
-                resize(scene, id, to);
+    candidates.filter(|r| inside.contains(r)).find_map(|rect| {
+        let mut changes = Vec::new();
+        for (id, before) in &children {
+            let kept = yielded(scene, room, *id, *before, &rect, gap)?;
+            if kept != *before {
+                changes.push((*id, kept));
             }
-            return Some(rect);
         }
-    }
-    None
+        Some(Offer {
+            parent: part,
+            rect,
+            changes,
+        })
+    })
 }
 
-/// A place below or beside what is in a box, which grows.
-fn by_growth(scene: &mut Scene, room: &Room, part: PartId, kind: PartKind, size: (f32, f32)) -> Option<Rect> {
-    let around = scene.get(part)?.rect;
+/// Places below and beside what is in a box, which grows.
+fn by_growth(scene: &Scene, room: &Room, part: PartId, kind: PartKind, size: (f32, f32)) -> Vec<Offer> {
+    let Some(around) = scene.get(part).map(|p| p.rect) else {
+        return Vec::new();
+    };
     let pads = scene.pads(part, kind);
     let inside = around.inset(&pads);
     let gap = scene.gap(part);
-    let used = scene
+    let Some(used) = scene
         .children(part)
         .map(|(_, p)| p.rect)
-        .reduce(|a, b| a.union(&b))?;
+        .reduce(|a, b| a.union(&b))
+    else {
+        return Vec::new();
+    };
     let below = Rect::new(inside.x, used.bottom() + gap, size.0, size.1);
     let beside = Rect::new(used.right() + gap, inside.y, size.0, size.1);
-    [below, beside]
-        .into_iter()
-        .find(|rect| extend(scene, room, part, around.union(&rect.outset(&pads))))
+    let offer = |rect: Rect| {
+        let grown = extend(scene, room, part, around.union(&rect.outset(&pads)))?;
+        Some(Offer {
+            parent: part,
+            rect,
+            changes: grown.changes,
+        })
+    };
+    [below, beside].into_iter().filter_map(offer).collect()
 }
 
 /// A free place on the plane that leaves the map in the best proportion.

@@ -4,30 +4,47 @@ use crate::layout::block::{Cell, Cluster, Component};
 use crate::layout::order::order;
 use crate::layout::straighten::straighten;
 
-/// Gives every node a row and a column such that edges lead downwards where they can, with few crossings.
-pub(crate) fn arrange(part: &Component) -> Cluster {
+/// Parts of up to this many nodes are not folded to be narrow: they would lose their layers.
+const FOLDED_FROM: usize = 16;
+
+/// Gives every node a row and a column such that edges lead downwards where they can, with few crossings; in
+/// several widths.
+pub(crate) fn arrange(part: &Component) -> Vec<Cluster> {
     let n = part.nodes.len();
     let edges = acyclic(n, &part.edges);
-    let ranks = ranks(n, &edges);
-    let layers = order(n, &edges, &ranks);
-    let rows = fold(&layers, widest(n));
-    let halves = straighten(n, &edges, &rows);
-    let mut cells = Vec::with_capacity(n);
-    for (row, nodes) in (0u32..).zip(&rows) {
-        for &node in nodes {
-            cells.push(Cell {
-                node: part.nodes[node as usize],
-                half: halves[node as usize],
-                row,
-            });
+    let layers = order(n, &edges, &ranks(n, &edges));
+    let arrange = |widest: usize| {
+        let rows = fold(&layers, widest);
+        let halves = straighten(n, &edges, &rows);
+        let mut cells = Vec::with_capacity(n);
+        for (row, nodes) in (0u32..).zip(&rows) {
+            for &node in nodes {
+                cells.push(Cell {
+                    node: part.nodes[node as usize],
+                    half: halves[node as usize],
+                    row,
+                });
+            }
         }
-    }
-    Cluster::of(cells)
+        Cluster::of(cells)
+    };
+    widths(n, &layers).into_iter().map(arrange).collect()
 }
 
-/// Nodes that one row may hold: that many make the part about as wide as the window.
-fn widest(n: usize) -> usize {
-    ((n as f32 * 1.5).sqrt().ceil() as usize).max(3)
+/// Nodes that one row may hold, to choose from: about as many as make the part as wide as the window, less,
+/// and more.
+fn widths(n: usize, layers: &[Vec<u32>]) -> Vec<usize> {
+    let natural = (n as f32 * 1.5).sqrt();
+    let most = layers.iter().map(Vec::len).max().unwrap_or(1);
+    let of = |share: f32| ((natural * share).ceil() as usize).max(3).min(most);
+    let shares: &[f32] = if n > FOLDED_FROM {
+        &[0.5, 0.75, 1.0, 1.4]
+    } else {
+        &[1.0, 1.4]
+    };
+    let mut widths: Vec<usize> = shares.iter().map(|share| of(*share)).collect();
+    widths.dedup();
+    widths
 }
 
 /// Wide layers become several rows; nodes that are near in the layer stay near.

@@ -78,6 +78,8 @@ pub(crate) const COLUMN_SWEEPS: usize = 8;
 /// Steps of the force arrangement.
 pub(crate) const FORCE_STEPS: usize = 60;
 
+/// From this many nodes on a region is neither a single row nor a single column.
+pub(crate) const WIDE_FROM_NODES: usize = 7;
 /// From this many nodes on a region keeps a share of its cells free for newcomers.
 pub(crate) const SLACK_FROM_NODES: usize = 12;
 /// That share.

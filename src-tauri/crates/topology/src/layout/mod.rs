@@ -6,6 +6,7 @@
 //!
 //! Everything is a function of the calls so far: equal calls give equal places.
 
+mod affinity;
 mod block;
 mod force;
 mod fresh;
@@ -13,16 +14,19 @@ mod geometry;
 mod grow;
 mod input;
 mod layered;
+mod links;
 mod measures;
 mod order;
 mod outside;
 mod pack;
+mod refine;
 mod scene;
 mod settle;
 mod snap;
 mod straighten;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;

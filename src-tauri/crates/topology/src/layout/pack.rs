@@ -78,10 +78,13 @@ pub(crate) fn pack(children: &[&[Shape]], gap: f32) -> Vec<Shape> {
     let mut order: Vec<usize> = (0..children.len()).filter(|&c| !children[c].is_empty()).collect();
     let area = |c: usize| children[c].iter().map(Shape::area).fold(f32::INFINITY, f32::min);
     order.sort_by(|&a, &b| area(b).total_cmp(&area(a)).then(a.cmp(&b)));
-    let shapes = heights(children, &order, gap)
-        .into_iter()
-        .map(|h| columns(children, &order, gap, h));
-    prune(shapes.collect())
+    let mut shapes = Vec::new();
+    for height in heights(children, &order, gap) {
+        for opening in [Opening::Narrowest, Opening::Smallest] {
+            shapes.push(columns(children, &order, gap, height, opening));
+        }
+    }
+    prune(shapes)
 }
 
 /// Heights worth trying.
@@ -107,8 +110,15 @@ fn heights(children: &[&[Shape]], order: &[usize], gap: f32) -> Vec<f32> {
     heights
 }
 
-/// First fit: each child goes to the first column that has room for it, or opens one as narrow as can be.
-fn columns(children: &[&[Shape]], order: &[usize], gap: f32, height: f32) -> Shape {
+/// Which of its shapes a child takes that opens a column.
+#[derive(Debug, Clone, Copy)]
+enum Opening {
+    Narrowest,
+    Smallest,
+}
+
+/// First fit: each child goes to the first column that has room for it, or opens one.
+fn columns(children: &[&[Shape]], order: &[usize], gap: f32, height: f32, opening: Opening) -> Shape {
     const HAIR: f32 = 0.01;
     let mut columns: Vec<Column> = Vec::new();
     for &child in order {
@@ -123,10 +133,17 @@ fn columns(children: &[&[Shape]], order: &[usize], gap: f32, height: f32) -> Sha
             column.items.push(Item { child, shape });
             continue;
         }
-        let shape = shapes
+        // Heights fall along the list, so those from here on fit.
+        let fits = shapes
             .iter()
             .position(|s| s.height <= height + HAIR)
             .unwrap_or(shapes.len() - 1);
+        let shape = match opening {
+            Opening::Narrowest => fits,
+            Opening::Smallest => (fits..shapes.len())
+                .min_by(|&a, &b| shapes[a].area().total_cmp(&shapes[b].area()))
+                .unwrap_or(fits),
+        };
         columns.push(Column {
             width: shapes[shape].width,
             height: shapes[shape].height,

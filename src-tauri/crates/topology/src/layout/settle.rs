@@ -5,15 +5,29 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use crate::layout::fresh::{Target, Tree};
-use crate::layout::geometry::Point;
-use crate::layout::grow::{Room, extend, find};
+use crate::layout::fresh::Placing;
+use crate::layout::geometry::{Point, Rect};
+use crate::layout::grow::{self, Offer, Room, extend};
 use crate::layout::input::Graph;
-use crate::layout::measures::{ASPECT, COLUMN, GAP, HALF, NODE_INSETS, ROW};
+use crate::layout::measures::{COLUMN, GAP, HALF, NODE_INSETS, ROW};
 use crate::layout::scene::{Occupied, PartId, PartKind, Scene, Standing};
+use crate::layout::tree::Tree;
 
 /// How much a place between columns must be nearer than one on a column to be taken, in layout units squared.
 const BETWEEN_COLUMNS: f32 = COLUMN * COLUMN;
+
+/// What another part of a box costs, against growth of the whole map in layout units; and one for a single node.
+const PART_COST: f32 = 160.0;
+const LONE_PART_COST: f32 = 480.0;
+/// Regions up to this much longer than wide, or wider than long, are as good as square.
+const RATIO_FREE: f32 = 2.5;
+
+/// Columns, rows and cost of a further part of a box: larger for larger boxes, or else a single cell.
+fn part_sizes(cells: u32) -> [(u32, u32, f32); 2] {
+    let wanted = (cells / 6).clamp(2, 12);
+    let columns = (wanted as f32 * 1.5).sqrt().round().max(1.0) as u32;
+    [(columns, wanted.div_ceil(columns), PART_COST), (1, 1, LONE_PART_COST)]
+}
 
 /// Gives every inside node without a place one; moves nothing.
 pub(crate) fn settle(scene: &mut Scene, graph: &Graph<'_>, spots: &mut [Option<Standing>]) {
@@ -111,27 +125,14 @@ impl Settling<'_, '_> {
                     .min_by(|a, b| a.0.total_cmp(&b.0))
                     .map(|(_, region, at)| (region, at))
             }
-            None => regions.iter().find_map(|r| self.first_free(*r)),
+            // The latest region first: that is where the others without edges are.
+            None => regions.iter().rev().find_map(|r| self.first_free(*r)),
         };
         if let Some((region, at)) = free {
             self.stand(node, region, at);
             return;
         }
-        let grown = regions.iter().copied().find(|r| self.grow_region(*r));
-        let region = grown.unwrap_or_else(|| {
-            let group = self.graph.group_of(node);
-            let (parent, rect) = find(
-                self.scene,
-                self.graph,
-                &mut self.room,
-                group,
-                PartKind::Region,
-                (COLUMN - GAP, ROW - GAP),
-            );
-            let region = self.scene.add(PartKind::Region, group, parent, rect, self.graph);
-            regions.push(region);
-            region
-        });
+        let region = self.make_room(self.graph.group_of(node), regions);
         let free = match wish {
             Some(wish) => self.nearest_free(region, wish).map(|(_, _, at)| at),
             None => self.first_free(region).map(|(_, at)| at),
@@ -240,28 +241,74 @@ impl Settling<'_, '_> {
         best
     }
 
-    /// Adds a row or a column to a region; what stands around may not be in the way.
-    fn grow_region(&mut self, region: PartId) -> bool {
-        let Some(rect) = self.scene.get(region).map(|p| p.rect) else {
-            return false;
-        };
-        let (halves, rows) = self.lattice(region);
-        let mut taller = rect;
-        taller.height = (rows + 1) as f32 * ROW - GAP;
-        let mut wider = rect;
-        wider.width = (halves.div_ceil(2) + 1) as f32 * COLUMN - GAP;
-        let options = if rect.width > rect.height * ASPECT {
-            [taller, wider]
-        } else {
-            [wider, taller]
-        };
-        let grown = options
-            .into_iter()
-            .any(|to| extend(self.scene, &self.room, region, to));
-        if grown {
-            self.cursors.remove(&region);
+    /// Adds a row or a column to one of a group's regions, or another region: what leaves the map largest.
+    fn make_room(&mut self, group: Option<u32>, regions: &mut Vec<PartId>) -> PartId {
+        let mut best: Option<(f32, PartId, Offer)> = None;
+        for &region in regions.iter() {
+            for (to, lengthy) in self.larger(region) {
+                let Some(offer) = extend(self.scene, &self.room, region, to) else {
+                    continue;
+                };
+                let cost = offer.cost(self.scene) + lengthy;
+                if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
+                    best = Some((cost, region, offer));
+                }
+            }
         }
-        grown
+        let nodes = regions
+            .iter()
+            .map(|r| self.lattice(*r))
+            .map(|(halves, rows)| halves.div_ceil(2) * rows);
+        for (columns, rows, extra) in part_sizes(nodes.sum()) {
+            let size = (columns as f32 * COLUMN - GAP, rows as f32 * ROW - GAP);
+            let Some(offer) = grow::best(self.scene, &self.room, group, PartKind::Region, size) else {
+                continue;
+            };
+            let cost = offer.cost(self.scene) + extra;
+            if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
+                return self.add_region(group, regions, |scene, _, _| offer.accept(scene));
+            }
+        }
+        if let Some((_, region, offer)) = best {
+            offer.accept(self.scene);
+            self.cursors.remove(&region);
+            return region;
+        }
+        let size = (COLUMN - GAP, ROW - GAP);
+        self.add_region(group, regions, |scene, graph, room| {
+            grow::find(scene, graph, room, group, PartKind::Region, size)
+        })
+    }
+
+    fn add_region(
+        &mut self,
+        group: Option<u32>,
+        regions: &mut Vec<PartId>,
+        place: impl FnOnce(&mut Scene, &Graph<'_>, &Room) -> (PartId, Rect),
+    ) -> PartId {
+        let (parent, rect) = place(self.scene, self.graph, &self.room);
+        let region = self.scene.add(PartKind::Region, group, parent, rect, self.graph);
+        regions.push(region);
+        region
+    }
+
+    /// A region's rectangle with a row more and with a column more, and how much too long each is.
+    fn larger(&self, region: PartId) -> [(Rect, f32); 2] {
+        let rect = self.scene.get(region).map(|p| p.rect).unwrap_or_default();
+        let (halves, rows) = self.lattice(region);
+        let taller = Rect {
+            height: (rows + 1) as f32 * ROW - GAP,
+            ..rect
+        };
+        let wider = Rect {
+            width: (halves.div_ceil(2) + 1) as f32 * COLUMN - GAP,
+            ..rect
+        };
+        let lengthy = |r: Rect| {
+            let ratio = (r.width / r.height).max(r.height / r.width);
+            (ratio - RATIO_FREE).max(0.0) * ROW
+        };
+        [taller, wider].map(|r| (r, lengthy(r)))
     }
 
     /// Lays out newcomers of boxes that are new, each box as a whole.
@@ -278,34 +325,31 @@ impl Settling<'_, '_> {
                 loose.push(group);
             }
         }
-        let mut pieces: Vec<(Option<u32>, usize, PartKind)> = Vec::new();
+        let mut pieces: Vec<(Option<u32>, usize)> = Vec::new();
         pieces.extend(
             loose
                 .into_iter()
-                .filter_map(|g| Some((g, tree.region_of(g)?, PartKind::Region))),
+                .flat_map(|g| tree.regions_of(g).map(move |piece| (g, piece))),
         );
         for group in 0..self.graph.groups.len() as u32 {
             let parent = self.graph.parent_of(group);
             let on_top = !known[group as usize] && parent.is_none_or(|p| known[p as usize]);
             if let Some(piece) = tree.of_group(group).filter(|_| on_top) {
-                pieces.push((parent, piece, PartKind::Box));
+                pieces.push((parent, piece));
             }
         }
-        for (parent, piece, kind) in pieces {
+        for (parent, piece) in pieces {
             // The shape that suits the window best: there is no telling what the free room will be.
-            let shapes = tree.shapes(piece);
+            let shapes = &tree.pieces[piece].shapes;
             let best =
                 (0..shapes.len()).min_by(|&a, &b| shapes[a].spread(0.0).total_cmp(&shapes[b].spread(0.0)));
             let Some(best) = best else { continue };
             let size = (shapes[best].width, shapes[best].height);
-            let (parent, rect) = find(self.scene, self.graph, &mut self.room, parent, kind, size);
-            let mut target = Target {
-                graph: self.graph,
-                scene: self.scene,
-                spots: self.spots,
-                parent,
-            };
-            tree.put(piece, best, rect, &mut target);
+            let kind = tree.pieces[piece].kind;
+            let (parent, rect) = grow::find(self.scene, self.graph, &self.room, parent, kind, size);
+            let mut placing = Placing::new(self.graph, &tree, self.scene, self.spots);
+            placing.put(piece, best, parent, rect);
+            placing.finish();
             // Later boxes see the room that this one needs.
             self.room = Room::new(self.spots);
         }
