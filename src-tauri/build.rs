@@ -2,7 +2,15 @@
 
 use std::path::Path;
 
-const COMMANDS: &[&str] = &["call", "open_view", "view_send", "close_view", "save_export", "open_external"];
+const COMMANDS: &[&str] = &[
+    "call",
+    "open_view",
+    "view_send",
+    "close_view",
+    "save_export",
+    "save_text",
+    "open_external",
+];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dist = Path::new("ui/dist");

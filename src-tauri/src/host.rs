@@ -43,7 +43,9 @@ pub(crate) async fn find(args: &Args, raise: Raise) -> Result<Found, Box<dyn std
     if args.data.is_none() && system != own && probe(&system).await.is_some() {
         return Ok(Found::Host(Host::Attached(Instance::Socket(system))));
     }
-    Ok(Found::Host(Host::Own(Arc::new(Local::start(args, paths, raise).await?))))
+    Ok(Found::Host(Host::Own(Arc::new(
+        Local::start(args, paths, raise).await?,
+    ))))
 }
 
 /// Whether an instance answers on a socket, and whether it brought a window to the front.
@@ -52,7 +54,10 @@ async fn probe(socket: &Path) -> Option<bool> {
         return None;
     }
     let instance = Instance::Socket(socket.to_path_buf());
-    match instance.send(Method::POST, "/api/instance/raise", None, Vec::new().into()).await {
+    match instance
+        .send(Method::POST, "/api/instance/raise", None, Vec::new().into())
+        .await
+    {
         Ok(answer) => Some(answer.status == StatusCode::NO_CONTENT),
         Err(error) => {
             tracing::info!(%error, "the instance socket is not answered on");
@@ -63,7 +68,11 @@ async fn probe(socket: &Path) -> Option<bool> {
 
 /// The person at the window.
 fn caller() -> Caller {
-    Caller { user: user_name(), role: Role::Admin, origin: Origin::Window }
+    Caller {
+        user: user_name(),
+        role: Role::Admin,
+        origin: Origin::Window,
+    }
 }
 
 impl Host {
@@ -86,7 +95,11 @@ impl Host {
     }
 
     /// Serves a view channel until either side closes.
-    pub(crate) async fn serve_view(&self, requests: mpsc::Receiver<ViewRequest>, messages: mpsc::Sender<Encoded>) {
+    pub(crate) async fn serve_view(
+        &self,
+        requests: mpsc::Receiver<ViewRequest>,
+        messages: mpsc::Sender<Encoded>,
+    ) {
         match self {
             Host::Own(local) => local.engine().serve_view(caller(), requests, messages).await,
             Host::Attached(instance) => {

@@ -24,7 +24,10 @@ pub fn run() -> ExitCode {
     let args = Args::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("ORRERY_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,orrery=info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
@@ -62,6 +65,7 @@ fn window(host: Host, handle: &OnceLock<tauri::AppHandle>) -> tauri::Result<()> 
             commands::close_view,
             commands::open_external,
             exports::save_export,
+            exports::save_text,
         ])
         .setup(|app| {
             if let Some(window) = app.get_webview_window("main") {
@@ -78,7 +82,9 @@ fn window(host: Host, handle: &OnceLock<tauri::AppHandle>) -> tauri::Result<()> 
 /// Brings the window to the front when a second start asks for it.
 fn raise(app: Arc<OnceLock<tauri::AppHandle>>) -> orrery_gateway::Raise {
     Arc::new(move || {
-        let Some(window) = app.get().and_then(|app| app.get_webview_window("main")) else { return };
+        let Some(window) = app.get().and_then(|app| app.get_webview_window("main")) else {
+            return;
+        };
         for step in [window.unminimize(), window.show(), window.set_focus()] {
             if let Err(error) = step {
                 tracing::debug!(%error, "the window did not come to the front");

@@ -16,9 +16,16 @@ pub(crate) struct Local {
 
 impl Local {
     /// Takes the data directory, opens the socket and starts the engine.
-    pub(crate) async fn start(args: &Args, paths: Paths, raise: Raise) -> Result<Self, Box<dyn std::error::Error>> {
+    pub(crate) async fn start(
+        args: &Args,
+        paths: Paths,
+        raise: Raise,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let lock = InstanceLock::acquire(&paths.data)?;
-        let file = args.config.clone().unwrap_or_else(|| paths.config.join("config.toml"));
+        let file = args
+            .config
+            .clone()
+            .unwrap_or_else(|| paths.config.join("config.toml"));
         let settings = Settings::read(&file, args.config.is_some())?;
         let mut config = Config::new(paths.data.clone());
         config.plugin_roots = paths.plugin_roots();
@@ -35,8 +42,17 @@ impl Local {
         let engine = Engine::start(config).await?;
         let gateway = Gateway::new(engine.clone(), token, Some(raise));
         let stop = CancellationToken::new();
-        tokio::spawn(orrery_gateway::serve_unix(socket, gateway.router(Door::socket()), stop.clone()));
-        Ok(Local { engine, stop, paths, _lock: lock })
+        tokio::spawn(orrery_gateway::serve_unix(
+            socket,
+            gateway.router(Door::socket()),
+            stop.clone(),
+        ));
+        Ok(Local {
+            engine,
+            stop,
+            paths,
+            _lock: lock,
+        })
     }
 
     /// The engine.

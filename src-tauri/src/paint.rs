@@ -27,5 +27,7 @@ pub(crate) fn suit_renderer(_window: &WebviewWindow) {}
 #[cfg(target_os = "linux")]
 fn has_gpu() -> bool {
     let nodes = std::fs::read_dir("/dev/dri").into_iter().flatten().flatten();
-    nodes.into_iter().any(|n| n.file_name().to_string_lossy().starts_with("renderD"))
+    nodes
+        .into_iter()
+        .any(|n| n.file_name().to_string_lossy().starts_with("renderD"))
 }

@@ -32,11 +32,18 @@ impl OpenViews {
 
     /// Where to send requests of a channel.
     pub(crate) fn get(&self, id: u32) -> Option<mpsc::Sender<ViewRequest>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
     }
 
     /// Closes a channel.
     pub(crate) fn remove(&self, id: u32) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
     }
 }

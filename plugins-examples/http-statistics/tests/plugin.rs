@@ -1,5 +1,7 @@
 //! The real program on a real socket, counting the requests of a real server: this test itself.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;

@@ -92,10 +92,10 @@ fn dump(family: u8, socket_id: SocketId) -> Result<Vec<TcpSocket>, ProbeError> {
             let message = NetlinkMessage::<SockDiagMessage>::deserialize(rest).map_err(|e| failed(&e))?;
             let length = (message.header.length as usize).next_multiple_of(4);
             match message.payload {
-                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response)) => {
-                    if sockets.len() < CONNECTIONS_MAX {
-                        sockets.push(read(&response));
-                    }
+                NetlinkPayload::InnerMessage(SockDiagMessage::InetResponse(response))
+                    if sockets.len() < CONNECTIONS_MAX =>
+                {
+                    sockets.push(read(&response));
                 }
                 NetlinkPayload::Done(_) => return Ok(sockets),
                 NetlinkPayload::Error(error) => return Err(failed(&error)),
@@ -159,8 +159,16 @@ mod tests {
         info[128..136].copy_from_slice(&9_u64.to_ne_bytes());
         let read = Figures::read(&info[..136]).unwrap();
         assert_eq!((read.rtt_us, read.bytes_received), (1_500, 9));
-        assert_eq!(Figures::read(&info), Some(read), "a newer kernel's longer record reads the same");
-        assert_eq!(Figures::read(&info[..100]), None, "an old kernel's record has not all of it");
+        assert_eq!(
+            Figures::read(&info),
+            Some(read),
+            "a newer kernel's longer record reads the same"
+        );
+        assert_eq!(
+            Figures::read(&info[..100]),
+            None,
+            "an old kernel's record has not all of it"
+        );
     }
 
     #[test]

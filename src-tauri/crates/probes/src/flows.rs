@@ -9,11 +9,17 @@ use smol_str::{ToSmolStr as _, format_smolstr};
 use crate::diag::{Figures, TcpSocket};
 use crate::limits::THIN_ABOVE;
 
+/// Address and port.
+type End = (IpAddr, u16);
+/// What connections have in common that may stand for one another: client's address, server's end, and the
+/// processes at both.
+type Alike = (IpAddr, End, Option<u32>, Option<u32>);
+
 /// One connection seen from one of its ends.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Flow {
-    pub(crate) client: (IpAddr, u16),
-    pub(crate) server: (IpAddr, u16),
+    pub(crate) client: End,
+    pub(crate) server: End,
     /// True when the end that was looked at is the client's.
     pub(crate) seen_at_client: bool,
     pub(crate) inode: u32,
@@ -28,8 +34,7 @@ pub(crate) fn flows(sockets: &[TcpSocket]) -> Vec<Flow> {
         .filter(|s| s.listening)
         .map(|s| ((!s.local.0.is_unspecified()).then_some(s.local.0), s.local.1))
         .collect();
-    let listens =
-        |end: (IpAddr, u16)| listening.contains(&(None, end.1)) || listening.contains(&(Some(end.0), end.1));
+    let listens = |end: End| listening.contains(&(None, end.1)) || listening.contains(&(Some(end.0), end.1));
     let local: BTreeSet<(IpAddr, u16)> = sockets.iter().filter(|s| !s.listening).map(|s| s.local).collect();
     let end = |socket: &TcpSocket| {
         let (here, there) = (socket.local, socket.remote);
@@ -83,7 +88,7 @@ impl Endpoints<'_> {
         before: &Before,
         after: &mut Before,
     ) {
-        let mut ends: BTreeMap<((IpAddr, u16), (IpAddr, u16)), Ends> = BTreeMap::new();
+        let mut ends: BTreeMap<(End, End), Ends> = BTreeMap::new();
         for flow in flows {
             let both = ends.entry((flow.client, flow.server)).or_default();
             let holder = pid(flow.inode);
@@ -101,22 +106,16 @@ impl Endpoints<'_> {
                 both.figures = both.figures.or(turned);
             }
         }
-        let mut groups: BTreeMap<(IpAddr, IpAddr, u16, Option<u32>, Option<u32>), Vec<u16>> = BTreeMap::new();
+        let mut groups: BTreeMap<Alike, Vec<u16>> = BTreeMap::new();
         for ((client, server), both) in &ends {
-            let key = (
-                client.0,
-                server.0,
-                server.1,
-                both.client.flatten(),
-                both.server.flatten(),
-            );
+            let key = (client.0, *server, both.client.flatten(), both.server.flatten());
             groups.entry(key).or_default().push(client.1);
         }
-        for ((client_ip, server_ip, port, ..), ports) in groups {
+        for ((client_ip, server, ..), ports) in groups {
             let (kept, each) = thin(&ports);
             let extra = ports.len() - kept.len() * each;
             for (n, client_port) in kept.iter().enumerate() {
-                let (client, server) = ((client_ip, *client_port), (server_ip, port));
+                let client = (client_ip, *client_port);
                 let Some(both) = ends.get(&(client, server)) else {
                     continue;
                 };
@@ -130,8 +129,8 @@ impl Endpoints<'_> {
     fn connection(
         &self,
         topology: &mut Topology,
-        client: (IpAddr, u16),
-        server: (IpAddr, u16),
+        client: End,
+        server: End,
         both: &Ends,
         stands_for: usize,
         before: &Before,
@@ -172,7 +171,7 @@ impl Endpoints<'_> {
 
     /// Loopback addresses mean something in their own namespace alone; others are the same for everybody,
     /// which is what joins hosts.
-    fn id(&self, end: (IpAddr, u16)) -> NodeId {
+    fn id(&self, end: End) -> NodeId {
         let scope = if end.0.is_loopback() {
             format_smolstr!("{}-{}", self.host, self.namespace)
         } else {
