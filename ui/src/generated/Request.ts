@@ -44,7 +44,11 @@ args: { [key in string]: string },
 /**
  * Run it though it is not active on the node.
  */
-force: boolean, } | { "op": "history", 
+force: boolean, } | { "op": "controls", 
+/**
+ * Node id.
+ */
+node: string, } | { "op": "history", 
 /**
  * Node id.
  */
