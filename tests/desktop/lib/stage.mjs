@@ -18,7 +18,7 @@ export const shots = join(target, 'screenshots');
 export const host = hostname();
 
 export class Stage {
-  static async set({ width = 1440, height = 900 } = {}) {
+  static async set({ width = 1440, height = 900, lamp = true } = {}) {
     const stage = new Stage();
     stage.children = [];
     stage.dir = mkdtempSync(join(tmpdir(), 'orrery-window-'));
@@ -26,8 +26,10 @@ export class Stage {
     mkdirSync(stage.plugins, { mode: 0o700 });
     mkdirSync(shots, { recursive: true });
     stage.display = await stage.startDisplay(width, height);
-    stage.lamp = new LampPlugin();
-    await stage.lamp.listen(stage.plugins, host);
+    if (lamp) {
+      stage.lamp = new LampPlugin();
+      await stage.lamp.listen(stage.plugins, host);
+    }
     const port = await freePort();
     stage.start('WebKitWebDriver', [`--port=${port}`], {
       TAURI_AUTOMATION: 'true',
@@ -102,7 +104,7 @@ export class Stage {
     } catch {
       // The window may be gone already.
     }
-    await this.lamp.close();
+    await this.lamp?.close();
     for (const child of this.children.reverse()) {
       child.kill();
       await new Promise((done) => (child.exitCode !== null || child.signalCode ? done() : child.once('exit', done)));
