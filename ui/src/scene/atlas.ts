@@ -1,5 +1,6 @@
 /** Small pictures drawn once and copied often, packed on pages. */
 
+import { context2d } from './canvas';
 import { ATLAS_PAGE_PX, MAX_ATLAS_PAGES } from './limits';
 
 /** A picture on a page, in device px. */
@@ -91,9 +92,7 @@ export class Atlas {
     const canvas = document.createElement('canvas');
     canvas.width = Math.max(ATLAS_PAGE_PX, width);
     canvas.height = Math.max(ATLAS_PAGE_PX, height);
-    const ctx = canvas.getContext('2d');
-    if (!ctx) throw new Error('The browser gives no 2D canvas.');
-    const page: Page = { canvas, ctx, x: 0, y: 0, shelf: 0 };
+    const page: Page = { canvas, ctx: context2d(canvas, false), x: 0, y: 0, shelf: 0 };
     this.#pages.push(page);
     return page;
   }

@@ -4,6 +4,7 @@
  */
 
 import type { Camera, Rect } from './camera';
+import { context2d } from './canvas';
 import { MAX_DIRTY_RECTS, SLOW_PAINT_MS } from './limits';
 import type { SceneNode } from './nodes';
 import type { Painter, Picture } from './painter';
@@ -27,9 +28,7 @@ export class Surface {
 
   constructor(canvas: HTMLCanvasElement) {
     this.#canvas = canvas;
-    const ctx = canvas.getContext('2d', { alpha: false });
-    if (!ctx) throw new Error('The browser gives no 2D canvas.');
-    this.#ctx = ctx;
+    this.#ctx = context2d(canvas, true);
   }
 
   get isSlow(): boolean {
@@ -139,8 +138,7 @@ export class Surface {
     const target = into ?? document.createElement('canvas');
     if (target.width !== this.#canvas.width) target.width = this.#canvas.width;
     if (target.height !== this.#canvas.height) target.height = this.#canvas.height;
-    const ctx = target.getContext('2d', { alpha: false });
-    ctx?.drawImage(this.#canvas, 0, 0);
+    context2d(target, true).drawImage(this.#canvas, 0, 0);
     return target;
   }
 
