@@ -44,8 +44,8 @@ suite() {
 suite "engine and examples" cargo test --quiet --no-fail-fast
 suite "front end" npm --prefix ui test --silent
 suite "volume-count" python3 -m unittest discover -s plugins-examples/volume-count -p 'test_*.py'
-printf '\n== build the window\n'
-if cargo build --quiet -p orrery-desktop; then
+printf '\n== build the window and the command\n'
+if cargo build --quiet -p orrery-desktop -p orrery-cli; then
   suite "desktop window" node --test --test-concurrency=1 --test-reporter=spec tests/desktop/*.test.mjs
 else
   failed=$((failed + 1))

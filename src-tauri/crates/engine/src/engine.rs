@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use arc_swap::ArcSwap;
-use orrery_history::History;
+use orrery_history::{History, NewEvent};
+use orrery_model::SmolStr;
 use orrery_model::window::Window;
 use orrery_plugins::Registry;
 use orrery_probes::{ConnectionProbe, HostProbe, OwnCost, Probe, ProcessProbe};
@@ -102,7 +103,19 @@ impl Engine {
         })
         .await?;
         if let Some(path) = history.set_aside() {
-            tracing::error!(path = %path.display(), "history could not be read; it was set aside and a new one begun");
+            let text = format!(
+                "History could not be read. It was set aside as {} and a new one begun.",
+                path.display()
+            );
+            tracing::error!("{text}");
+            history.record(NewEvent {
+                at_ms: clock::now_ms(),
+                kind: SmolStr::new_static("failed"),
+                subject: SmolStr::new_static("history"),
+                label: SmolStr::new_static("History"),
+                text,
+                user: SmolStr::default(),
+            });
         }
         let id = hex_id();
         let probe_id = hex_id();
