@@ -28,15 +28,12 @@ impl Map {
         for node in 0..nodes {
             for _ in 0..1 + node % 2 {
                 let host = node / HOST * HOST;
-                let near = host + random(random(HOST.min(nodes - host)) + 1);
-                edges.push((
-                    node,
-                    if random(10) < 8 {
-                        near
-                    } else {
-                        random(random(nodes) + 1)
-                    },
-                ));
+                // Twice at random: the first of each host, and of all, are the busiest.
+                let in_host = random(HOST.min(nodes - host)) + 1;
+                let near = host + random(in_host);
+                let anywhere = random(nodes) + 1;
+                let far = random(anywhere);
+                edges.push((node, if random(10) < 8 { near } else { far }));
             }
         }
         let hosts = if grouped { nodes.div_ceil(HOST) } else { 0 };

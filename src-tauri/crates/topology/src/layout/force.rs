@@ -3,8 +3,9 @@
 
 use crate::layout::block::{Cell, Cluster, Component};
 use crate::layout::geometry::Point;
-use crate::layout::measures::{ASPECT, COLUMN, FORCE_STEPS, ROW};
-use crate::layout::snap::snap;
+use crate::layout::measures::{ASPECT, COLUMN, FORCE_MOVES, FORCE_STEPS_LEAST, FORCE_STEPS_MOST, ROW};
+use crate::layout::pivots::rough;
+use crate::layout::snap::{exchange, snap};
 
 /// How far nodes push, in ideal distances.
 const REACH: f32 = 2.0;
@@ -14,15 +15,23 @@ const PUSHERS_MAX: usize = 24;
 const FILL: f32 = 0.85;
 /// How strongly a server sinks below its client, in ideal distances a step.
 const SINK: f32 = 0.08;
+/// How far a node moves in the first step, at most, in ideal distances.
+const HEAT: f32 = 0.7;
 
 /// Gives every node of a large part a cell.
 pub(crate) fn arrange(part: &Component) -> Vec<Cluster> {
     let n = part.nodes.len();
-    let points = relax(n, &part.edges);
+    let mut near: Vec<Vec<u32>> = vec![Vec::new(); n];
+    for &(a, b) in &part.edges {
+        near[a as usize].push(b);
+        near[b as usize].push(a);
+    }
+    let points = relax(rough(n, &part.edges, &near), &part.edges);
     let wanted = n as f32 / FILL;
     let columns = ((wanted * ASPECT * ROW / COLUMN).sqrt().ceil() as u32).max(1);
     let rows = (wanted / columns as f32).ceil() as u32;
-    let cells = snap(&points, columns, rows);
+    let mut cells = snap(&points, columns, rows);
+    exchange(&mut cells, &near, columns, rows);
     let cell = |(&node, (column, row)): (&u32, (u32, u32))| Cell {
         node,
         half: column * 2,
@@ -31,13 +40,14 @@ pub(crate) fn arrange(part: &Component) -> Vec<Cluster> {
     vec![Cluster::of(part.nodes.iter().zip(cells).map(cell).collect())]
 }
 
-/// Places at ideal distance 1.
-fn relax(n: usize, edges: &[(u32, u32)]) -> Vec<Point> {
-    let mut at = start(n, edges);
+/// Moves nodes at ideal distance 1 from where they begin.
+fn relax(mut at: Vec<Point>, edges: &[(u32, u32)]) -> Vec<Point> {
+    let n = at.len();
+    let steps = (FORCE_MOVES / n.max(1)).clamp(FORCE_STEPS_LEAST, FORCE_STEPS_MOST);
     let mut force = vec![Point::default(); n];
     let mut cells = Cells::default();
-    for step in 0..FORCE_STEPS {
-        let heat = (1.0 - step as f32 / FORCE_STEPS as f32) * 2.0 + 0.05;
+    for step in 0..steps {
+        let heat = (1.0 - step as f32 / steps as f32) * HEAT + 0.05;
         force.fill(Point::default());
         cells.fill(&at);
         for i in 0..n {
@@ -50,42 +60,6 @@ fn relax(n: usize, edges: &[(u32, u32)]) -> Vec<Point> {
                 let by = length.min(heat) / length;
                 p.x += f.x * by;
                 p.y += f.y * by;
-            }
-        }
-    }
-    at
-}
-
-/// Breadth first from the busiest node along a sunflower's spiral: neighbours begin near each other.
-fn start(n: usize, edges: &[(u32, u32)]) -> Vec<Point> {
-    const GOLDEN_ANGLE: f32 = 2.399_963_2;
-    let mut near: Vec<Vec<u32>> = vec![Vec::new(); n];
-    for &(a, b) in edges {
-        near[a as usize].push(b);
-        near[b as usize].push(a);
-    }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by_key(|&v| (std::cmp::Reverse(near[v].len()), v));
-    let mut at = vec![Point::default(); n];
-    let mut seen = vec![false; n];
-    let mut count = 0u32;
-    for first in order {
-        if seen[first] {
-            continue;
-        }
-        seen[first] = true;
-        let mut queue = std::collections::VecDeque::from([first]);
-        while let Some(v) = queue.pop_front() {
-            let (radius, angle) = (
-                (count as f32 / std::f32::consts::PI).sqrt(),
-                count as f32 * GOLDEN_ANGLE,
-            );
-            at[v] = Point::new(radius * angle.cos(), radius * angle.sin());
-            count += 1;
-            for &w in &near[v] {
-                if !std::mem::replace(&mut seen[w as usize], true) {
-                    queue.push_back(w as usize);
-                }
             }
         }
     }

@@ -75,8 +75,14 @@ pub(crate) const LAYERED_MAX_EDGES: usize = 1_200;
 pub(crate) const ORDER_SWEEPS: usize = 12;
 /// Sweeps that straighten columns.
 pub(crate) const COLUMN_SWEEPS: usize = 8;
-/// Steps of the force arrangement.
-pub(crate) const FORCE_STEPS: usize = 60;
+/// Steps of the force arrangement, at the least.
+pub(crate) const FORCE_STEPS_LEAST: usize = 40;
+/// Steps of the force arrangement, at most.
+pub(crate) const FORCE_STEPS_MOST: usize = 300;
+/// Moves of single nodes in the force arrangement: fewer steps for more nodes.
+pub(crate) const FORCE_MOVES: usize = 150_000;
+/// Rounds in which nodes exchange cells after it.
+pub(crate) const SWAP_ROUNDS: usize = 12;
 
 /// From this many nodes on a region is neither a single row nor a single column.
 pub(crate) const WIDE_FROM_NODES: usize = 7;

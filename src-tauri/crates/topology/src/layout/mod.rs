@@ -19,6 +19,7 @@ mod measures;
 mod order;
 mod outside;
 mod pack;
+mod pivots;
 mod refine;
 mod scene;
 mod settle;

@@ -26,7 +26,10 @@ const RATIO_FREE: f32 = 2.5;
 fn part_sizes(cells: u32) -> [(u32, u32, f32); 2] {
     let wanted = (cells / 6).clamp(2, 12);
     let columns = (wanted as f32 * 1.5).sqrt().round().max(1.0) as u32;
-    [(columns, wanted.div_ceil(columns), PART_COST), (1, 1, LONE_PART_COST)]
+    [
+        (columns, wanted.div_ceil(columns), PART_COST),
+        (1, 1, LONE_PART_COST),
+    ]
 }
 
 /// Gives every inside node without a place one; moves nothing.
