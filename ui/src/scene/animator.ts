@@ -28,10 +28,14 @@ export interface Motion {
   readonly isVisible: (node: SceneNode) => boolean;
   /** Levels are drawn at this zoom. */
   readonly levels: boolean;
+  /** Device px per layout unit. */
+  readonly k: number;
 }
 
 /** Levels travel a few pixels: steps this far apart look the same as all frames, at a third of the cost. */
 const LEVEL_STEP_MS = 45;
+/** Levels that differ by no more rows of pixels are set at once. */
+const LEAST_ROWS = 2;
 
 export class Animator {
   readonly ghosts = new Set<SceneNode>();
@@ -112,7 +116,9 @@ export class Animator {
 
   #beginLevel(node: SceneNode, now: number, motion: Motion): void {
     const runs = motion.animated && motion.levels && motion.isVisible(node) && !Number.isNaN(node.level) && !Number.isNaN(node.shownLevel);
-    if (!runs) {
+    const rows = runs ? Math.abs(levelRows(node.shape, node.level, motion.k) - levelRows(node.shape, node.shownLevel, motion.k)) : 0;
+    // A step that small is not seen as motion, and every frame that is drawn costs.
+    if (rows <= LEAST_ROWS) {
       node.shownLevel = node.level;
       return;
     }

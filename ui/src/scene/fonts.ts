@@ -43,7 +43,7 @@ export class Fonts {
 
   /** The text as a sprite whose origin is the middle of its baseline; `px` in CSS px. */
   sprite(text: string, weight: Weight, px: number, colour: string, dpr: number): Sprite {
-    return this.#atlas.get(`${weight} ${px} ${colour} ${text}`, () => {
+    return this.#atlas.get(`${weight} ${px * dpr} ${colour} ${text}`, () => {
       const size = px * dpr;
       const face = this.#face(weight, px);
       const width = Math.min(MAX_TEXT_PX, Math.ceil(textWidth(text, face.width) * dpr * 1.04) + 4);

@@ -95,7 +95,7 @@ export class Input {
       this.#root.style.cursor = 'grabbing';
       this.#intent.hover(null);
     }
-    this.#scene.panBy(x - last.x, y - last.y);
+    this.#scene.camera.panBy(x - last.x, y - last.y);
     this.#pointers.set(event.pointerId, { x, y });
   }
 
@@ -107,8 +107,8 @@ export class Input {
     const after = Math.hypot(next.x - other.x, next.y - other.y);
     const middleX = (next.x + other.x) / 2;
     const middleY = (next.y + other.y) / 2;
-    this.#scene.panBy((next.x - last.x) / 2, (next.y - last.y) / 2);
-    if (before > 1) this.#scene.zoomBy(after / before, middleX, middleY);
+    this.#scene.camera.panBy((next.x - last.x) / 2, (next.y - last.y) / 2);
+    if (before > 1) this.#scene.camera.zoomAt(after / before, middleX, middleY);
   }
 
   #up(event: PointerEvent): void {
@@ -120,7 +120,7 @@ export class Input {
     const node = this.#scene.nodeAt(press.x, press.y);
     const body = node ? null : this.#scene.bodyAt(press.x, press.y);
     this.#clicked = node;
-    if (body) this.#scene.fitGroup(body);
+    if (body) this.#scene.camera.fitPart(body);
     else this.#intent.select(node);
   }
 
@@ -136,10 +136,10 @@ export class Input {
     const unit = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? LINE_PX : event.deltaMode === WheelEvent.DOM_DELTA_PAGE ? 400 : 1;
     const dx = event.deltaX * unit;
     const dy = event.deltaY * unit;
-    if (event.ctrlKey || event.metaKey) this.#scene.zoomBy(Math.exp(-dy * PINCH_ZOOM_PER_PX), x, y);
-    else if (event.shiftKey) this.#scene.panBy(-(dx || dy), dx ? -dy : 0);
-    else if (this.#isTouchpad(event, dx, dy)) this.#scene.panBy(-dx, -dy);
-    else this.#scene.zoomBy(Math.exp(-dy * WHEEL_ZOOM_PER_PX), x, y);
+    if (event.ctrlKey || event.metaKey) this.#scene.camera.zoomAt(Math.exp(-dy * PINCH_ZOOM_PER_PX), x, y);
+    else if (event.shiftKey) this.#scene.camera.panBy(-(dx || dy), dx ? -dy : 0);
+    else if (this.#isTouchpad(event, dx, dy)) this.#scene.camera.panBy(-dx, -dy);
+    else this.#scene.camera.zoomAt(Math.exp(-dy * WHEEL_ZOOM_PER_PX), x, y);
   }
 
   /** Two fingers pan, a wheel zooms. Nothing says which it is: touchpads move sideways and in small steps. */
@@ -155,7 +155,7 @@ export class Input {
     // The first click may have moved the map: the node that it hit is meant.
     const node = this.#clicked;
     if (node) this.#intent.open(node);
-    else if (!this.#scene.bodyAt(x, y)) this.#scene.zoomInAt(DOUBLE_CLICK_ZOOM, x, y);
+    else if (!this.#scene.bodyAt(x, y)) this.#scene.camera.zoomTowards(DOUBLE_CLICK_ZOOM, x, y);
   }
 
   #key(event: KeyboardEvent): void {
@@ -180,15 +180,15 @@ export class Input {
       }
       case '+':
       case '=':
-        this.#scene.zoomBy(STEP_ZOOM);
+        this.#scene.camera.zoomTowards(STEP_ZOOM);
         return true;
       case '-':
-        this.#scene.zoomBy(1 / STEP_ZOOM);
+        this.#scene.camera.zoomTowards(1 / STEP_ZOOM);
         return true;
       case '0':
       case 'f':
       case 'F':
-        this.#scene.fit();
+        this.#scene.camera.fit(true);
         return true;
       default:
         return false;

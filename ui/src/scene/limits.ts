@@ -54,7 +54,7 @@ export const GRID_CELL = 256;
 export const ATLAS_PAGE_PX = 1024;
 
 /** Most pages per atlas; when they are full the atlas starts anew. */
-export const MAX_ATLAS_PAGES = 12;
+export const MAX_ATLAS_PAGES = 6;
 
 /** Dirty rectangles kept apart; more are painted as a whole. */
 export const MAX_DIRTY_RECTS = 64;

@@ -5,12 +5,14 @@ import type { ViewEdge } from '../generated/ViewEdge';
 import type { ViewGroup } from '../generated/ViewGroup';
 import type { ViewNode } from '../generated/ViewNode';
 import type { Rect } from './camera';
-import { ARROW_SPREAD, curveOf, type Route, routeOf, type Side, spread, START_SPREAD } from './curves';
+import type { Curve } from './curves';
+import { courseOf, spreadEnds } from './ends';
 import { SpatialGrid } from './grid';
 import { FillScale } from './fill';
-import { measure, type NodeMark, type SceneEdge, type SceneGroup, type SceneNode } from './nodes';
+import { blankNode, boundsOf, measure, type NodeMark, type SceneEdge, type SceneGroup, type SceneNode } from './nodes';
 import { shapeName } from './shapes';
 import { kindClass } from './theme';
+import { rateOf, weightOf } from './traffic';
 
 /** What a change did to the picture, so that no more than that is painted. */
 export interface Effect {
@@ -23,13 +25,16 @@ export interface Effect {
   moved: SceneNode[];
   /** Edges that came, went or changed their strength. */
   edges: SceneEdge[];
-  groups: boolean;
+  /** Boxes came, went or changed their place. */
+  boxes: boolean;
+  /** Boxes whose label or facts differ. */
+  heads: SceneGroup[];
   /** Boxes whose mean level differs, with what it was. */
   levels: [group: SceneGroup, before: number][];
 }
 
 function noEffect(): Effect {
-  return { bodies: [], looks: [], added: [], removed: [], moved: [], edges: [], groups: false, levels: [] };
+  return { bodies: [], looks: [], added: [], removed: [], moved: [], edges: [], boxes: false, heads: [], levels: [] };
 }
 
 export class SceneModel {
@@ -53,7 +58,7 @@ export class SceneModel {
   replace(nodes: Iterable<ViewNode>, edges: Iterable<ViewEdge>, groups: readonly ViewGroup[], metrics: readonly MetricInfo[]): Effect {
     const effect = noEffect();
     this.setMetrics(metrics);
-    this.setGroups(groups, effect);
+    this.#setGroups(groups, effect);
     const leftNodes = new Map(this.nodes);
     for (const view of nodes) {
       leftNodes.delete(view.id);
@@ -81,7 +86,7 @@ export class SceneModel {
   ): Effect {
     const effect = noEffect();
     if (metrics) this.setMetrics(metrics);
-    if (groups) this.setGroups(groups, effect);
+    if (groups) this.#setGroups(groups, effect);
     for (const id of edgesRemoved) {
       const edge = this.edges.get(id);
       if (edge) this.#dropEdge(edge, effect);
@@ -123,16 +128,13 @@ export class SceneModel {
   }
 
   /** The curve of an edge, worked out when it is first needed. */
-  curve(edge: SceneEdge): NonNullable<SceneEdge['curve']> {
+  curve(edge: SceneEdge): Curve {
     if (this.#unspread.size > 0) {
       if (this.#unspread.delete(edge.source)) spreadEnds(edge.source);
       if (this.#unspread.delete(edge.target)) spreadEnds(edge.target);
     }
-    if (edge.curve) return edge.curve;
-    const route = routeOf(edge.source, edge.target);
-    const curve = curveOf(edge.source, edge.target, route, edge.startOffset, edge.endOffset, gutterOf(edge, route));
-    edge.curve = curve;
-    return curve;
+    edge.curve ??= courseOf(edge);
+    return edge.curve;
   }
 
   /** Forgets the courses of a node's edges, because it moves or its labels changed height. */
@@ -150,27 +152,34 @@ export class SceneModel {
     return found;
   }
 
-  setGroups(views: readonly ViewGroup[], effect: Effect): void {
+  /** Boxes that stay keep their identity: their facts change with every report, their places seldom. */
+  #setGroups(views: readonly ViewGroup[], effect: Effect): void {
     const before = this.#groupById;
     this.#groupById = new Map();
     this.groups = views.map((view) => {
       const parent = view.parent === null ? null : (this.#groupById.get(view.parent) ?? null);
-      const depth = parent ? parent.depth + 1 : 1;
       const { id, label, facts, field, x, y, width, height, count } = view;
-      const group: SceneGroup = { id, label, facts, field, parent, depth, x, y, width, height, count, level: Number.NaN, sum: 0, read: 0 };
-      this.#groupById.set(id, group);
+      const depth = parent ? parent.depth + 1 : 1;
       const old = before.get(id);
-      if (!old || old.x !== x || old.y !== y || old.width !== width || old.height !== height) this.structure++;
+      const stays = old && old.parent === parent && old.x === x && old.y === y && old.width === width && old.height === height;
+      if (!stays) effect.boxes = true;
+      if (old && (old.label !== label || old.facts !== facts || old.count !== count)) effect.heads.push(old);
+      const group = old ?? { id, label, facts, field, parent, depth, x, y, width, height, count, level: Number.NaN, sum: 0, read: 0 };
+      Object.assign(group, { label, facts, field, parent, depth, x, y, width, height, count });
+      this.#groupById.set(id, group);
       return group;
     });
-    effect.groups = true;
+    if (this.#groupById.size !== before.size) effect.boxes = true;
+    if (!effect.boxes) return;
     this.structure++;
-    for (const node of this.nodes.values()) {
-      if (node.group) node.group = this.#groupById.get(node.group.id) ?? null;
-      node.depth = node.group?.depth ?? 0;
-      if (node.group) this.loose.delete(node);
-      else this.loose.add(node);
-    }
+    for (const node of this.nodes.values()) this.#stand(node, node.group ? (this.#groupById.get(node.group.id) ?? null) : null);
+  }
+
+  #stand(node: SceneNode, group: SceneGroup | null): void {
+    node.group = group;
+    node.depth = group?.depth ?? 0;
+    if (group) this.loose.delete(node);
+    else this.loose.add(node);
   }
 
   #putNode(view: ViewNode, effect: Effect): void {
@@ -201,10 +210,7 @@ export class SceneModel {
       node.kind = kindClass(view.kind, view.pseudo);
       node.rank = view.rank;
       node.glyph = null;
-      node.group = group;
-      node.depth = group?.depth ?? 0;
-      if (group) this.loose.delete(node);
-      else this.loose.add(node);
+      this.#stand(node, group);
       node.stale = stale;
       measure(node);
       this.uncurve(node);
@@ -291,7 +297,7 @@ export class SceneModel {
       for (const edge of node.out) this.#unspread.add(edge.target);
       for (const edge of node.in) this.#unspread.add(edge.source);
     }
-    if (effect.added.length + effect.removed.length + effect.moved.length > 0 || effect.groups) this.#measureBounds();
+    if (effect.added.length + effect.removed.length + effect.moved.length > 0 || effect.boxes) this.bounds = boundsOf(this.nodes.values(), this.groups);
     this.#groupLevels(effect);
   }
 
@@ -317,113 +323,9 @@ export class SceneModel {
       if (effect && !Object.is(before, group.level)) effect.levels.push([group, before]);
     }
   }
-
-  #measureBounds(): void {
-    let left = Number.POSITIVE_INFINITY;
-    let top = Number.POSITIVE_INFINITY;
-    let right = Number.NEGATIVE_INFINITY;
-    let bottom = Number.NEGATIVE_INFINITY;
-    for (const node of this.nodes.values()) {
-      left = Math.min(left, node.targetX - 44);
-      right = Math.max(right, node.targetX + 44);
-      top = Math.min(top, node.targetY - node.top - node.stack);
-      bottom = Math.max(bottom, node.targetY + node.foot);
-    }
-    for (const group of this.groups) {
-      left = Math.min(left, group.x);
-      right = Math.max(right, group.x + group.width);
-      top = Math.min(top, group.y);
-      bottom = Math.max(bottom, group.y + group.height);
-    }
-    this.bounds = left <= right ? { x: left, y: top, width: right - left, height: bottom - top } : { x: 0, y: 0, width: 0, height: 0 };
-  }
-}
-
-/** Spreads the ends that share a side of a node, in the order of where they lead, so that they do not cross. */
-function spreadEnds(node: SceneNode): void {
-  const sides: Record<Side, [edge: SceneEdge, starts: boolean, at: number][]> = { top: [], foot: [], left: [], right: [] };
-  for (const edge of node.out) {
-    if (edge.source === edge.target) continue;
-    const { from } = routeOf(edge.source, edge.target);
-    sides[from].push([edge, true, along(from, edge.target)]);
-  }
-  for (const edge of node.in) {
-    if (edge.source === edge.target) continue;
-    const { to } = routeOf(edge.source, edge.target);
-    sides[to].push([edge, false, along(to, edge.source)]);
-  }
-  for (const ends of Object.values(sides)) {
-    ends.sort((a, b) => a[2] - b[2] || (a[0].id < b[0].id ? -1 : 1));
-    const arrows = ends.every((end) => !end[1]);
-    const offsets = spread(ends.length, arrows ? ARROW_SPREAD : START_SPREAD);
-    for (const [i, [edge, starts]] of ends.entries()) {
-      const offset = offsets[i] ?? 0;
-      if (starts) edge.startOffset = offset;
-      else edge.endOffset = offset;
-      edge.curve = null;
-    }
-  }
-}
-
-function blankNode(view: ViewNode): SceneNode {
-  return {
-    id: view.id, label: '', minor: '', shape: 'circle', kind: 'outside', kindTag: '', stackOf: false, pseudo: false, rank: '', glyph: null,
-    group: null, depth: 0, x: view.x, y: view.y, targetX: view.x, targetY: view.y, fromX: view.x, fromY: view.y,
-    halfWidth: 0, top: 0, bottom: 0, foot: 0, stack: 0,
-    level: Number.NaN, shownLevel: Number.NaN, levelFrom: Number.NaN, levelStart: 0, value: '',
-    stale: false, staleSince: 0, mark: null, bornAt: 0, goneAt: 0, out: [], in: [], count: view.count,
-    dim: 0, dimFrom: 0, dimTo: 0, room: Number.NaN, namedIn: 0, nameWidth: 0,
-  };
 }
 
 function removeFrom<T>(list: T[], item: T): void {
   const at = list.indexOf(item);
   if (at >= 0) list.splice(at, 1);
 }
-
-/** Ways shorter than this take no gutter, and gutters farther away than this are not taken; layout units. */
-const GUTTER_FROM = 220;
-const GUTTER_REACH = 170;
-const GUTTER_HALF = 8;
-
-/** The lane beside the outermost box that an edge leaves, when it goes far up or down to another box. */
-function gutterOf(edge: SceneEdge, route: Route): number | null {
-  const { source, target } = edge;
-  if (route.from !== 'left' && route.from !== 'right') return null;
-  if (Math.abs(target.y - source.y) < GUTTER_FROM) return null;
-  const box = outermost(source);
-  if (!box || box === outermost(target)) return null;
-  const lane = route.from === 'right' ? box.x + box.width + GUTTER_HALF : box.x - GUTTER_HALF;
-  return Math.abs(lane - target.x) < GUTTER_REACH && Math.abs(lane - source.x) < GUTTER_REACH ? lane : null;
-}
-
-function outermost(node: SceneNode): SceneGroup | null {
-  let group = node.group;
-  while (group?.parent) group = group.parent;
-  return group;
-}
-
-/** Position of the other end along a side. */
-function along(side: Side, other: SceneNode): number {
-  return side === 'top' || side === 'foot' ? other.targetX : other.targetY;
-}
-
-/** Bytes per second that an edge carries both ways; NaN when no metric says. */
-function rateOf(edge: ViewEdge): number {
-  let sum = Number.NaN;
-  for (const metric of edge.metrics) {
-    if (metric.id.includes('bytes') && metric.id.includes('per_s')) sum = (Number.isNaN(sum) ? 0 : sum) + metric.value;
-  }
-  return sum;
-}
-
-const STRONG_BYTES_PER_S = 1_000_000;
-const MEDIUM_BYTES_PER_S = 50_000;
-const STRONG_CONNECTIONS = 12;
-const MEDIUM_CONNECTIONS = 4;
-
-function weightOf(rate: number, connections: number): 0 | 1 | 2 {
-  if (rate >= STRONG_BYTES_PER_S || connections >= STRONG_CONNECTIONS) return 2;
-  return rate >= MEDIUM_BYTES_PER_S || connections >= MEDIUM_CONNECTIONS ? 1 : 0;
-}
-

@@ -1,5 +1,6 @@
 /** What the scene knows of a node, an edge and a box: made from the view, ready to be drawn. */
 
+import type { ViewNode } from '../generated/ViewNode';
 import type { Camera, Rect } from './camera';
 import type { Anchor, Curve } from './curves';
 import { type GlyphName, guessGlyph } from './glyphs';
@@ -160,4 +161,40 @@ export function paintRect(node: SceneNode, camera: Camera, labelWidth = 90): Rec
   const sy = node.y * camera.zoom + camera.y;
   const half = Math.max(reach, labelWidth);
   return { x: sx - half, y: sy - reach, width: 2 * half, height: reach + node.bottom * camera.zoom + 56 };
+}
+
+/** A node of which nothing is known yet but its place. */
+export function blankNode(view: Pick<ViewNode, 'id' | 'x' | 'y' | 'count'>): SceneNode {
+  return {
+    id: view.id, label: '', minor: '', shape: 'circle', kind: 'outside', kindTag: '', stackOf: false, pseudo: false, rank: '', glyph: null,
+    group: null, depth: 0, x: view.x, y: view.y, targetX: view.x, targetY: view.y, fromX: view.x, fromY: view.y,
+    halfWidth: 0, top: 0, bottom: 0, foot: 0, stack: 0,
+    level: Number.NaN, shownLevel: Number.NaN, levelFrom: Number.NaN, levelStart: 0, value: '',
+    stale: false, staleSince: 0, mark: null, bornAt: 0, goneAt: 0, out: [], in: [], count: view.count,
+    dim: 0, dimFrom: 0, dimTo: 0, room: Number.NaN, namedIn: 0, nameWidth: 0,
+  };
+}
+
+/** Half of what a node with its label takes at least, in layout units. */
+const HALF_CELL = 44;
+
+/** Extent of nodes with their labels and of boxes; empty at the origin when there are none. */
+export function boundsOf(nodes: Iterable<SceneNode>, groups: readonly SceneGroup[]): Rect {
+  let left = Number.POSITIVE_INFINITY;
+  let top = Number.POSITIVE_INFINITY;
+  let right = Number.NEGATIVE_INFINITY;
+  let bottom = Number.NEGATIVE_INFINITY;
+  for (const node of nodes) {
+    left = Math.min(left, node.targetX - HALF_CELL);
+    right = Math.max(right, node.targetX + HALF_CELL);
+    top = Math.min(top, node.targetY - node.top - node.stack);
+    bottom = Math.max(bottom, node.targetY + node.foot);
+  }
+  for (const group of groups) {
+    left = Math.min(left, group.x);
+    right = Math.max(right, group.x + group.width);
+    top = Math.min(top, group.y);
+    bottom = Math.max(bottom, group.y + group.height);
+  }
+  return left <= right ? { x: left, y: top, width: right - left, height: bottom - top } : { x: 0, y: 0, width: 0, height: 0 };
 }

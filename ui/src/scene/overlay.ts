@@ -54,7 +54,15 @@ export class Overlay {
   focus(id: string): void {
     if (!this.#entries.has(id)) this.update();
     for (const [other, { button }] of this.#entries) button.tabIndex = other === id ? 0 : -1;
+    this.rename(id);
     this.#entries.get(id)?.button.focus({ preventScroll: true });
+  }
+
+  /** Brings the name of a button up to date: readings change more often than buttons are placed. */
+  rename(id: string): void {
+    const node = this.#scene.model.nodes.get(id);
+    const entry = this.#entries.get(id);
+    if (node && entry) setName(entry.button, nameOf(node, this.metricLabel));
   }
 
   #put(node: SceneNode, tabStop: boolean): void {
@@ -98,7 +106,7 @@ export class Overlay {
 }
 
 function place(button: HTMLButtonElement, node: SceneNode, scene: Scene): void {
-  const { zoom, x, y } = scene.camera;
+  const { zoom, x, y } = scene.camera.at;
   const shape = SHAPES[node.shape];
   const width = Math.max(LEAST_SIDE_PX, shape.halfWidth * 2 * zoom);
   const height = Math.max(LEAST_SIDE_PX, (shape.top + shape.bottom) * zoom);

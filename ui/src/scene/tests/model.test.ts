@@ -55,7 +55,7 @@ describe('a scene model', () => {
     scene.replace(views, [edge('a', 'b')], [], [CPU]);
     const structure = scene.structure;
     const effect = scene.apply(views, [], [edge('a', 'b')], [], null, null);
-    expect({ ...effect, groups: false }).toEqual({ bodies: [], looks: [], added: [], removed: [], moved: [], edges: [], groups: false, levels: [] });
+    expect(effect).toEqual({ bodies: [], looks: [], added: [], removed: [], moved: [], edges: [], boxes: false, heads: [], levels: [] });
     expect(scene.structure).toBe(structure);
   });
 
@@ -81,6 +81,20 @@ describe('a scene model', () => {
     expect(scene.groups.map((g) => [g.id, Math.round(g.level * 100)])).toEqual([['h', 40], ['h/u', 20]]);
     const effect = scene.apply([node('a', 10, 10, { group: 'h/u', ...reading(40) })], [], [], [], null, null);
     expect(effect.levels.map(([g, before]) => [g.id, Math.round(before * 100), Math.round(g.level * 100)])).toEqual([['h/u', 20, 40], ['h', 40, 50]]);
+  });
+
+  it('keeps boxes whose facts alone change, and their nodes with them', () => {
+    const scene = model();
+    const host = (facts: string, width = 400): ReturnType<typeof group> => group('h', null, 0, 0, width, 400, { facts });
+    scene.replace([node('a', 10, 10, { group: 'h' })], [], [host('load 1')], [CPU]);
+    const { structure, groups } = scene;
+    const box = groups[0];
+    const facts = scene.apply([node('a', 10, 10, { group: 'h' })], [], [], [], [host('load 2')], null);
+    expect([facts.boxes, facts.heads.map((g) => g.facts), facts.looks]).toEqual([false, ['load 2'], []]);
+    expect([scene.structure, scene.groups[0]]).toEqual([structure, box]);
+    expect(scene.apply([], [], [], [], [host('load 2', 500)], null).boxes).toBe(true);
+    expect(scene.apply([], [], [], [], [], null).boxes).toBe(true);
+    expect([scene.nodes.get('a')?.depth, scene.loose.size]).toEqual([0, 1]);
   });
 
   it('spreads the ends that share a side in the order of where they lead', () => {
