@@ -9,6 +9,8 @@ import { ellipsize } from './text';
 
 /** Ellipsis at this many widths of the node. */
 const WIDTHS_OF_NODE = 2.5;
+/** Letters on whole pixels come out a little wider than their share; nothing is cut for that, in CSS px. */
+const SLACK_PX = 4;
 /** Space kept between labels beside each other, in CSS px. */
 const GAP_PX = 8;
 /** Widest label while there is room, in CSS px. */
@@ -18,7 +20,7 @@ const FULL_PX = 420;
 
 /** Widths that a label may take, in CSS px, at a zoom. */
 export function labelLimit(node: SceneNode, room: number, zoom: number): number {
-  const own = WIDTHS_OF_NODE * 2 * node.halfWidth * zoom;
+  const own = WIDTHS_OF_NODE * 2 * node.halfWidth * zoom + SLACK_PX;
   if (zoom >= 1) return own;
   // Letters do not shrink with the map: below 100 % a label may use what is free beside the node.
   return Math.min(MOST_PX, Math.max(own, Math.min(room * zoom - GAP_PX, 2.2 * own)));

@@ -139,7 +139,7 @@ describe('labels', () => {
     const scene = new SceneModel();
     scene.replace([node('a')], [], [], []);
     const a = scene.nodes.get('a') as never;
-    expect(labelLimit(a, 1000, 1)).toBeCloseTo(2.5 * 2 * 18.19, 0);
+    expect(labelLimit(a, 1000, 1)).toBeCloseTo(2.5 * 2 * 18.19 + 4, 0);
     expect(labelLimit(a, 112, 0.6)).toBeGreaterThan(labelLimit(a, 60, 0.6));
   });
 
