@@ -3,7 +3,7 @@
 
 use crate::layout::geometry::Point;
 use crate::layout::input::Graph;
-use crate::layout::measures::OUTSIDE_DROP;
+use crate::layout::measures::{LEAST_COLUMN, LEAST_ROW, OUTSIDE_DROP};
 use crate::layout::scene::Standing;
 
 /// Rounds over all regions: the second sees where the first put the others.
@@ -24,36 +24,55 @@ pub(crate) fn refine(graph: &Graph<'_>, laid: &[Laid], spots: &mut [Option<Stand
     for _ in 0..ROUNDS {
         for region in laid {
             for cluster in &region.clusters {
-                mirror(graph, cluster, spots);
+                mirror(graph, region, cluster, spots);
             }
             exchange(graph, &region.singles, spots);
         }
     }
 }
 
-/// Turns a cluster left to right where that shortens its edges to other nodes.
-fn mirror(graph: &Graph<'_>, cluster: &[u32], spots: &mut [Option<Standing>]) {
-    let at = |n: u32| spots[n as usize].map_or(0.0, |s| s.at.x);
-    let left = cluster.iter().map(|&n| at(n)).fold(f32::INFINITY, f32::min);
-    let right = cluster.iter().map(|&n| at(n)).fold(f32::NEG_INFINITY, f32::max);
-    let region = cluster.first().and_then(|&n| spots[n as usize]).map(|s| s.region);
+/// Turns a cluster left to right where that shortens its edges to other nodes and nothing is in the way.
+fn mirror(graph: &Graph<'_>, region: &Laid, cluster: &[u32], spots: &mut [Option<Standing>]) {
+    let at = |n: u32| spots[n as usize].map(|s| s.at).unwrap_or_default();
+    let left = cluster.iter().map(|&n| at(n).x).fold(f32::INFINITY, f32::min);
+    let right = cluster.iter().map(|&n| at(n).x).fold(f32::NEG_INFINITY, f32::max);
     let (mut now, mut turned) = (0.0, 0.0);
     for &node in cluster {
+        let x = at(node).x;
         for other in graph.neighbours(node) {
-            // Clusters of one region count as well; those of this one keep their distances.
             if let Some(far) = spots[other as usize].filter(|s| !s.outside)
-                && (Some(far.region) != region || cluster.binary_search(&other).is_err())
+                && cluster.binary_search(&other).is_err()
             {
-                now += (at(node) - far.at.x).abs();
-                turned += (left + right - at(node) - far.at.x).abs();
+                now += (x - far.at.x).abs();
+                turned += (left + right - x - far.at.x).abs();
             }
         }
     }
-    if turned < now * 0.99 {
-        for &node in cluster {
-            if let Some(spot) = &mut spots[node as usize] {
-                spot.at.x = left + right - spot.at.x;
-            }
+    if turned >= now * 0.99 {
+        return;
+    }
+    let others = region
+        .clusters
+        .iter()
+        .flatten()
+        .chain(&region.singles)
+        .filter(|n| cluster.binary_search(n).is_err());
+    let others: Vec<Point> = others.map(|&n| at(n)).collect();
+    if others.len() * cluster.len() > WORK_MAX {
+        return;
+    }
+    let in_the_way = |&node: &u32| {
+        let place = Point::new(left + right - at(node).x, at(node).y);
+        others
+            .iter()
+            .any(|o| (o.x - place.x).abs() < LEAST_COLUMN && (o.y - place.y).abs() < LEAST_ROW)
+    };
+    if cluster.iter().any(in_the_way) {
+        return;
+    }
+    for &node in cluster {
+        if let Some(spot) = &mut spots[node as usize] {
+            spot.at.x = left + right - spot.at.x;
         }
     }
 }

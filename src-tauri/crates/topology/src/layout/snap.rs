@@ -132,13 +132,7 @@ pub(crate) fn exchange(cells: &mut [(u32, u32)], near: &[Vec<u32>], columns: u32
 }
 
 /// Cells worth trying: amid the neighbours and around there, and the ones beside the present.
-fn targets(
-    node: u32,
-    cells: &[(u32, u32)],
-    near: &[Vec<u32>],
-    columns: u32,
-    rows: u32,
-) -> Vec<(u32, u32)> {
+fn targets(node: u32, cells: &[(u32, u32)], near: &[Vec<u32>], columns: u32, rows: u32) -> Vec<(u32, u32)> {
     let own = cells[node as usize];
     let mut column: Vec<u32> = near[node as usize].iter().map(|&n| cells[n as usize].0).collect();
     let mut row: Vec<u32> = near[node as usize].iter().map(|&n| cells[n as usize].1).collect();
@@ -156,7 +150,10 @@ fn targets(
     let inside = move |&(column, row): &(i64, i64)| {
         (0..i64::from(columns)).contains(&column) && (0..i64::from(rows)).contains(&row)
     };
-    let targets = around(amid).chain(around(own)).filter(inside).map(|(column, row)| (column as u32, row as u32));
+    let targets = around(amid)
+        .chain(around(own))
+        .filter(inside)
+        .map(|(column, row)| (column as u32, row as u32));
     targets.filter(|cell| *cell != own).collect()
 }
 

@@ -35,8 +35,12 @@ pub(crate) fn straighten(n: usize, edges: &[(u32, u32)], rows: &[Vec<u32>]) -> V
                 .iter()
                 .map(|&node| wish(node, &near, &row_of, &x))
                 .collect();
-            for (&node, at) in rows[row].iter().zip(spread(&wished, WIDTH)) {
-                x[node as usize] = at;
+            let places = spread(&wished, WIDTH);
+            let count = places.len();
+            for (i, (&node, at)) in rows[row].iter().zip(places).enumerate() {
+                // No row stands out over the widest one: parts stay compact.
+                let most = (widest - (count - i) as f32) * WIDTH;
+                x[node as usize] = at.clamp(i as f32 * WIDTH, most);
             }
         }
     }

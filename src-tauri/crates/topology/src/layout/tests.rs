@@ -275,6 +275,32 @@ fn five_thousand_in_one_box() {
 }
 
 #[test]
+fn a_thousand_on_ten_hosts() {
+    let path = |n: u32| vec![n % 10, n / 10 % 8];
+    let mut edges = Vec::new();
+    for n in 0..1_000u32 {
+        // Mostly within the unit, which is every eightieth.
+        let by = n.wrapping_mul(2_654_435_761) >> 20;
+        edges.push((n, (n + by % 12 * 80) % 1_000));
+        if n % 2 == 0 {
+            edges.push((n, by % 1_000));
+        }
+    }
+    let nodes = (0..1_000)
+        .map(|n| {
+            (
+                n,
+                Node {
+                    path: path(n),
+                    outside: false,
+                },
+            )
+        })
+        .collect();
+    run(&[Graph { nodes, edges }]);
+}
+
+#[test]
 fn a_box_that_cannot_grow_continues_elsewhere() {
     // Two hosts side by side, then many newcomers to the first.
     let small = boxed(0..60, 4, 3);
@@ -338,17 +364,24 @@ fn clients_stand_above_their_servers() {
 
 fn graphs() -> impl Strategy<Value = Vec<Graph>> {
     let shape = (0..5u32, 0..5u32);
-    let one = (
-        prop::collection::btree_set(0..400u32, 0..160),
-        prop::collection::vec((0..400u32, 0..400u32), 0..160),
-    );
+    let edges = prop::collection::vec((0..400u32, 0..400u32), 0..160);
+    // These stay in one box, so that clusters grow large.
+    let near = prop::collection::vec((0..400u32, 0..8u32), 0..240);
+    let one = (prop::collection::btree_set(0..400u32, 0..220), edges, near);
     (shape, prop::collection::vec(one, 1..6)).prop_map(|((hosts, units), list)| {
-        list.into_iter()
-            .map(|(nodes, edges)| Graph {
+        let step = 3 * hosts.max(1) * units.max(1);
+        let graph = |(nodes, mut edges, near): (
+            std::collections::BTreeSet<u32>,
+            Vec<(u32, u32)>,
+            Vec<(u32, u32)>,
+        )| {
+            edges.extend(near.into_iter().map(|(a, by)| (a, (a + by * step) % 400)));
+            Graph {
                 nodes: boxed(nodes, hosts, units),
                 edges,
-            })
-            .collect()
+            }
+        };
+        list.into_iter().map(graph).collect()
     })
 }
 
