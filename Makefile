@@ -26,7 +26,7 @@ types: ## Generate the front end's types from Rust
 	@cargo run --quiet -p orrery-tests --bin codegen
 
 fmt: ## Format everything
-	@cargo fmt --all && npm --prefix ui run --silent format
+	@cargo fmt --all
 
 screenshots: ## Take the README's pictures from the running window
 	@scripts/screenshots.sh

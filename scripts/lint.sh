@@ -10,7 +10,6 @@ step "rustfmt"
 cargo fmt --all --check
 step "front end"
 scripts/ui.sh
-npm --prefix ui run --silent lint
 npm --prefix ui run --silent check
 step "clippy"
 cargo clippy --workspace --all-targets --quiet -- -D warnings
