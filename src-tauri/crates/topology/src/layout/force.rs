@@ -50,8 +50,8 @@ fn relax(mut at: Vec<Point>, edges: &[(u32, u32)]) -> Vec<Point> {
         let heat = (1.0 - step as f32 / steps as f32) * HEAT + 0.05;
         force.fill(Point::default());
         cells.fill(&at);
-        for i in 0..n {
-            cells.push(&at, i, &mut force[i]);
+        for (i, force) in force.iter_mut().enumerate() {
+            cells.push(&at, i, force);
         }
         pull(&at, edges, &mut force);
         for (p, f) in at.iter_mut().zip(&force) {

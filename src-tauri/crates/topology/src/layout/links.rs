@@ -21,7 +21,7 @@ impl Links {
     pub(crate) fn new(graph: &Graph<'_>, pieces: &[Piece]) -> Self {
         let mut region = vec![None; graph.nodes.len()];
         for (i, piece) in pieces.iter().enumerate() {
-            for node in piece.block.iter().flat_map(|b| b.nodes()) {
+            for node in piece.block.iter().flat_map(super::block::Block::nodes) {
                 region[node as usize] = Some(i);
             }
         }

@@ -217,7 +217,7 @@ fn boxed(numbers: impl IntoIterator<Item = u32>, hosts: u32, units: u32) -> BTre
         (
             n,
             Node {
-                outside: path.is_empty() && n % 4 == 0,
+                outside: path.is_empty() && n.is_multiple_of(4),
                 path,
             },
         )
@@ -345,6 +345,8 @@ fn who_returns_finds_its_place() {
     }
 }
 
+type Pairs = Vec<(u32, u32)>;
+
 #[test]
 fn clients_stand_above_their_servers() {
     let nodes = (0..7).map(|n| (n, Node::default())).collect();
@@ -370,11 +372,7 @@ fn graphs() -> impl Strategy<Value = Vec<Graph>> {
     let one = (prop::collection::btree_set(0..400u32, 0..220), edges, near);
     (shape, prop::collection::vec(one, 1..6)).prop_map(|((hosts, units), list)| {
         let step = 3 * hosts.max(1) * units.max(1);
-        let graph = |(nodes, mut edges, near): (
-            std::collections::BTreeSet<u32>,
-            Vec<(u32, u32)>,
-            Vec<(u32, u32)>,
-        )| {
+        let graph = |(nodes, mut edges, near): (std::collections::BTreeSet<u32>, Pairs, Pairs)| {
             edges.extend(near.into_iter().map(|(a, by)| (a, (a + by * step) % 400)));
             Graph {
                 nodes: boxed(nodes, hosts, units),

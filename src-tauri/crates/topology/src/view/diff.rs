@@ -35,7 +35,7 @@ pub(crate) fn diff(old: &ViewFrame, new: &ViewFrame) -> Option<ViewDelta> {
         && metrics.is_none()
         && old.stats == new.stats
         && old.truncated_nodes == new.truncated_nodes;
-    (!same).then(|| ViewDelta {
+    (!same).then_some(ViewDelta {
         base: old.seq,
         seq: new.seq,
         at_ms: new.at_ms,
