@@ -14,6 +14,10 @@ pub(crate) struct Cell {
     pub(crate) row: u32,
 }
 
+/// Layered parts of more rows than this may not be this many times higher than wide.
+const TOWER_ROWS: u32 = 12;
+const TOWER_RATIO: u32 = 3;
+
 /// Connected nodes with fixed places relative to each other.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cluster {
@@ -37,6 +41,12 @@ impl Cluster {
 
     fn columns(&self) -> u32 {
         self.halves.div_ceil(2)
+    }
+
+    /// True when it is much higher than wide: long chains fill no window.
+    fn is_tower(&self) -> bool {
+        let rows = self.cells.iter().map(|c| c.row + 1).max().unwrap_or(0);
+        rows > TOWER_ROWS && rows > TOWER_RATIO * self.columns()
     }
 }
 
@@ -65,12 +75,16 @@ impl Block {
                 block.singles.push(single);
                 continue;
             }
-            let layered = part.nodes.len() <= LAYERED_MAX_NODES && part.edges.len() <= LAYERED_MAX_EDGES;
-            let mut widths = if layered {
+            let small = part.nodes.len() <= LAYERED_MAX_NODES && part.edges.len() <= LAYERED_MAX_EDGES;
+            let mut widths = if small {
                 layered::arrange(&part)
             } else {
-                force::arrange(&part)
+                Vec::new()
             };
+            widths.retain(|c| !c.is_tower());
+            if widths.is_empty() {
+                widths = force::arrange(&part);
+            }
             widths.sort_by_key(|c| c.halves);
             widths.dedup_by_key(|c| c.halves);
             if !widths.is_empty() {

@@ -37,7 +37,13 @@ pub(crate) fn lay_out(graph: &Graph<'_>) -> (Scene, Vec<Option<Standing>>) {
     }) = best
     {
         let mut placing = Placing::new(graph, &tree, &mut scene, &mut spots);
-        placing.fill(None, columns, PLANE, Rect::new(0.0, 0.0, width, height));
+        placing.fill(
+            None,
+            &tree.tops,
+            columns,
+            PLANE,
+            Rect::new(0.0, 0.0, width, height),
+        );
         placing.finish();
     }
     (scene, spots)
@@ -80,7 +86,7 @@ impl<'a, 'g> Placing<'a, 'g> {
             Plan::Flow(columns) => self.stand(piece, *columns, rect, part),
             Plan::Columns(columns) => {
                 let inside = rect.inset(&self.tree.pads(it.depth, &it.children));
-                self.fill(Some(piece), columns.clone(), part, inside);
+                self.fill(Some(piece), &it.children, columns.clone(), part, inside);
             }
         }
     }
@@ -90,14 +96,20 @@ impl<'a, 'g> Placing<'a, 'g> {
         refine(self.graph, &self.laid, self.spots);
     }
 
-    /// Puts the pieces in a piece, or on the plane, into a rectangle.
-    fn fill(&mut self, container: Option<usize>, mut columns: Vec<Column>, part: PartId, rect: Rect) {
+    /// Puts some of the pieces in a piece, or on the plane, into a rectangle of a part.
+    pub(crate) fn fill(
+        &mut self,
+        container: Option<usize>,
+        children: &[usize],
+        mut columns: Vec<Column>,
+        part: PartId,
+        rect: Rect,
+    ) {
         let tree = self.tree;
-        let children = container.map_or(&tree.tops, |c| &tree.pieces[c].children);
         let height = |item: &Item| tree.pieces[children[item.child]].shapes[item.shape].height;
         let frame = Frame {
             rect,
-            gap: if container.is_none() { OUTER_GAP } else { GAP },
+            gap: self.scene.gap(part),
             height: &height,
         };
         if children.len() > 1 {
@@ -119,8 +131,10 @@ impl<'a, 'g> Placing<'a, 'g> {
             slot[child] = i;
         }
         let links = &self.tree.links;
+        let shown = |child: &usize| slot[*child] != usize::MAX;
         let between = links
             .between(container)
+            .filter(|(a, b, _)| shown(a) && shown(b))
             .map(|(a, b, weight)| (slot[a], slot[b], weight as f32))
             .collect();
         let mut pulls = Pulls {
@@ -129,7 +143,7 @@ impl<'a, 'g> Placing<'a, 'g> {
         };
         let mut to = vec![(0.0f32, 0.0f32, 0.0f32); children.len()];
         let mut up = vec![0.0f32; children.len()];
-        for (child, node) in links.away(container) {
+        for (child, node) in links.away(container).filter(|(child, _)| shown(child)) {
             let child = slot[child];
             if self.graph.nodes[node as usize].outside {
                 up[child] += 1.0;

@@ -5,10 +5,16 @@ use rustc_hash::FxHashMap;
 use crate::layout::geometry::{Insets, Point, Rect};
 use crate::layout::input::Graph;
 use crate::layout::measures::{ASPECT, NODE_INSETS};
-use crate::layout::scene::{PLANE, Part, PartId, PartKind, Scene, Standing};
+use crate::layout::scene::{PLANE, Part, PartId, PartKind, Scene, Standing, pads};
 
 /// Parts beside which a free place is looked for; among more, these are picked evenly.
 const ANCHORS_MAX: usize = 96;
+
+/// What another part of a box costs, against growth of the whole map in layout units.
+pub(crate) const PART_COST: f32 = 160.0;
+
+/// How much a map of the same spread is better for being smaller.
+const COMPACT: f32 = 0.1;
 
 /// What of each region is in use: from its upper left corner to here. The rest may be given away.
 #[derive(Debug, Default)]
@@ -179,41 +185,78 @@ fn resize(scene: &mut Scene, id: PartId, to: Rect) {
     }
 }
 
-/// Makes room for a part of this size in a group's box, or on the plane, and says in which part and where.
-///
-/// In free space of the box; else the box grows; else a part of the box begins elsewhere.
-pub(crate) fn find(
-    scene: &mut Scene,
-    graph: &Graph<'_>,
-    room: &Room,
-    group: Option<u32>,
-    kind: PartKind,
-    size: (f32, f32),
-) -> (PartId, Rect) {
-    if let Some(offer) = best(scene, room, group, kind, size) {
-        return offer.accept(scene);
+/// A place for a part, with the boxes that are drawn anew around it.
+#[derive(Debug)]
+pub(crate) struct Site {
+    offer: Offer,
+    /// Groups and what their boxes keep free at the sides, innermost first.
+    around: Vec<(u32, Insets)>,
+    /// Against growth of the whole map, in layout units.
+    pub(crate) cost: f32,
+}
+
+impl Site {
+    /// The cheapest place for a part of this size that belongs into a group, or on the plane: in free space of
+    /// the group's box, in room that the box gains, or in another part of the box elsewhere.
+    pub(crate) fn cheapest(
+        scene: &Scene,
+        graph: &Graph<'_>,
+        room: &Room,
+        group: Option<u32>,
+        kind: PartKind,
+        size: (f32, f32),
+    ) -> Site {
+        let mut around = Vec::new();
+        let mut best_so_far: Option<Site> = None;
+        let (mut group, mut kind, mut size) = (group, kind, size);
+        loop {
+            if let Some(offer) = best(scene, room, group, kind, size) {
+                let cost = offer.cost(scene) + around.len() as f32 * PART_COST;
+                if best_so_far.as_ref().is_none_or(|b| cost < b.cost) {
+                    best_so_far = Some(Site {
+                        offer,
+                        around: around.clone(),
+                        cost,
+                    });
+                }
+            }
+            let Some(inner) = group else { break };
+            let depth = std::iter::successors(Some(inner), |&g| graph.parent_of(g)).count() as u32;
+            let pads = pads(depth, kind, scene.nested);
+            let (width, height) = pads.size();
+            size = (size.0 + width, size.1 + height);
+            around.push((inner, pads));
+            kind = PartKind::Box;
+            group = graph.parent_of(inner);
+        }
+        // The plane has an offer at any rate.
+        best_so_far.unwrap_or_else(|| {
+            let offer = Offer {
+                parent: PLANE,
+                rect: on_plane(scene, size),
+                changes: Vec::new(),
+            };
+            Site {
+                offer,
+                around,
+                cost: 0.0,
+            }
+        })
     }
-    // The plane always has an offer, so there is a group.
-    let Some(group) = group else {
-        return (PLANE, on_plane(scene, size));
-    };
-    let depth = std::iter::successors(Some(group), |&g| graph.parent_of(g)).count() as u32;
-    let pads = crate::layout::scene::pads(depth, kind, scene.nested);
-    let (width, height) = pads.size();
-    let outer = (size.0 + width, size.1 + height);
-    let (parent, rect) = find(scene, graph, room, graph.parent_of(group), PartKind::Box, outer);
-    let part = scene.add(PartKind::Box, Some(group), parent, rect, graph);
-    (part, rect.inset(&pads))
+
+    /// Makes the room, draws the boxes, and says in which part the place is.
+    pub(crate) fn accept(self, scene: &mut Scene, graph: &Graph<'_>) -> (PartId, Rect) {
+        let (mut parent, mut rect) = self.offer.accept(scene);
+        for (group, pads) in self.around.into_iter().rev() {
+            parent = scene.add(PartKind::Box, Some(group), parent, rect, graph);
+            rect = rect.inset(&pads);
+        }
+        (parent, rect)
+    }
 }
 
 /// The cheapest place for a part of this size in a group's box as it is drawn so far, or on the plane.
-pub(crate) fn best(
-    scene: &Scene,
-    room: &Room,
-    group: Option<u32>,
-    kind: PartKind,
-    size: (f32, f32),
-) -> Option<Offer> {
+fn best(scene: &Scene, room: &Room, group: Option<u32>, kind: PartKind, size: (f32, f32)) -> Option<Offer> {
     let Some(group) = group else {
         return Some(Offer {
             parent: PLANE,
@@ -320,7 +363,8 @@ fn on_plane(scene: &Scene, size: (f32, f32)) -> Rect {
     let is_free = |rect: &Rect| parts.iter().all(|p| !p.is_near(rect, gap));
     let cost = |rect: &Rect| {
         let map = all.union(rect);
-        (map.width / ASPECT).max(map.height)
+        let (wide, high) = (map.width / ASPECT, map.height);
+        wide.max(high) + COMPACT * (wide + high)
     };
     candidates
         .into_iter()

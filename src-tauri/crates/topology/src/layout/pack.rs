@@ -98,6 +98,17 @@ fn heights(children: &[&[Shape]], order: &[usize], gap: f32) -> Vec<f32> {
     let mut heights: Vec<f32> = (0..HEIGHTS_TRIED)
         .map(|i| least * ratio.powf(i as f32 / steps))
         .collect();
+    // More around the height at which the whole would suit the window.
+    let area: f32 = order
+        .iter()
+        .map(|&c| children[c].iter().map(Shape::area).fold(f32::INFINITY, f32::min))
+        .sum();
+    let ideal = (area / ASPECT).sqrt();
+    heights.extend(
+        (0..10)
+            .map(|i| ideal * (0.8 + i as f32 * 0.08))
+            .filter(|h| *h >= least),
+    );
     // Those of the largest children, alone and below each other, fit without waste.
     let of_children = order.iter().take(4).flat_map(|&c| children[c]).map(|s| s.height);
     let fitting: Vec<f32> = of_children.filter(|h| *h >= least).collect();

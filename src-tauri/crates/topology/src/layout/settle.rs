@@ -3,21 +3,26 @@
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::layout::fresh::Placing;
 use crate::layout::geometry::{Point, Rect};
-use crate::layout::grow::{self, Offer, Room, extend};
+use crate::layout::grow::{Offer, PART_COST, Room, Site, extend};
 use crate::layout::input::Graph;
-use crate::layout::measures::{COLUMN, GAP, HALF, NODE_INSETS, ROW};
+use crate::layout::measures::{COLUMN, GAP, HALF, NODE_INSETS, OUTER_GAP, ROW};
+use crate::layout::pack::{Plan, Shape};
 use crate::layout::scene::{Occupied, PartId, PartKind, Scene, Standing};
 use crate::layout::tree::Tree;
 
 /// How much a place between columns must be nearer than one on a column to be taken, in layout units squared.
 const BETWEEN_COLUMNS: f32 = COLUMN * COLUMN;
 
-/// What another part of a box costs, against growth of the whole map in layout units; and one for a single node.
-const PART_COST: f32 = 160.0;
+/// Newcomers to one box from which on they may be laid out as a whole, and how many times the known ones.
+const FLOOD_LEAST: usize = 48;
+const FLOOD_RATIO: usize = 2;
+/// New boxes up to this many are placed one by one.
+const ONE_BY_ONE_MAX: usize = 4;
+/// What another part of a box costs that has room for a single node.
 const LONE_PART_COST: f32 = 480.0;
 /// Regions up to this much longer than wide, or wider than long, are as good as square.
 const RATIO_FREE: f32 = 2.5;
@@ -62,14 +67,34 @@ pub(crate) fn settle(scene: &mut Scene, graph: &Graph<'_>, spots: &mut [Option<S
     };
     settling.occupied = Occupied::of(settling.spots);
 
-    let (joining, strangers): (Vec<u32>, Vec<u32>) = new
-        .into_iter()
-        .partition(|&n| regions.contains_key(&graph.group_of(n)));
+    let floods = floods(graph, settling.spots, &new);
+    let (joining, strangers): (Vec<u32>, Vec<u32>) = new.into_iter().partition(|&n| {
+        let group = graph.group_of(n);
+        regions.contains_key(&group) && !floods.contains(&group)
+    });
     for node in near_known_first(graph, settling.spots, &joining) {
         let of_group = regions.entry(graph.group_of(node)).or_default();
         settling.join(node, of_group);
     }
     settling.lay_out(&strangers, &known);
+}
+
+/// Groups that so many newcomers join that these are better laid out as a whole.
+fn floods(graph: &Graph<'_>, spots: &[Option<Standing>], new: &[u32]) -> FxHashSet<Option<u32>> {
+    let mut joining = vec![0usize; graph.groups.len() + 1];
+    let mut known = joining.clone();
+    let slot = |n: u32| graph.group_of(n).map_or(0, |g| g as usize + 1);
+    for &node in new {
+        joining[slot(node)] += 1;
+    }
+    for node in (0..graph.nodes.len() as u32).filter(|&n| spots[n as usize].is_some_and(|s| !s.outside)) {
+        known[slot(node)] += 1;
+    }
+    let flooded = |&slot: &usize| joining[slot] >= FLOOD_LEAST && joining[slot] > FLOOD_RATIO * known[slot];
+    (0..joining.len())
+        .filter(flooded)
+        .map(|slot| slot.checked_sub(1).map(|g| g as u32))
+        .collect()
 }
 
 /// Newcomers in the order in which they get places: those next to known nodes, then those next to them, and
@@ -262,37 +287,26 @@ impl Settling<'_, '_> {
             .iter()
             .map(|r| self.lattice(*r))
             .map(|(halves, rows)| halves.div_ceil(2) * rows);
-        for (columns, rows, extra) in part_sizes(nodes.sum()) {
+        let sites = part_sizes(nodes.sum()).map(|(columns, rows, extra)| {
             let size = (columns as f32 * COLUMN - GAP, rows as f32 * ROW - GAP);
-            let Some(offer) = grow::best(self.scene, &self.room, group, PartKind::Region, size) else {
-                continue;
-            };
-            let cost = offer.cost(self.scene) + extra;
-            if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
-                return self.add_region(group, regions, |scene, _, _| offer.accept(scene));
+            let site = Site::cheapest(self.scene, self.graph, &self.room, group, PartKind::Region, size);
+            (site.cost + extra, site)
+        });
+        let site = sites.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
+        match (best, site) {
+            (Some((cost, region, offer)), site) if site.as_ref().is_none_or(|(other, _)| cost <= *other) => {
+                offer.accept(self.scene);
+                self.cursors.remove(&region);
+                region
             }
+            (_, Some((_, site))) => {
+                let (parent, rect) = site.accept(self.scene, self.graph);
+                let region = self.scene.add(PartKind::Region, group, parent, rect, self.graph);
+                regions.push(region);
+                region
+            }
+            (_, None) => regions.first().copied().unwrap_or_default(),
         }
-        if let Some((_, region, offer)) = best {
-            offer.accept(self.scene);
-            self.cursors.remove(&region);
-            return region;
-        }
-        let size = (COLUMN - GAP, ROW - GAP);
-        self.add_region(group, regions, |scene, graph, room| {
-            grow::find(scene, graph, room, group, PartKind::Region, size)
-        })
-    }
-
-    fn add_region(
-        &mut self,
-        group: Option<u32>,
-        regions: &mut Vec<PartId>,
-        place: impl FnOnce(&mut Scene, &Graph<'_>, &Room) -> (PartId, Rect),
-    ) -> PartId {
-        let (parent, rect) = place(self.scene, self.graph, &self.room);
-        let region = self.scene.add(PartKind::Region, group, parent, rect, self.graph);
-        regions.push(region);
-        region
     }
 
     /// A region's rectangle with a row more and with a column more, and how much too long each is.
@@ -341,20 +355,51 @@ impl Settling<'_, '_> {
                 pieces.push((parent, piece));
             }
         }
-        for (parent, piece) in pieces {
+        for (parent, pieces) in together(&tree, pieces) {
+            let gap = if parent.is_none() { OUTER_GAP } else { GAP };
             // The shape that suits the window best: there is no telling what the free room will be.
-            let shapes = &tree.pieces[piece].shapes;
-            let best =
-                (0..shapes.len()).min_by(|&a, &b| shapes[a].spread(0.0).total_cmp(&shapes[b].spread(0.0)));
-            let Some(best) = best else { continue };
-            let size = (shapes[best].width, shapes[best].height);
-            let kind = tree.pieces[piece].kind;
-            let (parent, rect) = grow::find(self.scene, self.graph, &self.room, parent, kind, size);
+            let shapes = tree.pack(&pieces, gap);
+            let best = shapes
+                .into_iter()
+                .min_by(|a, b| a.spread(0.0).total_cmp(&b.spread(0.0)));
+            let Some(Shape {
+                width,
+                height,
+                plan: Plan::Columns(columns),
+            }) = best
+            else {
+                continue;
+            };
+            let kind = tree.pieces[pieces[0]].kind;
+            let site = Site::cheapest(self.scene, self.graph, &self.room, parent, kind, (width, height));
+            let (part, rect) = site.accept(self.scene, self.graph);
             let mut placing = Placing::new(self.graph, &tree, self.scene, self.spots);
-            placing.put(piece, best, parent, rect);
+            placing.fill(tree.pieces[pieces[0]].parent, &pieces, columns, part, rect);
             placing.finish();
-            // Later boxes see the room that this one needs.
+            // Later boxes see the room that these need.
             self.room = Room::new(self.spots);
         }
     }
+}
+
+/// Pieces of one box that are placed as one: few boxes find gaps one by one, many are packed.
+fn together(tree: &Tree, pieces: Vec<(Option<u32>, usize)>) -> Vec<(Option<u32>, Vec<usize>)> {
+    let mut lists: BTreeMap<(Option<u32>, bool), Vec<usize>> = BTreeMap::new();
+    for (parent, piece) in pieces {
+        lists
+            .entry((parent, tree.pieces[piece].kind == PartKind::Box))
+            .or_default()
+            .push(piece);
+    }
+    let split = |((parent, _), list): ((Option<u32>, bool), Vec<usize>)| {
+        let size = if list.len() > ONE_BY_ONE_MAX {
+            list.len()
+        } else {
+            1
+        };
+        list.chunks(size)
+            .map(move |chunk| (parent, chunk.to_vec()))
+            .collect::<Vec<_>>()
+    };
+    lists.into_iter().flat_map(split).collect()
 }

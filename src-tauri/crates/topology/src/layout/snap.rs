@@ -82,6 +82,9 @@ fn halve(points: &[Point], members: &mut [u32], field: Field, cells: &mut [(u32,
     halve(points, high, second, cells);
 }
 
+/// Nodes with more neighbours keep their cells: each move would cost too much to judge.
+const HUB: usize = 48;
+
 /// Lets nodes exchange cells, or move to free ones, as long as edges become shorter. `near` are the neighbours
 /// of each node.
 pub(crate) fn exchange(cells: &mut [(u32, u32)], near: &[Vec<u32>], columns: u32, rows: u32) {
@@ -94,9 +97,15 @@ pub(crate) fn exchange(cells: &mut [(u32, u32)], near: &[Vec<u32>], columns: u32
     for _ in 0..SWAP_ROUNDS {
         let mut better = false;
         for node in 0..cells.len() as u32 {
+            if near[node as usize].len() > HUB {
+                continue;
+            }
             let from = cells[node as usize];
             for to in targets(node, cells, near, columns, rows) {
                 let other = owner[index(to)];
+                if other != FREE && near[other as usize].len() > HUB {
+                    continue;
+                }
                 let before = length(node, cells, near)
                     + if other == FREE {
                         0

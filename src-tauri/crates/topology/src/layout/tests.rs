@@ -302,29 +302,69 @@ fn a_thousand_on_ten_hosts() {
 
 #[test]
 fn a_box_that_cannot_grow_continues_elsewhere() {
-    // Two hosts side by side, then many newcomers to the first.
-    let small = boxed(0..60, 4, 3);
-    let mut large = small.clone();
-    large.extend((1_000..1_300).map(|n| {
-        (
-            n,
-            Node {
-                path: vec![0, 0],
-                outside: false,
-            },
-        )
-    }));
-    let at = run(&[
+    let graph = |more: u32| {
+        let mut nodes = boxed(0..60, 4, 3);
+        nodes.extend((1_000..1_000 + more).map(|n| {
+            (
+                n,
+                Node {
+                    path: vec![0, 0],
+                    outside: false,
+                },
+            )
+        }));
         Graph {
-            nodes: small.clone(),
-            edges: vec![],
-        },
+            nodes,
+            edges: (0..more).map(|n| (1_000 + n, n * 7 % 60)).collect(),
+        }
+    };
+    let at = run(&(0..20).map(|k| graph(k * 16)).collect::<Vec<_>>());
+    assert!(
+        at.boxes.iter().any(|b| b.part > 0),
+        "hosts stand too close for all to fit in one"
+    );
+    // All at once.
+    run(&[graph(0), graph(300)]);
+    run(&[
+        graph(0),
         Graph {
-            nodes: large,
-            edges: vec![],
+            nodes: boxed(0..600, 9, 7),
+            edges: graph(0).edges,
         },
     ]);
-    assert!(at.nodes.len() > 300);
+}
+
+#[test]
+fn odd_shapes() {
+    let plain = |n: u32| (0..n).map(|n| (n, Node::default())).collect::<BTreeMap<_, _>>();
+    let check = |n: u32, edges: Vec<(u32, u32)>| {
+        run(&[Graph {
+            nodes: plain(n),
+            edges,
+        }])
+    };
+    let ratio = |at: &Positions| {
+        let side = |key: fn(&crate::layout::Spot) -> f32| at.nodes.iter().map(key).fold(0.0, f32::max);
+        side(|n| n.x) / side(|n| n.y)
+    };
+    for n in [40, 199, 600] {
+        for (shape, edges) in [
+            ("star", (1..n).map(|i| (i, 0)).collect()),
+            ("chain", (1..n).map(|i| (i - 1, i)).collect()),
+            ("ring", (0..n).map(|i| (i, (i + 1) % n)).collect()),
+            (
+                "pairs",
+                (0..n / 2).map(|i| (i * 2, i * 2 + 1)).collect::<Vec<_>>(),
+            ),
+            ("all with all", (0..n * 12).map(|i| (i / 12, i * 5 % n)).collect()),
+        ] {
+            let ratio = ratio(&check(n, edges));
+            assert!(
+                (0.4..4.0).contains(&ratio),
+                "{n} in a {shape} fill a window: {ratio}"
+            );
+        }
+    }
 }
 
 #[test]
