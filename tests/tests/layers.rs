@@ -1,5 +1,7 @@
 //! Who may know whom: the crates' edges, and what the pure ones may not touch.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
