@@ -165,7 +165,7 @@ impl Settling<'_, '_> {
             Some(wish) => self.nearest_free(region, wish).map(|(_, _, at)| at),
             None => self.first_free(region).map(|(_, at)| at),
         };
-        // A region that has just grown has a free cell; the lattice's first cell is a safe answer for a compiler.
+        // A region that has just grown or begun has a free cell, so the other answer is never given.
         let at = free.unwrap_or_else(|| self.cell(region, 0, 0));
         self.stand(node, region, at);
     }
