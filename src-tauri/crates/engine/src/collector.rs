@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::Arrival;
 use crate::engine::Shared;
-use crate::limits::{COALESCE, EXPIRE_EVERY, FRAME_EVERY, ROUTINE, WINDOW};
+use crate::limits::{COALESCE, EXPIRE_EVERY, FIRST_WAIT, FRAME_EVERY, ROUTINE, WINDOW};
 use crate::published::Published;
 use crate::{clock, record};
 
@@ -38,6 +38,8 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
     };
     let mut next_frame = Instant::now() + Duration::from_secs(2);
     let mut published_at = Instant::now();
+    let first_at = Instant::now() + FIRST_WAIT;
+    let mut complete = false;
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
@@ -61,6 +63,10 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
         }
         let now = clock::now();
         state.window.expire(now);
+        complete = complete || Instant::now() >= first_at || state.knows_all_probes();
+        if !complete {
+            continue;
+        }
         let snapshot = state.window.snapshot(now);
         if shared.published.load().seq != snapshot.seq {
             shared.publish(Published::of(&snapshot, now.as_millis()));
@@ -84,6 +90,15 @@ struct Collector {
 }
 
 impl Collector {
+    /// The first picture is laid out for good, so it waits until nodes and edges are both there.
+    fn knows_all_probes(&self) -> bool {
+        self.shared
+            .config
+            .probes
+            .iter()
+            .all(|p| self.known.contains(&SourceId::probe(p.name())))
+    }
+
     fn take(&mut self, arrival: Arrival) -> Urgency {
         match arrival {
             Arrival::Report {

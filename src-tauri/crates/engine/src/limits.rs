@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Longest wait for further arrivals before a snapshot is published.
 pub const COALESCE: Duration = Duration::from_millis(50);
+/// Longest wait after the start for the first report of every built-in probe, before the first publication.
+pub const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Shortest pause between publications that only bring routine reports of known sources. Without it every
 /// probe's and plugin's own beat would derive all views anew; news (a new source, a control's report, a
 /// source that left) waits for [`COALESCE`] alone.
