@@ -15,7 +15,7 @@ cargo build --release --quiet -p orrery-cli -p orrery-tests --bin orrery --bin m
 cargo bench --quiet -p orrery-model -p orrery-topology -p orrery-history --bench '*' -- \
   --warm-up-time 1 --measurement-time 3 --output-format bencher | tee "$log"
 
-printf '\nWhat is left takes about a minute: a yardstick, plugins that come and go, idling.\n'
+printf '\nWhat is left takes about a minute: the yardstick, first sight of plugins, idling.\n'
 target=${CARGO_TARGET_DIR:-target}/release
 "$target/measure" "$target/orrery" "$log"
 printf '%s cores of %s\n' "$(nproc)" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"

@@ -1,0 +1,37 @@
+//! What `make bench` measures beside the benches: `measure ORRERY [BENCHES]`.
+//!
+//! `ORRERY` is the command as released; `BENCHES` holds lines of criterion's `bencher` format, which the
+//! final table shows too. It prints figures and judges none.
+
+#![expect(clippy::print_stdout, reason = "a command talks to its terminal")]
+
+mod backend;
+mod idle;
+mod latency;
+mod table;
+mod yardstick;
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+
+use crate::table::Table;
+
+// One thread: what is measured gets the rest of the machine.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let mut args = std::env::args_os().skip(1).map(PathBuf::from);
+    let orrery = args.next().context("the path of the orrery command is missing")?;
+    let mut table = Table::default();
+    if let Some(benches) = args.next() {
+        let lines = std::fs::read_to_string(&benches)
+            .with_context(|| format!("cannot read {}", benches.display()))?;
+        table.section("benches (wall time of an iteration)");
+        table::benches(&lines, &mut table);
+    }
+    yardstick::measure(&mut table)?;
+    latency::measure(&orrery, &mut table).await?;
+    idle::measure(&orrery, &mut table).await?;
+    println!("{table}");
+    Ok(())
+}
