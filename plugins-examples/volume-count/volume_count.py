@@ -211,8 +211,8 @@ class Handler(BaseHTTPRequestHandler):
         """One line a second would help nobody."""
 
 
-class Stopped(Exception):
-    """A signal asked for the end."""
+class Stopped(BaseException):
+    """A signal asked for the end. Not an Exception: the server would take it for a handler's and go on."""
 
 
 def stop(*_):
@@ -225,22 +225,25 @@ def main():
     parser = argparse.ArgumentParser(prog=ID, description=__doc__.splitlines()[0])
     parser.add_argument("--plugins", default="/var/run/scope/plugins", help="folder of plugin sockets")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
+    # Signals wait until there is something to clean up, and go to this thread alone.
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    for number in signals:
+        signal.signal(number, stop)
     watcher = Watcher(os.environ)
     try:
         server = Server(arguments.plugins, watcher)
     except OSError as error:
         sys.exit(f"{ID}: {error}")
-    except Stopped:
-        return
     try:
         threading.Thread(target=watcher.run, daemon=True).start()
         print(f"{ID}: listening on {server.socket_path}", file=sys.stderr)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         server.serve_forever()
     except Stopped:
         pass
     finally:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         server.clean_up()
 
 
