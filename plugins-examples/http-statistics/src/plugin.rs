@@ -65,7 +65,10 @@ impl Plugin {
             let seconds = (now - last).as_secs_f64();
             last = now;
             let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-            rates.retain(|_, r| now - r.active < QUIET);
+            // A process that ended has no rates any more; nobody else reports its node.
+            rates.retain(|pid, r| {
+                now - r.active < QUIET && std::path::Path::new(&format!("/proc/{pid}")).exists()
+            });
             for rate in rates.values_mut() {
                 rate.requests = 0.0;
                 rate.responses.values_mut().for_each(|r| *r = 0.0);

@@ -64,6 +64,9 @@ pub(crate) enum Command {
         /// Only nodes that match this query.
         #[arg(long, value_name = "QUERY")]
         q: Option<String>,
+        /// Value of one of the topology's options, such as unconnected=show.
+        #[arg(long = "option", value_name = "K=V", value_parser = key_value)]
+        options: Vec<(String, String)>,
         /// Moment in the past.
         #[arg(long, value_parser = times::parse, allow_hyphen_values = true, value_name = "TIME")]
         at: Option<i64>,
@@ -118,8 +121,8 @@ pub(crate) enum Command {
     /// Print the token that opens the HTTP surface.
     Token {
         /// Print the address to open in a browser instead.
-        #[arg(long = "open")]
-        url: bool,
+        #[arg(long)]
+        open: bool,
     },
     /// Say what is missing on this machine and how to get it.
     Doctor,
@@ -227,6 +230,38 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+
+    /// Reading a value under a name that two arguments share would panic, and only when the command runs.
+    #[test]
+    fn every_command_is_read() {
+        let lines = [
+            "serve --listen 127.0.0.1:0 --plugins a --probes host --interval 1s --read-only",
+            "serve --no-listen --no-probes --token 0123456789abcdef --data d",
+            "report --format msgpack --at -10m",
+            "topology --json",
+            "topology processes --q cpu>5 --option unconnected=show",
+            "topology hosts h;<host> --at now",
+            "control n c --arg a=b --yes --force",
+            "history n m --from -1h --to now --step 5s",
+            "events --from -1h --follow",
+            "plugin list",
+            "plugin retry p",
+            "export report -o f",
+            "export history n m m -o f",
+            "token",
+            "token --open --url http://localhost:1",
+            "doctor --json",
+            "api GET /api -d f",
+            "completions bash",
+        ];
+        for line in lines {
+            let words = std::iter::once("orrery").chain(line.split(' '));
+            assert!(
+                Cli::try_parse_from(words).is_ok_and(|cli| cli.command.is_some()),
+                "{line}"
+            );
+        }
     }
 
     #[test]

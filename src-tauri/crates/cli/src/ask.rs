@@ -25,11 +25,21 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
         Command::Report { format, at } => report(&instance, format, at).await,
         Command::Topology { name: None, at, .. } => topologies(&instance, at, json).await,
         Command::Topology {
-            name: Some(name),
+            name: Some(topology),
             node: None,
             q,
+            options,
             at,
-        } => nodes(&instance, name, q, at, json).await,
+        } => {
+            let spec = ViewSpec {
+                topology,
+                options: options.into_iter().collect(),
+                query: q.unwrap_or_default(),
+                at_ms: at,
+                ..ViewSpec::default()
+            };
+            nodes(&instance, spec, json).await
+        }
         Command::Topology {
             name: Some(topology),
             node: Some(node),
@@ -161,8 +171,8 @@ async fn topologies(instance: &Instance, at: Option<i64>, json: bool) -> Result<
     for t in list.as_array().into_iter().flatten() {
         let stats = &t["stats"];
         out.add_row(vec![
-            text(t, "id").to_owned(),
-            text(t, "name").to_owned(),
+            text(t, "id"),
+            text(t, "name"),
             stats["node_count"].to_string(),
             stats["edge_count"].to_string(),
             stats["filtered_nodes"].to_string(),
@@ -173,19 +183,7 @@ async fn topologies(instance: &Instance, at: Option<i64>, json: bool) -> Result<
 }
 
 /// One frame of the view protocol holds what a listing needs.
-async fn nodes(
-    instance: &Instance,
-    topology: String,
-    q: Option<String>,
-    at_ms: Option<i64>,
-    json: bool,
-) -> Result<(), Exit> {
-    let spec = ViewSpec {
-        topology,
-        query: q.unwrap_or_default(),
-        at_ms,
-        ..ViewSpec::default()
-    };
+async fn nodes(instance: &Instance, spec: ViewSpec, json: bool) -> Result<(), Exit> {
     let (requests, requests_in) = mpsc::channel(1);
     let (messages, mut messages_out) = mpsc::channel(1);
     let open = ViewRequest::Open {
@@ -204,8 +202,8 @@ async fn nodes(
         }
     };
     if frame["type"] == "failed" {
-        let message = text(&frame, "message").to_owned();
-        return Err(match text(&frame, "code") {
+        let message = text(&frame, "message");
+        return Err(match text(&frame, "code").as_str() {
             "not_found" => Exit::nothing(message),
             "bad_query" | "bad_request" => Exit::usage(message),
             _ => Exit::failed(message),
@@ -224,6 +222,11 @@ async fn nodes(
         ]);
     }
     print_table(&out);
+    if let Some(hidden @ 1..) = frame["stats"]["filtered_nodes"].as_u64() {
+        eprintln!(
+            "{hidden} more are hidden by the topology's options: see --option and `orrery topology --json`"
+        );
+    }
     Ok(())
 }
 
@@ -235,16 +238,10 @@ fn show_node(details: &Value) -> Result<(), Exit> {
         out.add_row(vec![text(row, "label"), text(row, "value")]);
     }
     for metric in details["metrics"].as_array().into_iter().flatten() {
-        out.add_row(vec![
-            text(metric, "label").to_owned(),
-            metric["value"].to_string(),
-        ]);
+        out.add_row(vec![text(metric, "label"), metric["value"].to_string()]);
     }
     for control in details["controls"].as_array().into_iter().flatten() {
-        out.add_row(vec![
-            format!("[{}]", text(control, "id")),
-            text(control, "human").to_owned(),
-        ]);
+        out.add_row(vec![format!("[{}]", text(control, "id")), text(control, "human")]);
     }
     print_table(&out);
     for connections in details["connections"].as_array().into_iter().flatten() {
@@ -259,8 +256,8 @@ fn show_node(details: &Value) -> Result<(), Exit> {
         let mut out = table(&["NODE", "PORT", "COUNT"]);
         for row in rows {
             out.add_row(vec![
-                text(row, "label").to_owned(),
-                text(row, "port").to_owned(),
+                text(row, "label"),
+                text(row, "port"),
                 row["count"].to_string(),
             ]);
         }
@@ -317,8 +314,8 @@ async fn series(instance: &Instance, node: String, json: bool) -> Result<(), Exi
     for s in rows {
         let time = |key: &str| times::show(s[key].as_i64().unwrap_or_default());
         out.add_row(vec![
-            text(s, "metric").to_owned(),
-            text(s, "label").to_owned(),
+            text(s, "metric"),
+            text(s, "label"),
             time("from_ms"),
             time("to_ms"),
         ]);
@@ -401,11 +398,11 @@ fn show_plugins(list: &Value) -> Result<(), Exit> {
             .as_u64()
             .map_or_else(|| "–".to_owned(), |n| n.to_string());
         out.add_row(vec![
-            text(p, "id").to_owned(),
-            text(p, "state").to_owned(),
-            text(p, "status").to_owned(),
+            text(p, "id"),
+            text(p, "state"),
+            text(p, "status"),
             nodes,
-            text(p, "path").to_owned(),
+            text(p, "path"),
         ]);
     }
     print_table(&out);

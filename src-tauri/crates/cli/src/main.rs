@@ -17,6 +17,7 @@ mod serve;
 mod target;
 mod times;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,orrery=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(colours())
         .with_writer(std::io::stderr)
         .init();
     match run(cli) {
@@ -52,11 +54,16 @@ fn run(cli: Cli) -> Result<(), Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "orrery", &mut std::io::stdout());
             Ok(())
         }
-        Command::Token { url } => target::print_token(&cli.common, url),
+        Command::Token { open } => target::print_token(&cli.common, open),
         Command::Serve(options) => runtime(true)?.block_on(serve::run(&cli.common, options)),
         Command::Doctor => runtime(false)?.block_on(doctor::run(&cli.common)),
         command => runtime(false)?.block_on(ask::run(&cli.common, command)),
     }
+}
+
+/// Whether the log may be coloured: on a terminal whose owner does not mind.
+fn colours() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 /// Asking needs one thread; serving uses the machine's.

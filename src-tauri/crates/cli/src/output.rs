@@ -42,10 +42,27 @@ pub(crate) fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), Exit> {
 }
 
 /// The text of a field, or a dash.
-pub(crate) fn text<'a>(value: &'a serde_json::Value, key: &str) -> &'a str {
-    value
-        .get(key)
-        .and_then(serde_json::Value::as_str)
-        .filter(|s| !s.is_empty())
-        .unwrap_or("–")
+pub(crate) fn text(value: &serde_json::Value, key: &str) -> String {
+    let text = value.get(key).and_then(serde_json::Value::as_str);
+    printable(text.filter(|s| !s.is_empty()).unwrap_or("–"))
+}
+
+/// Names come from processes and plugins, which may put anything into them: nothing but text reaches the
+/// terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_and_line_ends_do_not_reach_the_terminal() {
+        let value = serde_json::json!({ "label": "\u{1b}[31mred\nline\u{7}" });
+        assert_eq!(text(&value, "label"), "\u{fffd}[31mred\u{fffd}line\u{fffd}");
+        assert_eq!(text(&value, "nothing"), "–");
+    }
 }

@@ -37,9 +37,18 @@ impl Shared {
         };
         let frame = self.history.frame_at(at_ms).await.map_err(ApiError::internal)?;
         let Some((frame_ms, bytes)) = frame else {
-            return Err(ApiError::not_found(
-                "Nothing is recorded for that moment. The status says how far back the record reaches.",
-            ));
+            let since = self
+                .history
+                .stats()
+                .oldest_frame_ms
+                .map(|ms| Timestamp::from_millis(ms).to_string());
+            let since = since.map_or_else(
+                || "nothing is recorded yet".to_owned(),
+                |s| format!("the record begins at {s}"),
+            );
+            return Err(ApiError::not_found(format!(
+                "Nothing is recorded for that moment: {since}."
+            )));
         };
         if let Some(moment) = self.moments.held(frame_ms) {
             return Ok(moment);

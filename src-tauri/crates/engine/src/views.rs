@@ -64,10 +64,12 @@ impl View {
             return;
         }
         inner.seen = Some(published.seq);
+        let before = inner.failed.clone();
         let message = match inner.step(&self.spec, published) {
             Ok(Advance::Unchanged) => return,
             Ok(Advance::First(frame)) => ViewMessage::Frame(frame),
             Ok(Advance::Delta(delta)) => ViewMessage::Delta(delta),
+            Err(error) if before.as_ref() == Some(&error) => return,
             Err(error) => failed(&error),
         };
         // Nobody listening is fine: the view is kept for its layout.

@@ -71,6 +71,14 @@ impl Engine {
             status.limited_by = root.warning.unwrap_or_default();
             all.push(status);
         }
+        if let Some(error) = self.shared.history.stats().last_error {
+            let path = self.shared.config.data_dir.display().to_string();
+            let mut status = crate::sources::status("history", "History", SourceState::Failed, error, path);
+            status.limited_by =
+                "New samples wait in memory and are dropped when there are too many".to_owned();
+            status.remedy = format!("df -h {}", self.shared.config.data_dir.display());
+            all.push(status);
+        }
         let remotes = self.remote_probes();
         if !remotes.is_empty() {
             let summary = format!("{} probes report to this instance", remotes.len());

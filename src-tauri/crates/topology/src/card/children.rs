@@ -113,6 +113,25 @@ pub(super) fn detail_tables(derivation: &Derivation, node: &RenderNode) -> Vec<C
         .collect()
 }
 
+/// Order by the last readings of the metrics among the columns, greatest first; those without come last.
+fn busier(
+    columns: &[(&'static str, &'static str, &'static str)],
+    a: &RenderNode,
+    b: &RenderNode,
+) -> std::cmp::Ordering {
+    let reading = |node: &RenderNode, id: &str| {
+        node.node
+            .metrics
+            .get(id)
+            .and_then(orrery_model::Metric::last)
+            .map_or(f64::NEG_INFINITY, |s| s.value)
+    };
+    let each = columns
+        .iter()
+        .map(|(id, ..)| reading(b, id).total_cmp(&reading(a, id)));
+    each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+}
+
 fn detail_table(report: &Report, group: &ChildGroup) -> ChildTable {
     let columns: Vec<TableColumn> = group
         .columns
@@ -123,7 +142,10 @@ fn detail_table(report: &Report, group: &ChildGroup) -> ChildTable {
             data_type: (*data_type).to_owned(),
         })
         .collect();
-    let rows = group.nodes.iter().take(MAX_CHILD_ROWS).map(|child| {
+    // The busiest first: a card shows few rows of many.
+    let mut nodes: Vec<&RenderNode> = group.nodes.iter().collect();
+    nodes.sort_by(|a, b| busier(group.columns, a, b));
+    let rows = nodes.into_iter().take(MAX_CHILD_ROWS).map(|child| {
         let labels = labels(report, child, Style::Full);
         let cells = group.columns.iter().map(|(id, ..)| cell(child, id)).collect();
         ChildRow {
