@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # make run: install what is missing, build, start the iowait example, and open the window.
 # Without a display the same interface is served to a browser on loopback.
+# ORRERY_PROFILE=dev builds faster and runs slower.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+profile=${ORRERY_PROFILE:-release}
 if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
   scripts/setup.sh window
 else
@@ -12,11 +14,13 @@ fi
 scripts/ui.sh
 
 if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
-  cargo build --release -p orrery-desktop -p orrery-cli -p orrery-example-iowait
+  cargo build --profile "$profile" -p orrery-desktop -p orrery-cli -p orrery-example-iowait
 else
-  cargo build --release -p orrery-cli -p orrery-example-iowait
+  cargo build --profile "$profile" -p orrery-cli -p orrery-example-iowait
 fi
-target=${CARGO_TARGET_DIR:-target}/release
+built=$profile
+[ "$profile" != dev ] || built=debug
+target=${CARGO_TARGET_DIR:-target}/$built
 
 # The example's socket goes where this user's Orrery looks for plugins.
 if [ "$(id -u)" = 0 ] && [ -z "${XDG_RUNTIME_DIR:-}" ]; then
