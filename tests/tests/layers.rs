@@ -14,10 +14,20 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orrery-plugins", &["orrery-model"]),
     ("orrery-probes", &["orrery-model"]),
     ("orrery-history", &["orrery-model"]),
+    ("orrery-store", &[]),
+    ("orrery-packages", &[]),
+    ("orrery-runner", &[]),
+    ("orrery-supervisor", &["orrery-runner"]),
+    // The manager turns what a package says into what the supervisor runs, and keeps the record.
+    (
+        "orrery-manager",
+        &["orrery-packages", "orrery-store", "orrery-supervisor"],
+    ),
     (
         "orrery-engine",
         &[
             "orrery-history",
+            "orrery-manager",
             "orrery-model",
             "orrery-plugins",
             "orrery-probes",
@@ -25,7 +35,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("orrery-gateway", &["orrery-engine"]),
-    ("orrery-cli", &["orrery-engine", "orrery-gateway"]),
+    ("orrery-cli", &["orrery-engine", "orrery-gateway", "orrery-packages"]),
     ("orrery-desktop", &["orrery-engine", "orrery-gateway"]),
     ("orrery-testkit", &["orrery-model"]),
     // Tests may know everybody.
@@ -35,8 +45,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-engine",
             "orrery-gateway",
             "orrery-history",
+            "orrery-manager",
             "orrery-model",
+            "orrery-packages",
             "orrery-plugins",
+            "orrery-runner",
+            "orrery-store",
+            "orrery-supervisor",
             "orrery-testkit",
         ],
     ),

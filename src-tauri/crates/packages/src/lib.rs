@@ -1,0 +1,1 @@
+//! What a plugin package is: manifest, archive, signature, where it comes from.

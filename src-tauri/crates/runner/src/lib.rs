@@ -1,0 +1,1 @@
+//! One program inside limits: launched, watched, its output kept, ended with all its descendants.

@@ -1,0 +1,1 @@
+//! `state.db`: what must survive a restart.

@@ -1,0 +1,3 @@
+//! Keeps plugins running: life cycle, restarts with back-off, health, usage.
+
+pub mod view;
