@@ -27,6 +27,11 @@ pub fn write_types(dir: &Path) -> anyhow::Result<()> {
     api::ExportedText::export_all(&config)?;
     api::ApiError::export_all(&config)?;
     api::PluginInfo::export_all(&config)?;
+    api::ManagedPlugin::export_all(&config)?;
+    api::OperationView::export_all(&config)?;
+    api::LogPage::export_all(&config)?;
+    api::UsagePoint::export_all(&config)?;
+    api::RejectedPackage::export_all(&config)?;
     topology::info::TopologyInfo::export_all(&config)?;
     topology::details::NodeDetails::export_all(&config)?;
     topology::view::ViewRequest::export_all(&config)?;

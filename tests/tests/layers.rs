@@ -31,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-model",
             "orrery-plugins",
             "orrery-probes",
+            "orrery-supervisor",
             "orrery-topology",
         ],
     ),

@@ -13,6 +13,14 @@ value: unknown,
  */
 pipe: string | null, 
 /**
+ * True when the far end of the pipe is a terminal that wants every key as it is.
+ */
+raw_tty: boolean, 
+/**
+ * Control of the same node that resizes the terminal, with the arguments `pipeID`, `width`, `height`.
+ */
+resize_tty_control: string | null, 
+/**
  * Node that it removed, if it did.
  */
 removed_node: string | null, 

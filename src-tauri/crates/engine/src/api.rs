@@ -10,7 +10,9 @@ use orrery_topology::{
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use orrery_manager::view::{ManagedPlugin, OperationView, PackageSource, PluginOrder, RejectedPackage};
 pub use orrery_plugins::{PluginInfo, PluginState};
+pub use orrery_supervisor::view::{LogPage, UsagePoint};
 
 /// Who asks. Made by the shell that authenticated them, never by what they send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,6 +173,48 @@ pub enum Request {
         /// Path of its socket.
         path: String,
     },
+    /// → `Vec<ManagedPlugin>`: plugins that we run, by id
+    ManagedPlugins,
+    /// → [`OperationView`]: as it stands when ordered, or when it ended with `wait`
+    PluginOrder {
+        /// What is ordered.
+        order: PluginOrder,
+        /// Answer when it ended; otherwise at once.
+        #[serde(default)]
+        wait: bool,
+    },
+    /// → `Vec<OperationView>`, newest first
+    Operations {
+        /// At most this many; 100 when not given, 1 000 at most.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// → [`OperationView`]
+    CancelOperation {
+        /// Its id.
+        id: String,
+    },
+    /// → [`LogPage`]: what a plugin wrote
+    PluginLogs {
+        /// Plugin id.
+        plugin: String,
+        /// Lines after this number; 0 for the oldest kept.
+        #[serde(default)]
+        after: u64,
+        /// At most this many, the newest; 500 when not given, 5 000 at most.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// → `Vec<UsagePoint>`: what a plugin's processes use, oldest first
+    PluginUsage {
+        /// Plugin id.
+        plugin: String,
+        /// Points after this number; 0 for the oldest kept.
+        #[serde(default)]
+        after: u64,
+    },
+    /// → `Vec<RejectedPackage>`: what lies in a watched directory and was not taken
+    RejectedPackages,
     /// → [`ExportedText`]: the merged report as JSON, as `GET /api/report` gives it
     ExportReport {
         /// A moment in the past; none is live.
@@ -316,6 +360,10 @@ pub struct ControlOutcome {
     pub value: Option<serde_json::Value>,
     /// Pipe that it opened, if it did.
     pub pipe: Option<String>,
+    /// True when the far end of the pipe is a terminal that wants every key as it is.
+    pub raw_tty: bool,
+    /// Control of the same node that resizes the terminal, with the arguments `pipeID`, `width`, `height`.
+    pub resize_tty_control: Option<String>,
     /// Node that it removed, if it did.
     pub removed_node: Option<String>,
     /// True when the answer carried a report, which is on screen already.
@@ -429,6 +477,18 @@ pub enum Response {
     Plugins(Vec<PluginInfo>),
     /// To the exports.
     Exported(ExportedText),
+    /// To [`Request::ManagedPlugins`].
+    ManagedPlugins(Vec<ManagedPlugin>),
+    /// To [`Request::PluginOrder`] and [`Request::CancelOperation`].
+    Operation(Box<OperationView>),
+    /// To [`Request::Operations`].
+    Operations(Vec<OperationView>),
+    /// To [`Request::PluginLogs`].
+    Logs(LogPage),
+    /// To [`Request::PluginUsage`].
+    Usage(Vec<UsagePoint>),
+    /// To [`Request::RejectedPackages`].
+    Rejected(Vec<RejectedPackage>),
     /// Where there is nothing to say.
     Done,
 }

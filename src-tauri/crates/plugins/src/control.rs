@@ -24,6 +24,10 @@ pub struct ControlAnswer {
     pub value: Option<Value>,
     /// Pipe that it opened, if it did.
     pub pipe: Option<String>,
+    /// True when the pipe's far end is a terminal that wants every key as it is.
+    pub raw_tty: bool,
+    /// Control that resizes that terminal, if there is one.
+    pub resize_tty_control: Option<String>,
     /// Node that it removed, if it did.
     pub removed_node: Option<String>,
     /// True when the answer carried a report. It was handed over as [`crate::PluginEvent::Report`] before
@@ -73,6 +77,9 @@ struct WireAnswer {
     value: Option<Value>,
     error: Option<String>,
     pipe: Option<String>,
+    #[serde(default)]
+    raw_tty: bool,
+    resize_tty_control: Option<String>,
     #[serde(rename = "removedNode")]
     removed_node: Option<String>,
     #[serde(rename = "shortcutReport")]
@@ -153,6 +160,8 @@ fn read_answer(bytes: &[u8], spec: &PluginSpec, declared: &Declared) -> Result<A
         answer: ControlAnswer {
             value: wire.value,
             pipe: wire.pipe.filter(|p| !p.is_empty()),
+            raw_tty: wire.raw_tty,
+            resize_tty_control: wire.resize_tty_control.filter(|c| !c.is_empty()),
             removed_node: wire.removed_node.filter(|n| !n.is_empty()),
             shortcut: false,
         },

@@ -114,6 +114,8 @@ impl Engine {
         Ok(ControlOutcome {
             value: answer.value,
             pipe: answer.pipe,
+            raw_tty: answer.raw_tty,
+            resize_tty_control: answer.resize_tty_control,
             removed_node: answer.removed_node,
             shortcut: answer.shortcut,
             took_ms: 0,

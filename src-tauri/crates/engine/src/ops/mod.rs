@@ -5,6 +5,7 @@ mod events;
 mod export;
 mod history;
 mod look;
+mod manage;
 mod report;
 mod status;
 
@@ -20,6 +21,7 @@ fn needs(request: &Request) -> (Role, bool) {
     match request {
         Request::Control { .. } => (Role::Control, true),
         Request::RetryPlugin { .. } => (Role::Control, false),
+        Request::PluginOrder { .. } | Request::CancelOperation { .. } => (Role::Admin, true),
         Request::Status
         | Request::Topologies { .. }
         | Request::Details { .. }
@@ -29,6 +31,11 @@ fn needs(request: &Request) -> (Role, bool) {
         | Request::HistorySeries { .. }
         | Request::Events { .. }
         | Request::Plugins
+        | Request::ManagedPlugins
+        | Request::Operations { .. }
+        | Request::PluginLogs { .. }
+        | Request::PluginUsage { .. }
+        | Request::RejectedPackages
         | Request::ExportReport { .. }
         | Request::ExportHistory { .. }
         | Request::Rearrange { .. } => (Role::View, false),
@@ -88,6 +95,20 @@ impl Engine {
             } => self.events(from_ms, to_ms, limit).await.map(Response::Events),
             Request::Plugins => Ok(Response::Plugins(self.shared.registry.list())),
             Request::RetryPlugin { path } => self.retry_plugin(&path).map(Response::Plugins),
+            Request::ManagedPlugins => Ok(Response::ManagedPlugins(self.managed_plugins())),
+            Request::PluginOrder { order, wait } => self
+                .order_plugin(caller, order, wait)
+                .await
+                .map(|op| Response::Operation(Box::new(op))),
+            Request::Operations { limit } => Ok(Response::Operations(self.operations(limit))),
+            Request::CancelOperation { id } => self
+                .cancel_operation(&id)
+                .map(|op| Response::Operation(Box::new(op))),
+            Request::PluginLogs { plugin, after, limit } => {
+                self.plugin_logs(&plugin, after, limit).map(Response::Logs)
+            }
+            Request::PluginUsage { plugin, after } => self.plugin_usage(&plugin, after).map(Response::Usage),
+            Request::RejectedPackages => Ok(Response::Rejected(self.rejected_packages())),
             Request::ExportReport { at_ms } => self.export_report(at_ms).await.map(Response::Exported),
             Request::ExportHistory {
                 node,

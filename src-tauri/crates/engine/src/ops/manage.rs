@@ -1,0 +1,54 @@
+//! Plugins that we run: lists, orders, logs, usage.
+
+use crate::api::{
+    ApiError, Caller, Code, LogPage, ManagedPlugin, OperationView, PluginOrder, RejectedPackage, UsagePoint,
+};
+use crate::engine::Engine;
+
+impl Engine {
+    pub(crate) fn managed_plugins(&self) -> Vec<ManagedPlugin> {
+        Vec::new()
+    }
+
+    pub(crate) async fn order_plugin(
+        &self,
+        _caller: &Caller,
+        _order: PluginOrder,
+        _wait: bool,
+    ) -> Result<OperationView, ApiError> {
+        std::future::ready(Err(not_here())).await
+    }
+
+    pub(crate) fn operations(&self, _limit: Option<u32>) -> Vec<OperationView> {
+        Vec::new()
+    }
+
+    pub(crate) fn cancel_operation(&self, id: &str) -> Result<OperationView, ApiError> {
+        Err(ApiError::not_found(format!("There is no operation {id}.")))
+    }
+
+    pub(crate) fn plugin_logs(
+        &self,
+        plugin: &str,
+        _after: u64,
+        _limit: Option<u32>,
+    ) -> Result<LogPage, ApiError> {
+        Err(ApiError::not_found(format!(
+            "There is no plugin {plugin} that Orrery runs."
+        )))
+    }
+
+    pub(crate) fn plugin_usage(&self, plugin: &str, _after: u64) -> Result<Vec<UsagePoint>, ApiError> {
+        Err(ApiError::not_found(format!(
+            "There is no plugin {plugin} that Orrery runs."
+        )))
+    }
+
+    pub(crate) fn rejected_packages(&self) -> Vec<RejectedPackage> {
+        Vec::new()
+    }
+}
+
+fn not_here() -> ApiError {
+    ApiError::new(Code::Unavailable, "This instance runs no plugins of its own.")
+}
