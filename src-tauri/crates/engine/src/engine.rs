@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use crate::arrivals::Arrival;
 use crate::config::{Config, ProbeKind};
 use crate::limits::ARRIVALS_MAX;
+use crate::links::Links;
 use crate::moments::Moments;
+use crate::pipes::Pipes;
 use crate::published::Published;
 use crate::rates::Rates;
 use crate::remotes::Remotes;
@@ -51,6 +53,8 @@ pub(crate) struct Shared {
     pub(crate) sources: Sources,
     pub(crate) rates: Rates,
     pub(crate) remotes: Remotes,
+    pub(crate) links: Arc<Links>,
+    pub(crate) pipes: Pipes,
     pub(crate) published: ArcSwap<Published>,
     pub(crate) publications: watch::Sender<u64>,
     pub(crate) plugins_changed: watch::Sender<u64>,
@@ -140,6 +144,8 @@ impl Engine {
             sources: Sources::default(),
             rates: Rates::default(),
             remotes: Remotes::default(),
+            links: Arc::default(),
+            pipes: Pipes::default(),
             published: ArcSwap::from_pointee(Published::of(&empty, clock::now_ms())),
             publications: watch::Sender::new(0),
             plugins_changed: watch::Sender::new(0),

@@ -46,6 +46,18 @@ pub const QUERY_BYTES_MAX: usize = 4_096;
 pub const CONTROL_ARGS_MAX: usize = 64;
 /// Remote sources that may report at a time.
 pub const REMOTE_SOURCES_MAX: usize = 256;
+/// Remote probes connected for controls at a time.
+pub const REMOTE_LINKS_MAX: usize = 256;
+/// Controls under way to one remote probe.
+pub const REMOTE_CALLS: usize = 16;
+/// Time in which a remote probe must answer a control. Stopping a container takes ten seconds by default.
+pub const REMOTE_CONTROL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pipes at a time, those lately closed included.
+pub const PIPES_MAX: usize = 256;
+/// Chunks on their way in one direction of a pipe; a slow end makes the other wait.
+pub const PIPE_BACKLOG: usize = 64;
+/// Time after which a pipe that nobody holds is forgotten.
+pub const PIPE_IDLE: Duration = Duration::from_secs(600);
 /// Span over which rates of the status are taken.
 pub const STATUS_SPAN: Duration = Duration::from_secs(10);
 /// Shortest and longest interval of the built-in probes and plugins.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use orrery_model::window::{Origins, Snapshot};
+use orrery_model::window::{Origins, Snapshot, SourceId};
 use orrery_model::{NodeId, Report, TopologyKind};
 use orrery_topology::derive::{Derivation, OriginLookup};
 
@@ -16,6 +16,8 @@ pub struct Published {
     pub report: Arc<Report>,
     /// Topologies derived from it.
     pub derivation: Derivation,
+    /// Who says it; nobody is known of the past.
+    origins: Option<Arc<Origins>>,
 }
 
 impl std::fmt::Debug for Published {
@@ -36,6 +38,7 @@ impl Published {
             seq: snapshot.seq,
             report: snapshot.report.clone(),
             derivation: Derivation::new(snapshot.report.clone(), Some(Arc::new(origins))),
+            origins: Some(snapshot.origins.clone()),
         }
     }
 
@@ -47,6 +50,7 @@ impl Published {
             seq: 0,
             report: report.clone(),
             derivation: Derivation::new(report, None),
+            origins: None,
         }
     }
 
@@ -56,6 +60,16 @@ impl Published {
             .topologies
             .iter()
             .find_map(|(kind, t)| t.nodes.get(id).map(|n| (*kind, n)))
+    }
+}
+
+impl Published {
+    /// Whether this source names the node.
+    pub(crate) fn names(&self, source: &SourceId, kind: TopologyKind, id: &NodeId) -> bool {
+        self.origins
+            .as_ref()
+            .and_then(|origins| origins.get(kind, id))
+            .is_some_and(|origin| origin.sources.contains(source))
     }
 }
 

@@ -4,21 +4,18 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _};
 use http::{HeaderValue, Method, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use orrery_engine::api::{ApiError, Code, Request};
-use orrery_engine::topology::view::ViewRequest;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use crate::limits::{ANSWER_BYTES_MAX, CLIENT_MESSAGE_BYTES_MAX, CLIENT_TIMEOUT};
+use crate::limits::{ANSWER_BYTES_MAX, CLIENT_TIMEOUT};
 use crate::uds;
+
+mod stream;
 
 /// Where an instance is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,61 +162,6 @@ impl Instance {
             media_type: media_type.unwrap_or_default().to_owned(),
             body,
         })
-    }
-
-    /// Opens a view channel and carries messages both ways until either side closes.
-    ///
-    /// # Errors
-    /// [`Code::Unavailable`] when the instance cannot be reached or the connection breaks.
-    pub async fn serve_view(
-        &self,
-        mut requests: mpsc::Receiver<ViewRequest>,
-        messages: mpsc::Sender<std::sync::Arc<str>>,
-    ) -> Result<(), ApiError> {
-        let stream = self.connect().await?;
-        let broken = |error: tokio_tungstenite::tungstenite::Error| self.unreachable(&error);
-        let mut config = WebSocketConfig::default();
-        config.max_message_size = Some(CLIENT_MESSAGE_BYTES_MAX);
-        config.max_frame_size = Some(CLIENT_MESSAGE_BYTES_MAX);
-        let mut upgrade = http::Request::builder()
-            .uri(format!("ws://{}/api/view", self.host()))
-            .header(header::HOST, self.host())
-            .header(header::CONNECTION, "Upgrade")
-            .header(header::UPGRADE, "websocket")
-            .header(header::SEC_WEBSOCKET_VERSION, "13")
-            .header(
-                header::SEC_WEBSOCKET_KEY,
-                tokio_tungstenite::tungstenite::handshake::client::generate_key(),
-            );
-        if let Some(value) = self.authorization() {
-            upgrade = upgrade.header(header::AUTHORIZATION, value);
-        }
-        let upgrade = upgrade.body(()).map_err(ApiError::internal)?;
-        let (socket, _) = tokio_tungstenite::client_async_with_config(upgrade, stream, Some(config))
-            .await
-            .map_err(broken)?;
-        let (mut sink, mut source) = socket.split();
-        loop {
-            tokio::select! {
-                request = requests.recv() => {
-                    let Some(request) = request else { return Ok(()) };
-                    let text = serde_json::to_string(&request).map_err(ApiError::internal)?;
-                    sink.send(Message::text(text)).await.map_err(broken)?;
-                }
-                message = source.next() => match message {
-                    Some(Ok(Message::Text(text))) => {
-                        if messages.send(text.as_str().into()).await.is_err() {
-                            return Ok(());
-                        }
-                    }
-                    Some(Ok(Message::Close(_))) | None => {
-                        return Err(ApiError::new(Code::Unavailable, format!("{self} closed the view.")));
-                    }
-                    Some(Ok(_)) => {}
-                    Some(Err(error)) => return Err(broken(error)),
-                }
-            }
-        }
     }
 
     async fn connect(&self) -> Result<Box<dyn Stream>, ApiError> {

@@ -28,3 +28,11 @@ pub const CLIENT_MESSAGE_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Shortest and longest pause between two messages of Scope's topology websocket.
 pub const SCOPE_TICK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3_600));
+/// A message of a remote probe about a control, in bytes.
+pub const LINK_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// A message on a pipe, in bytes.
+pub const PIPE_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Pause between pings on a websocket that may be silent for long; Scope's ends wait a minute for one.
+pub const PING_EVERY: Duration = Duration::from_secs(30);
+/// Time after which a websocket that answers no ping is given up.
+pub const PONG_WITHIN: Duration = Duration::from_secs(75);

@@ -64,7 +64,7 @@ impl Gateway {
         Router::new()
             .merge(quick)
             .route("/api/view", get(view::serve))
-            .route("/api/topology/{topology}/ws", get(scope::watch))
+            .merge(scope::streams())
             .fallback(page)
             .layer(middleware::from_fn_with_state(open, check))
             .with_state(self.clone())

@@ -16,11 +16,26 @@ use crate::error::{self, Failure};
 use crate::limits::REPORT_BYTES_MAX;
 use crate::router::Gateway;
 
+mod link;
+mod pipe;
 mod watch;
 
-pub(crate) use watch::watch;
+use link::link;
+use watch::watch;
 
-/// The routes; the websocket stands apart, because it has no time limit.
+/// Websockets, which have no time limit: a topology's deltas, a remote probe's controls, the ends of a pipe.
+pub(crate) fn streams() -> Router<Gateway> {
+    Router::new()
+        .route("/api/topology/{topology}/ws", get(watch))
+        .route("/api/control/ws", get(link))
+        .route("/api/pipe/{pipe}/probe", get(pipe::probe))
+        .route(
+            "/api/pipe/{pipe}",
+            get(pipe::client).delete(pipe::close).post(pipe::close),
+        )
+}
+
+/// The routes that answer at once.
 pub(crate) fn routes() -> Router<Gateway> {
     Router::new()
         .route("/api", get(api))
@@ -35,6 +50,7 @@ pub(crate) fn routes() -> Router<Gateway> {
         .route("/api/topology/{topology}", get(topology))
         .route("/api/topology/{topology}/{*node}", get(node))
         .route("/api/control/{probe}/{node}/{control}", post(control))
+        .route("/api/pipe/{pipe}/check", get(pipe::check))
 }
 
 type Answer = Result<Response, Failure>;
@@ -66,17 +82,17 @@ async fn api(State(gateway): State<Gateway>) -> Response {
 
 async fn probes(State(gateway): State<Gateway>, Query(q): Parameters) -> Response {
     let engine = &gateway.engine;
-    let mut seen = engine.remote_probes();
-    seen.push((engine.probe_id().to_owned(), engine.published().at_ms));
+    let probes = engine.probes();
     if q.contains_key("sparse") {
-        return Json(json!(!seen.is_empty())).into_response();
+        return Json(json!(!probes.is_empty())).into_response();
     }
-    let list: Vec<Value> = seen
+    let list: Vec<Value> = probes
         .into_iter()
-        .map(|(id, at_ms)| {
+        .map(|probe| {
             json!({
-                "id": id, "hostname": engine.hostname(), "version": env!("CARGO_PKG_VERSION"),
-                "lastSeen": Timestamp::from_millis(at_ms).to_string(),
+                "id": probe.id, "hostname": probe.hostname, "version": probe.version,
+                "lastSeen": Timestamp::from_millis(probe.last_seen_ms).to_string(),
+                "connected": probe.connected,
             })
         })
         .collect();
@@ -230,7 +246,12 @@ async fn control(
     Query(q): Parameters,
     body: axum::body::Bytes,
 ) -> Answer {
-    if probe != gateway.engine.probe_id() {
+    if !gateway
+        .engine
+        .probes()
+        .iter()
+        .any(|p| p.id == probe && p.connected)
+    {
         let message = format!("probe {probe} is not connected right now");
         return Ok((StatusCode::BAD_REQUEST, Json(message)).into_response());
     }
@@ -256,6 +277,12 @@ async fn control(
             }
             if let Some(pipe) = outcome.pipe {
                 answer.insert("pipe".to_owned(), pipe.into());
+            }
+            if outcome.raw_tty {
+                answer.insert("raw_tty".to_owned(), true.into());
+            }
+            if let Some(control) = outcome.resize_tty_control {
+                answer.insert("resize_tty_control".to_owned(), control.into());
             }
             if let Some(removed) = outcome.removed_node {
                 answer.insert("removedNode".to_owned(), removed.into());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use orrery_history::NewEvent;
 use orrery_model::SmolStr;
+use orrery_model::window::SourceId;
 use orrery_plugins::ControlError;
 use tokio::time::Instant;
 
@@ -12,6 +13,7 @@ use crate::api::{ApiError, Caller, Code, ControlOutcome};
 use crate::clock;
 use crate::engine::Engine;
 use crate::limits::CONTROL_ARGS_MAX;
+use crate::links::LinkError;
 
 /// A control pressed on a node.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,9 +47,9 @@ impl Engine {
             let message = format!("A control takes at most {CONTROL_ARGS_MAX} arguments.");
             return Err(ApiError::new(Code::LimitExceeded, message));
         }
-        let human = self.check(&request)?;
+        let (human, route) = self.route(&request)?;
         let started = Instant::now();
-        let result = self.run(&request).await;
+        let result = self.run(&request, &route).await;
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let text = match &result {
             Ok(_) => format!("{human}: done in {took_ms} ms"),
@@ -64,14 +66,18 @@ impl Engine {
         result.map(|outcome| ControlOutcome { took_ms, ..outcome })
     }
 
-    /// The control's label, if it is declared and (unless forced) active on the node.
-    fn check(&self, request: &ControlRequest) -> Result<String, ApiError> {
+    /// The control's label and who runs it, if it is declared and (unless forced) active on the node.
+    fn route(&self, request: &ControlRequest) -> Result<(String, Route), ApiError> {
         let published = self.published();
         let holders: Vec<_> = published
             .report
             .topologies
-            .values()
-            .filter_map(|t| t.nodes.get(request.node.as_str()).map(|n| (t, n)))
+            .iter()
+            .filter_map(|(kind, t)| {
+                t.nodes
+                    .get_key_value(request.node.as_str())
+                    .map(|(id, n)| (*kind, t, id, n))
+            })
             .collect();
         if holders.is_empty() {
             let message = format!("The node {} is not in the current report.", request.node);
@@ -79,7 +85,7 @@ impl Engine {
         }
         let declared = holders
             .iter()
-            .find_map(|(t, _)| t.controls.get(request.control.as_str()));
+            .find_map(|(_, t, _, _)| t.controls.get(request.control.as_str()));
         let Some(declared) = declared else {
             // Scope's words: scripts match on them.
             return Err(ApiError::not_found(format!(
@@ -89,37 +95,87 @@ impl Engine {
         };
         let active = holders
             .iter()
-            .any(|(_, n)| n.controls().contains(request.control.as_str()));
+            .any(|(_, _, _, n)| n.controls().contains(request.control.as_str()));
         if !active && !request.force {
             let message = format!("{} is not active on this node at present.", declared.human);
             return Err(ApiError::new(Code::Conflict, message));
         }
-        Ok(declared.human.to_string())
+        let human = declared.human.to_string();
+        // A plugin of a remote probe may have the id of one of ours: ours answers for nodes that it names.
+        if let Some((plugin, control)) = request.control.split_once('~') {
+            let source = SourceId::plugin(plugin);
+            if holders
+                .iter()
+                .any(|(kind, _, id, _)| published.names(&source, *kind, id))
+            {
+                return Ok((human, Route::Plugin(plugin.to_owned(), control.to_owned())));
+            }
+        }
+        let probe = Some(declared.probe_id.as_str())
+            .filter(|p| !p.is_empty())
+            .or_else(|| {
+                holders
+                    .iter()
+                    .find_map(|(_, _, _, n)| n.latest("control_probe_id"))
+            });
+        match (probe, request.control.split_once('~')) {
+            (Some(probe), _) if probe != self.shared.probe_id => Ok((human, Route::Probe(probe.to_owned()))),
+            (_, Some((plugin, control))) => Ok((human, Route::Plugin(plugin.to_owned(), control.to_owned()))),
+            _ => {
+                let message = format!("Nobody is known who runs the control \"{}\".", request.control);
+                Err(ApiError::new(Code::Unavailable, message))
+            }
+        }
     }
 
-    async fn run(&self, request: &ControlRequest) -> Result<ControlOutcome, ApiError> {
-        let Some((plugin, control)) = request.control.split_once('~') else {
-            let message = format!(
-                "Control \"{}\" belongs to a probe that is not connected.",
-                request.control
-            );
-            return Err(ApiError::new(Code::Unavailable, message));
+    async fn run(&self, request: &ControlRequest, route: &Route) -> Result<ControlOutcome, ApiError> {
+        let outcome = match route {
+            Route::Plugin(plugin, control) => {
+                let answer = self
+                    .shared
+                    .registry
+                    .control(plugin, &request.node, control, &request.args)
+                    .await;
+                let answer = answer.map_err(|error| coded(plugin, &error))?;
+                ControlOutcome {
+                    value: answer.value,
+                    pipe: answer.pipe,
+                    raw_tty: answer.raw_tty,
+                    resize_tty_control: answer.resize_tty_control,
+                    removed_node: answer.removed_node,
+                    shortcut: answer.shortcut,
+                    took_ms: 0,
+                }
+            }
+            Route::Probe(probe) => {
+                let links = &self.shared.links;
+                let answer = links
+                    .call(probe, &request.node, &request.control, &request.args)
+                    .await
+                    .map_err(|error| lost(&error))?;
+                if !answer.error.is_empty() {
+                    return Err(ApiError::new(Code::Refused, answer.error));
+                }
+                ControlOutcome {
+                    value: answer.value,
+                    pipe: answer.pipe,
+                    raw_tty: answer.raw_tty,
+                    resize_tty_control: answer.resize_tty_control,
+                    removed_node: answer.removed_node,
+                    shortcut: false,
+                    took_ms: 0,
+                }
+            }
         };
-        let answer = self
-            .shared
-            .registry
-            .control(plugin, &request.node, control, &request.args)
-            .await;
-        let answer = answer.map_err(|error| coded(plugin, &error))?;
-        Ok(ControlOutcome {
-            value: answer.value,
-            pipe: answer.pipe,
-            raw_tty: answer.raw_tty,
-            resize_tty_control: answer.resize_tty_control,
-            removed_node: answer.removed_node,
-            shortcut: answer.shortcut,
-            took_ms: 0,
-        })
+        if let Some(pipe) = &outcome.pipe
+            && let Err(error) = self.shared.pipes.make(pipe)
+        {
+            return Err(ApiError::new(
+                Code::LimitExceeded,
+                format!("No terminal: {error}."),
+            ));
+        }
+        Ok(outcome)
     }
 
     /// The node's major label where a report gives one, else its id.
@@ -133,6 +189,23 @@ impl Engine {
         });
         name.unwrap_or(id).to_owned()
     }
+}
+
+/// Who runs a control.
+enum Route {
+    /// A plugin of ours, by the name it knows the control under.
+    Plugin(String, String),
+    /// A remote probe, which knows the control as it is.
+    Probe(String),
+}
+
+fn lost(error: &LinkError) -> ApiError {
+    let code = match error {
+        LinkError::NotConnected(_) | LinkError::Lost(_) => Code::Unavailable,
+        LinkError::Busy(_) => Code::LimitExceeded,
+        LinkError::Timeout => Code::Timeout,
+    };
+    ApiError::new(code, error.to_string())
 }
 
 fn coded(plugin: &str, error: &ControlError) -> ApiError {

@@ -6,10 +6,12 @@ mod export;
 mod history;
 mod look;
 mod manage;
+mod remote;
 mod report;
 mod status;
 
 pub use control::ControlRequest;
+pub use remote::ProbeInfo;
 pub use report::Uploaded;
 
 use crate::api::{ApiError, Caller, Code, Request, Response, Role};

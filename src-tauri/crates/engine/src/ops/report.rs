@@ -42,9 +42,4 @@ impl Engine {
             .await
             .map_err(ApiError::internal)
     }
-
-    /// Remote probes seen lately: id and when, in milliseconds since the epoch.
-    pub fn remote_probes(&self) -> Vec<(String, i64)> {
-        self.shared.remotes.all()
-    }
 }

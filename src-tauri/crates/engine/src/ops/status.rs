@@ -79,7 +79,7 @@ impl Engine {
             status.remedy = format!("df -h {}", self.shared.config.data_dir.display());
             all.push(status);
         }
-        let remotes = self.remote_probes();
+        let remotes = self.shared.remotes.all();
         if !remotes.is_empty() {
             let summary = format!("{} probes report to this instance", remotes.len());
             all.push(crate::sources::status(
