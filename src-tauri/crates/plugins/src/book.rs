@@ -27,6 +27,8 @@ pub(crate) struct Entry {
     owner: u32,
     /// Rises with the time of discovery: who came first keeps the id.
     order: u64,
+    /// Nobody listened on it when it was called last. It gives the id to one that may answer.
+    dead: bool,
 }
 
 /// What a socket is to us.
@@ -70,6 +72,14 @@ impl Book {
         self.entries.iter().map(found).collect()
     }
 
+    /// Notes whether somebody listens on a socket that holds its id. If nobody does, the next
+    /// [`Self::reconcile`] gives the id to another socket that claims it.
+    pub(crate) fn note_dead(&mut self, path: &Path, dead: bool) {
+        if let Some(entry) = self.entries.get_mut(path) {
+            entry.dead = dead;
+        }
+    }
+
     /// Takes in what a scan found. Stops come before starts. The second value is the number of sockets
     /// left out because there are too many.
     pub(crate) fn reconcile(&mut self, found: Vec<Found>, trust: Trust) -> (Vec<Change>, usize) {
@@ -95,11 +105,15 @@ impl Book {
                 },
                 |entry| entry.order,
             );
+            let dead = old
+                .get(&found.path)
+                .is_some_and(|e| e.dead && e.mark == found.mark);
             let entry = Entry {
                 standing,
                 mark: found.mark,
                 owner: found.owner,
                 order,
+                dead,
             };
             self.entries.insert(found.path, entry);
         }
@@ -107,21 +121,22 @@ impl Book {
         (self.changes_since(&old), left_out)
     }
 
-    /// Leaves each id to one socket: to the one that held it, else to the one that came first.
+    /// Leaves each id to one socket: to one that is not dead, to the one that held it, to the one that came
+    /// first.
     fn settle_conflicts(&mut self, old: &BTreeMap<PathBuf, Entry>) {
         let held = |path: &Path| {
             old.get(path)
                 .is_some_and(|e| matches!(e.standing, Standing::Holds(_)))
         };
-        let mut claims: Vec<(bool, u64, PathBuf, SmolStr)> = Vec::new();
+        let mut claims: Vec<(bool, bool, u64, PathBuf, SmolStr)> = Vec::new();
         for (path, entry) in &self.entries {
             if let Standing::Holds(id) = &entry.standing {
-                claims.push((!held(path), entry.order, path.clone(), id.clone()));
+                claims.push((entry.dead, !held(path), entry.order, path.clone(), id.clone()));
             }
         }
         claims.sort();
         let mut holders: BTreeMap<SmolStr, PathBuf> = BTreeMap::new();
-        for (_, _, path, id) in claims {
+        for (.., path, id) in claims {
             match holders.get(&id) {
                 None => {
                     holders.insert(id, path);
@@ -318,6 +333,30 @@ mod tests {
             &["list"],
             &["/b/a.sock a is /z/a.sock", "/z/a.sock holds a"],
         );
+    }
+
+    #[test]
+    fn a_dead_socket_gives_its_id_to_one_that_may_answer() {
+        let mut book = Book::default();
+        let both = || vec![found("/r/a.sock"), found("/s/a.sock")];
+        book.reconcile(both(), Trust::RootAnd(OWN));
+        book.note_dead(Path::new("/r/a.sock"), true);
+        let (changes, _) = book.reconcile(both(), Trust::RootAnd(OWN));
+        assert_eq!(words(&changes), ["stop a /r/a.sock", "start a /s/a.sock", "list"]);
+        assert_eq!(
+            standings(&book),
+            ["/r/a.sock a is /s/a.sock", "/s/a.sock holds a"]
+        );
+        // When both are dead the id stays where it is.
+        book.note_dead(Path::new("/s/a.sock"), true);
+        let (changes, _) = book.reconcile(both(), Trust::RootAnd(OWN));
+        assert!(changes.is_empty(), "{:?}", words(&changes));
+        // A new socket under the old path has its chance.
+        let (changes, _) = book.reconcile(
+            vec![found("/r/a.sock@2"), found("/s/a.sock")],
+            Trust::RootAnd(OWN),
+        );
+        assert_eq!(words(&changes), ["stop a /s/a.sock", "start a /r/a.sock", "list"]);
     }
 
     #[test]

@@ -73,7 +73,11 @@ async fn wait_for_change(shared: &Shared, gap: Duration, pause: Duration) {
 }
 
 fn take_in(shared: &Arc<Shared>, mut scan: Scan) {
-    let mut state = shared.state();
+    let mut guard = shared.state();
+    let state = &mut *guard;
+    for plugin in state.plugins.values() {
+        state.book.note_dead(&plugin.path, plugin.is_dead());
+    }
     let (mut changes, left_out) = state.book.reconcile(scan.sockets, shared.trust);
     if left_out > 0 {
         let warning = format!(
@@ -118,7 +122,7 @@ fn take_in(shared: &Arc<Shared>, mut scan: Scan) {
             Change::List => {}
         }
     }
-    drop(state);
+    drop(guard);
     if !changes.is_empty() {
         shared.outbox.changed();
     }

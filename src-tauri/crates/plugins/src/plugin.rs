@@ -53,6 +53,8 @@ struct Known {
     report_nodes: Option<u32>,
     failures: u32,
     next_attempt_ms: Option<i64>,
+    /// The last call found nobody listening.
+    dead: bool,
 }
 
 /// What became of a good report.
@@ -161,6 +163,11 @@ impl Plugin {
         self.outbox.changed();
     }
 
+    /// Whether the last call found nobody listening.
+    pub(crate) fn is_dead(&self) -> bool {
+        self.known().dead
+    }
+
     /// What is shown of it.
     pub(crate) fn info(&self) -> PluginInfo {
         let known = self.known();
@@ -232,6 +239,7 @@ impl Plugin {
         known.report_nodes = Some(u32::try_from(report.node_count()).unwrap_or(u32::MAX));
         known.failures = 0;
         known.next_attempt_ms = None;
+        known.dead = false;
         let label = spec.label.clone();
         known.spec = Some(spec);
         let after = Before::of(&known);
@@ -264,6 +272,7 @@ impl Plugin {
         known.error = Some(text.clone());
         known.latency = Some(now - began);
         known.failures = pace.failures();
+        known.dead = unreachable;
         known.next_attempt_ms = Some(clock::now_ms().saturating_add(wait_ms));
         let closed = known.closed;
         drop(known);

@@ -145,6 +145,17 @@ async fn the_first_keeps_the_id_and_the_second_takes_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_socket_that_comes_first_gives_way_to_a_living_one() {
+    let bench = Bench::with(|_, config| config.rescan = Duration::from_millis(50));
+    GoodPlugin::start(bench.path("one/a.sock")).unwrap().crash();
+    bench.state("one/a.sock", PluginState::Failing).await;
+    let living = GoodPlugin::start(bench.path("two/a.sock")).unwrap();
+    bench.state("two/a.sock", PluginState::Ok).await;
+    let dead = bench.state("one/a.sock", PluginState::Conflict).await;
+    assert_eq!(dead.conflicts_with, Some(living.path().display().to_string()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_invalid_name_is_shown_and_not_called() {
     let bench = Bench::new();
     let plugin = GoodPlugin::start(bench.path("my_plugin.sock")).unwrap();
