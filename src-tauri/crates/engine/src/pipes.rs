@@ -232,10 +232,7 @@ mod tests {
         let pipes = Pipes::default();
         let probe = pipes.attach("p", PipeEnd::Probe).await.unwrap();
         let mut first = pipes.attach("p", PipeEnd::Client).await.unwrap();
-        let second = tokio::spawn({
-            let io = async move { first.recv().await };
-            io
-        });
+        let second = tokio::spawn(async move { first.recv().await });
         let mut newcomer = pipes.attach("p", PipeEnd::Client).await.unwrap();
         assert_eq!(second.await.unwrap(), None, "the first is let go");
         assert!(probe.sender().send(Bytes::from_static(b"x")).await);

@@ -14,6 +14,7 @@ mod handshake;
 mod id;
 mod info;
 pub mod limits;
+pub mod once;
 mod outbox;
 mod pace;
 mod plugin;

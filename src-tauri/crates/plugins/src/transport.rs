@@ -124,6 +124,18 @@ impl Transport {
         read_body(response.into_body(), &self.bodies).await
     }
 
+    /// Sends a request and reads the whole answer, whatever its status.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path_and_query: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Answer), TransportError> {
+        let response = self.send(method, path_and_query, body).await?;
+        let status = response.status();
+        Ok((status, read_body(response.into_body(), &self.bodies).await?))
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -253,15 +265,15 @@ impl Service<Uri> for CheckedConnector {
 }
 
 /// A path that fits into a socket address and names the same socket.
-struct Address {
-    path: PathBuf,
+pub(crate) struct Address {
+    pub(crate) path: PathBuf,
     /// Keeps the descriptor that the path goes through.
     _pin: Option<OwnedFd>,
 }
 
 impl Address {
     /// The path itself where it fits; otherwise the way through a descriptor of the socket's file.
-    fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         if fits(path.as_os_str()) {
             return Ok(Address {
                 path: path.to_owned(),

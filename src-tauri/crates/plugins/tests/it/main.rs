@@ -9,6 +9,7 @@
 
 mod controls;
 mod discovery;
+mod once;
 mod originals;
 mod schedule;
 mod status;
