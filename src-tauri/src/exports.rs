@@ -1,4 +1,4 @@
-//! Saving files through the native dialog.
+//! Files through the native dialogs: saving exports, choosing packages.
 
 use orrery_engine::api::{ApiError, Code, Request};
 use tauri::State;
@@ -29,6 +29,22 @@ pub(crate) async fn save_export(
         .unwrap_or("orrery-export")
         .to_owned();
     save(app, &name, exported["text"].as_str().unwrap_or_default()).await
+}
+
+/// Asks for a plugin package; its path, or nothing when it was cancelled.
+#[tauri::command]
+pub(crate) async fn pick_package(app: tauri::AppHandle) -> Result<Option<String>, ApiError> {
+    let chosen = tokio::task::spawn_blocking(move || {
+        app.dialog()
+            .file()
+            .add_filter("Plugin packages", &["gz", "tgz", "zst"])
+            .blocking_pick_file()
+    })
+    .await
+    .map_err(|e| internal(&e))?;
+    let Some(chosen) = chosen else { return Ok(None) };
+    let path = chosen.into_path().map_err(|e| internal(&e))?;
+    Ok(Some(path.display().to_string()))
 }
 
 /// Asks where to save a text that the page made, such as the table on screen, and writes it there.

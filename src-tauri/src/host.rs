@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Method, StatusCode};
 use orrery_engine::api::{ApiError, Caller, Code, Origin, Request, Role};
 use orrery_engine::topology::view::ViewRequest;
-use orrery_engine::{Encoded, Paths, user_name};
+use orrery_engine::{Encoded, Paths, PipeEnd, user_name};
 use orrery_gateway::{Instance, Raise};
 use tokio::sync::mpsc;
 
@@ -112,6 +113,65 @@ impl Host {
                     let _ = told.send(failed.to_string().into()).await;
                 }
             }
+        }
+    }
+
+    /// Holds the near end of a pipe until either side ends it.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] for a closed pipe; otherwise when it cannot be had or breaks.
+    pub(crate) async fn serve_pipe(
+        &self,
+        id: &str,
+        mut keys: mpsc::Receiver<Bytes>,
+        screen: mpsc::Sender<Bytes>,
+    ) -> Result<(), ApiError> {
+        match self {
+            Host::Own(local) => {
+                let mut io = local.engine().pipe(&caller(), id, PipeEnd::Client).await?;
+                let sender = io.sender();
+                loop {
+                    let carried = tokio::select! {
+                        typed = keys.recv() => match typed {
+                            Some(bytes) => sender.send(bytes).await,
+                            None => false,
+                        },
+                        bytes = io.recv() => match bytes {
+                            Some(bytes) => screen.send(bytes).await.is_ok(),
+                            None => false,
+                        },
+                    };
+                    if !carried {
+                        return Ok(());
+                    }
+                }
+            }
+            Host::Attached(instance) => instance.serve_pipe(id, PipeEnd::Client, keys, screen).await,
+        }
+    }
+
+    /// Whether a pipe is still there.
+    pub(crate) async fn pipe_is_open(&self, id: &str) -> bool {
+        match self {
+            Host::Own(local) => local.engine().pipe_open(id),
+            Host::Attached(instance) => instance
+                .send(Method::GET, &format!("/api/pipe/{id}/check"), None, Bytes::new())
+                .await
+                .is_ok_and(|answer| answer.status.is_success()),
+        }
+    }
+
+    /// Closes a pipe for good.
+    ///
+    /// # Errors
+    /// When the instance refuses or cannot be reached.
+    pub(crate) async fn close_pipe(&self, id: &str) -> Result<(), ApiError> {
+        match self {
+            Host::Own(local) => local.engine().close_pipe(&caller(), id),
+            Host::Attached(instance) => instance
+                .send(Method::DELETE, &format!("/api/pipe/{id}"), None, Bytes::new())
+                .await
+                .map(|_| ()),
         }
     }
 

@@ -8,6 +8,7 @@ mod exports;
 mod host;
 mod local;
 mod paint;
+mod pipes;
 mod views;
 
 use std::io::IsTerminal as _;
@@ -60,14 +61,20 @@ fn window(host: Host, handle: &OnceLock<tauri::AppHandle>) -> tauri::Result<()> 
         .plugin(tauri_plugin_window_state::Builder::default().build())
         .manage(host)
         .manage(views::OpenViews::default())
+        .manage(pipes::OpenPipes::default())
         .invoke_handler(tauri::generate_handler![
             commands::call,
             commands::open_view,
             commands::view_send,
             commands::close_view,
             commands::open_external,
+            exports::pick_package,
             exports::save_export,
             exports::save_text,
+            pipes::pipe_open,
+            pipes::pipe_send,
+            pipes::pipe_detach,
+            pipes::pipe_close,
         ])
         .setup(|app| {
             if let Some(window) = app.get_webview_window("main") {
@@ -77,8 +84,25 @@ fn window(host: Host, handle: &OnceLock<tauri::AppHandle>) -> tauri::Result<()> 
         })
         .build(tauri::generate_context!())?;
     let _first = handle.set(app.handle().clone());
+    tauri::async_runtime::spawn(end_on_signal(app.handle().clone()));
     app.run_return(|_, _| {});
     Ok(())
+}
+
+/// Whoever ends the program by a signal gets an orderly end too: history is closed, plugins are stopped.
+async fn end_on_signal(app: tauri::AppHandle) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (terminate, interrupt) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    match (terminate, interrupt) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            app.exit(0);
+        }
+        (Err(error), _) | (_, Err(error)) => tracing::warn!(%error, "signals are not waited for"),
+    }
 }
 
 /// Brings the window to the front when a second start asks for it.

@@ -255,6 +255,17 @@ async fn a_remote_probe_is_listed_and_its_controls_and_terminals_work() {
         (StatusCode::OK, opened)
     );
 
+    // What the pipe alone names is passed on as it is: a terminal's resizing.
+    let resize = format!("/api/control/{PROBE}/farhost;%3Chost%3E/host_resize_tty");
+    let (resized, asked) = tokio::join!(
+        stage.send(Method::POST, &resize),
+        answer(&mut probe, "", json!({}))
+    );
+    assert_eq!(
+        (resized, asked["Control"].as_str()),
+        ((StatusCode::OK, json!({})), Some("host_resize_tty"))
+    );
+
     // The terminal: a shell at the probe's end, the window at the other.
     let far = stage.dial("/api/pipe/pipe-7/probe").await.unwrap();
     let shell = tokio::spawn(serve_shell(far));

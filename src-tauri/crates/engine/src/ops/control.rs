@@ -86,21 +86,34 @@ impl Engine {
         let declared = holders
             .iter()
             .find_map(|(_, t, _, _)| t.controls.get(request.control.as_str()));
-        let Some(declared) = declared else {
-            // Scope's words: scripts match on them.
-            return Err(ApiError::not_found(format!(
-                "Control \"{}\" not recognised",
-                request.control
-            )));
-        };
         let active = holders
             .iter()
             .any(|(_, _, _, n)| n.controls().contains(request.control.as_str()));
-        if !active && !request.force {
-            let message = format!("{} is not active on this node at present.", declared.human);
-            return Err(ApiError::new(Code::Conflict, message));
+        let named = declared.map(|d| d.probe_id.as_str()).filter(|p| !p.is_empty());
+        let holding = || {
+            holders
+                .iter()
+                .find_map(|(_, _, _, n)| n.latest("control_probe_id"))
+        };
+        let probe = named.or_else(holding).filter(|p| *p != self.shared.probe_id);
+        match declared {
+            Some(declared) if !active && !request.force => {
+                let message = format!("{} is not active on this node at present.", declared.human);
+                return Err(ApiError::new(Code::Conflict, message));
+            }
+            // A terminal's resize control is named by its pipe alone: a remote probe knows its own, and
+            // whoever insists may ask a plugin for it.
+            None if !request.force && probe.is_none() => {
+                // Scope's words: scripts match on them.
+                return Err(ApiError::not_found(format!(
+                    "Control \"{}\" not recognised",
+                    request.control
+                )));
+            }
+            _ => {}
         }
-        let human = declared.human.to_string();
+        let human = declared.map_or(request.control.as_str(), |d| d.human.as_str());
+        let human = human.to_owned();
         // A plugin of a remote probe may have the id of one of ours: ours answers for nodes that it names.
         if let Some((plugin, control)) = request.control.split_once('~') {
             let source = SourceId::plugin(plugin);
@@ -111,17 +124,12 @@ impl Engine {
                 return Ok((human, Route::Plugin(plugin.to_owned(), control.to_owned())));
             }
         }
-        let probe = Some(declared.probe_id.as_str())
-            .filter(|p| !p.is_empty())
-            .or_else(|| {
-                holders
-                    .iter()
-                    .find_map(|(_, _, _, n)| n.latest("control_probe_id"))
-            });
         match (probe, request.control.split_once('~')) {
-            (Some(probe), _) if probe != self.shared.probe_id => Ok((human, Route::Probe(probe.to_owned()))),
-            (_, Some((plugin, control))) => Ok((human, Route::Plugin(plugin.to_owned(), control.to_owned()))),
-            _ => {
+            (Some(probe), _) => Ok((human, Route::Probe(probe.to_owned()))),
+            (None, Some((plugin, control))) => {
+                Ok((human, Route::Plugin(plugin.to_owned(), control.to_owned())))
+            }
+            (None, None) => {
                 let message = format!("Nobody is known who runs the control \"{}\".", request.control);
                 Err(ApiError::new(Code::Unavailable, message))
             }
@@ -141,7 +149,7 @@ impl Engine {
                     value: answer.value,
                     pipe: answer.pipe,
                     raw_tty: answer.raw_tty,
-                    resize_tty_control: answer.resize_tty_control,
+                    resize_tty_control: answer.resize_tty_control.map(|c| format!("{plugin}~{c}")),
                     removed_node: answer.removed_node,
                     shortcut: answer.shortcut,
                     took_ms: 0,
