@@ -27,7 +27,8 @@ pub fn write_types(dir: &Path) -> anyhow::Result<()> {
     api::ExportedText::export_all(&config)?;
     api::ApiError::export_all(&config)?;
     api::PluginInfo::export_all(&config)?;
-    api::ManagedPlugin::export_all(&config)?;
+    api::PluginEntry::export_all(&config)?;
+    api::HealthAnswer::export_all(&config)?;
     api::OperationView::export_all(&config)?;
     api::LogPage::export_all(&config)?;
     api::UsagePoint::export_all(&config)?;

@@ -36,7 +36,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("orrery-gateway", &["orrery-engine"]),
-    ("orrery-cli", &["orrery-engine", "orrery-gateway", "orrery-packages"]),
+    (
+        "orrery-cli",
+        &["orrery-engine", "orrery-gateway", "orrery-packages"],
+    ),
     ("orrery-desktop", &["orrery-engine", "orrery-gateway"]),
     ("orrery-testkit", &["orrery-model"]),
     // Tests may know everybody.

@@ -89,7 +89,15 @@ limit: number | null, } | { "op": "plugins" } | { "op": "retry_plugin",
 /**
  * Path of its socket.
  */
-path: string, } | { "op": "managed_plugins" } | { "op": "plugin_order", 
+path: string, } | { "op": "managed_plugins" } | { "op": "plugin_list" } | { "op": "plugin_health", 
+/**
+ * Plugin id.
+ */
+plugin: string, 
+/**
+ * Do not answer from a check of a moment ago.
+ */
+fresh: boolean, } | { "op": "plugin_order", 
 /**
  * What is ordered.
  */

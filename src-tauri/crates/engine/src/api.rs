@@ -10,7 +10,9 @@ use orrery_topology::{
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
-pub use orrery_manager::view::{ManagedPlugin, OperationView, PackageSource, PluginOrder, RejectedPackage};
+pub use orrery_manager::view::{
+    ManagedPlugin, OperationState, OperationView, PackageSource, PluginOrder, RejectedPackage,
+};
 pub use orrery_plugins::{PluginInfo, PluginState};
 pub use orrery_supervisor::view::{LogPage, UsagePoint};
 
@@ -87,6 +89,31 @@ pub struct ApiError {
     pub message: String,
     /// For [`Code::BadQuery`]: byte range of the fault in the query.
     pub at: Option<(u32, u32)>,
+    /// Every field at fault, where there may be several, such as a plugin's config.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<FieldError>>")]
+    pub fields: Vec<FieldError>,
+    /// Operation that stands in the way, or that failed.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[ts(optional, as = "Option<String>")]
+    pub operation: String,
+    /// Stable code of what went wrong below, such as `checksum`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[ts(optional, as = "Option<String>")]
+    pub reason: String,
+    /// Whether the same request may succeed later.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[ts(optional, as = "Option<bool>")]
+    pub retryable: bool,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct FieldError {
+    /// Its key or path.
+    pub field: String,
+    /// What is wrong, and what is possible.
+    pub message: String,
 }
 
 /// Every operation with a single answer. The answer's type stands beside each.
@@ -175,6 +202,16 @@ pub enum Request {
     },
     /// → `Vec<ManagedPlugin>`: plugins that we run, by id
     ManagedPlugins,
+    /// → `Vec<PluginEntry>`: every plugin and socket, by id
+    PluginList,
+    /// → [`HealthAnswer`]
+    PluginHealth {
+        /// Plugin id.
+        plugin: String,
+        /// Do not answer from a check of a moment ago.
+        #[serde(default)]
+        fresh: bool,
+    },
     /// → [`OperationView`]: as it stands when ordered, or when it ended with `wait`
     PluginOrder {
         /// What is ordered.
@@ -440,6 +477,42 @@ pub struct Event {
     pub user: String,
 }
 
+/// A plugin in the list of all: one that we run, a socket that somebody else runs, or both at once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct PluginEntry {
+    /// Id.
+    pub id: String,
+    /// Name shown.
+    pub label: String,
+    /// Its sentence.
+    pub description: String,
+    /// `managed`, `local` or `external`.
+    pub origin: String,
+    /// State of the process we run, such as `running`; of a socket alone: `external_up`, `external_lost`,
+    /// `connecting`, `rejected`, `conflict`.
+    pub state: String,
+    /// `ok` or `error: …`, in Scope's words, where there is a socket.
+    pub status: String,
+    /// Interfaces.
+    pub interfaces: Vec<String>,
+    /// What we run.
+    pub managed: Option<Box<ManagedPlugin>>,
+    /// Its socket.
+    pub socket: Option<PluginInfo>,
+}
+
+/// Answer to a question for a plugin's health, with the status that HTTP gives it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+pub struct HealthAnswer {
+    /// 200 when it is well, 404 when there is no such plugin, 503 otherwise.
+    pub status: u16,
+    /// `{status, info, message, details, state, reason, source, checked_at}`.
+    #[ts(type = "unknown")]
+    pub body: serde_json::Value,
+    /// When to ask again, in seconds, where it is known.
+    pub retry_after_s: Option<u64>,
+}
+
 /// A file's content for the save dialog or a download.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
 pub struct ExportedText {
@@ -477,6 +550,10 @@ pub enum Response {
     Plugins(Vec<PluginInfo>),
     /// To the exports.
     Exported(ExportedText),
+    /// To [`Request::PluginList`].
+    PluginList(Vec<PluginEntry>),
+    /// To [`Request::PluginHealth`].
+    Health(HealthAnswer),
     /// To [`Request::ManagedPlugins`].
     ManagedPlugins(Vec<ManagedPlugin>),
     /// To [`Request::PluginOrder`] and [`Request::CancelOperation`].

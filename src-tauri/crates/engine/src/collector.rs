@@ -163,7 +163,7 @@ impl Collector {
             NoteKind::Gone => "stale",
             NoteKind::Failed => "failed",
         };
-        self.shared.history.record(NewEvent {
+        self.shared.record(NewEvent {
             at_ms: clock::now_ms(),
             kind: SmolStr::new_static(kind),
             subject: SmolStr::from(format!("plugin:{plugin}")),

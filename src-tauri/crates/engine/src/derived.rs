@@ -58,9 +58,8 @@ fn coded(error: DeriveError) -> ApiError {
     match error {
         DeriveError::UnknownTopology { .. } => ApiError::not_found(error.to_string()),
         DeriveError::Query(query) => ApiError {
-            code: Code::BadQuery,
-            message: query.message.clone(),
             at: Some((query.start, query.end)),
+            ..ApiError::new(Code::BadQuery, query.message.clone())
         },
         _ => ApiError::bad_request(error.to_string()),
     }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::Arrival;
 use crate::config::{Config, ProbeKind};
+use crate::event_log::EventLog;
 use crate::limits::ARRIVALS_MAX;
 use crate::links::Links;
 use crate::moments::Moments;
@@ -53,6 +54,7 @@ pub(crate) struct Shared {
     pub(crate) sources: Sources,
     pub(crate) rates: Rates,
     pub(crate) remotes: Remotes,
+    pub(crate) events: EventLog,
     pub(crate) links: Arc<Links>,
     pub(crate) pipes: Pipes,
     pub(crate) published: ArcSwap<Published>,
@@ -65,6 +67,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Notes an event for history and for everybody who watches.
+    pub(crate) fn record(&self, event: NewEvent) {
+        self.events.push(&event);
+        self.history.record(event);
+    }
+
     /// Makes a snapshot the one that everybody reads.
     pub(crate) fn publish(&self, published: Published) {
         let seq = published.seq;
@@ -106,21 +114,6 @@ impl Engine {
             ..orrery_history::Config::new(config.data_dir.join("history.db"))
         })
         .await?;
-        if let Some(path) = history.set_aside() {
-            let text = format!(
-                "History could not be read. It was set aside as {} and a new one begun.",
-                path.display()
-            );
-            tracing::error!("{text}");
-            history.record(NewEvent {
-                at_ms: clock::now_ms(),
-                kind: SmolStr::new_static("failed"),
-                subject: SmolStr::new_static("history"),
-                label: SmolStr::new_static("History"),
-                text,
-                user: SmolStr::default(),
-            });
-        }
         let id = hex_id();
         let probe_id = hex_id();
         let host = orrery_probes::host_id();
@@ -144,6 +137,7 @@ impl Engine {
             sources: Sources::default(),
             rates: Rates::default(),
             remotes: Remotes::default(),
+            events: EventLog::default(),
             links: Arc::default(),
             pipes: Pipes::default(),
             published: ArcSwap::from_pointee(Published::of(&empty, clock::now_ms())),
@@ -155,6 +149,21 @@ impl Engine {
             arrivals: arrivals.clone(),
             config,
         });
+        if let Some(path) = shared.history.set_aside() {
+            let text = format!(
+                "History could not be read. It was set aside as {} and a new one begun.",
+                path.display()
+            );
+            tracing::error!("{text}");
+            shared.record(NewEvent {
+                at_ms: clock::now_ms(),
+                kind: SmolStr::new_static("failed"),
+                subject: SmolStr::new_static("history"),
+                label: SmolStr::new_static("History"),
+                text,
+                user: SmolStr::default(),
+            });
+        }
         let running = Running {
             stop: CancellationToken::new(),
             tasks: Mutex::default(),

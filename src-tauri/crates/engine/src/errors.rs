@@ -9,6 +9,10 @@ impl ApiError {
             code,
             message: message.into(),
             at: None,
+            fields: Vec::new(),
+            operation: String::new(),
+            reason: String::new(),
+            retryable: false,
         }
     }
 

@@ -12,6 +12,7 @@ mod config;
 mod derived;
 mod engine;
 mod errors;
+mod event_log;
 mod instance;
 pub mod limits;
 mod links;

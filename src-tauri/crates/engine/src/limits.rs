@@ -32,6 +32,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(5);
 pub const SEARCH_HITS: (u32, u32) = (50, 500);
 /// Events when the caller names no limit, and at most.
 pub const EVENTS: (u32, u32) = (500, 5_000);
+/// Newest events kept in memory for watchers.
+pub const EVENTS_KEPT: usize = 10_000;
 /// Points of a series when the caller names no limit, and at most.
 pub const HISTORY_POINTS: (u32, u32) = (600, 10_000);
 /// Rows of an exported history; more is refused with a hint to narrow the range.

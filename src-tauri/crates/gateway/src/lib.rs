@@ -11,12 +11,14 @@ mod error;
 mod guard;
 pub mod limits;
 mod ops;
+mod plugins;
 mod router;
 mod scope;
 mod serve;
 mod token;
 mod uds;
 mod view;
+mod watch_events;
 
 pub use client::Instance;
 pub use guard::Door;

@@ -32,6 +32,8 @@ pub const SCOPE_TICK: (Duration, Duration) = (Duration::from_millis(200), Durati
 pub const LINK_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// A message on a pipe, in bytes.
 pub const PIPE_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Pause between signs of life on a silent stream of server-sent events.
+pub const SSE_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Pause between pings on a websocket that may be silent for long; Scope's ends wait a minute for one.
 pub const PING_EVERY: Duration = Duration::from_secs(30);
 /// Time after which a websocket that answers no ping is given up.

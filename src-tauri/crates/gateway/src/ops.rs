@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::error::Failure;
 use crate::limits::CALL_BYTES_MAX;
 use crate::router::Gateway;
+use crate::watch_events;
 
 /// `POST /api/call` and its short forms.
 pub(crate) fn routes() -> Router<Gateway> {
@@ -19,10 +20,11 @@ pub(crate) fn routes() -> Router<Gateway> {
             post(call).layer(DefaultBodyLimit::max(CALL_BYTES_MAX)),
         )
         .route("/api/status", get(status))
-        .route("/api/plugins", get(plugins))
         .route("/api/history", get(history))
-        .route("/api/events", get(events))
 }
+
+/// A day, in milliseconds.
+const DAY_MS: i64 = 24 * 3_600_000;
 
 type Answer = Result<Response, Failure>;
 
@@ -44,10 +46,6 @@ async fn call(
 
 async fn status(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>) -> Answer {
     answer(&gateway, &caller, Request::Status).await
-}
-
-async fn plugins(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>) -> Answer {
-    answer(&gateway, &caller, Request::Plugins).await
 }
 
 /// Times are milliseconds since the epoch.
@@ -75,25 +73,38 @@ async fn history(
     answer(&gateway, &caller, request).await
 }
 
+/// `GET /api/events`, which has no time limit: it may be a stream.
+pub(crate) fn streams() -> Router<Gateway> {
+    Router::new().route("/api/events", get(events))
+}
+
 /// Times are milliseconds since the epoch.
 #[derive(Deserialize)]
 struct EventsQuery {
-    from: i64,
-    to: i64,
+    from: Option<i64>,
+    to: Option<i64>,
     limit: Option<u32>,
+    after: Option<i64>,
 }
 
+/// A list of what happened in a range, the last day when none is given; a stream for those who accept one.
 async fn events(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Query(q): Query<EventsQuery>,
+    headers: http::HeaderMap,
 ) -> Answer {
+    if watch_events::is_wanted(&headers) {
+        return Ok(watch_events::serve(gateway.engine, &headers, q.after));
+    }
+    let to = q.to.unwrap_or_else(|| gateway.engine.now().as_millis());
+    let from = q.from.unwrap_or(to - DAY_MS);
     answer(
         &gateway,
         &caller,
         Request::Events {
-            from_ms: q.from,
-            to_ms: q.to,
+            from_ms: from,
+            to_ms: to,
             limit: q.limit,
         },
     )

@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::guard::Door;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::token::Token;
-use crate::{assets, ops, scope, view};
+use crate::{assets, ops, plugins, scope, view};
 
 /// What a shell with a window does when a second start asks for it.
 pub type Raise = Arc<dyn Fn() + Send + Sync>;
@@ -51,6 +51,7 @@ impl Gateway {
         let quick = Router::new()
             .merge(ops::routes())
             .merge(scope::routes())
+            .merge(plugins::routes())
             .route("/api/instance/raise", post(raise))
             .layer(TimeoutLayer::with_status_code(
                 StatusCode::GATEWAY_TIMEOUT,
@@ -65,6 +66,7 @@ impl Gateway {
             .merge(quick)
             .route("/api/view", get(view::serve))
             .merge(scope::streams())
+            .merge(ops::streams())
             .fallback(page)
             .layer(middleware::from_fn_with_state(open, check))
             .with_state(self.clone())

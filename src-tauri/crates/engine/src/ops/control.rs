@@ -55,7 +55,7 @@ impl Engine {
             Ok(_) => format!("{human}: done in {took_ms} ms"),
             Err(error) => format!("{human}: {}", error.message),
         };
-        self.shared.history.record(NewEvent {
+        self.shared.record(NewEvent {
             at_ms: clock::now_ms(),
             kind: SmolStr::new_static(if result.is_ok() { "control" } else { "failed" }),
             subject: SmolStr::new(&request.node),

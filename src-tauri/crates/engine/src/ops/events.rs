@@ -33,6 +33,37 @@ impl Engine {
             .collect())
     }
 
+    /// Events after the one with this number, oldest first, for watchers that go on from where they were: from
+    /// memory, or from history where memory does not reach back so far.
+    ///
+    /// # Errors
+    /// When history has to be read and cannot be.
+    pub async fn events_after(&self, id: i64) -> Result<Vec<Event>, ApiError> {
+        let limit = usize::try_from(EVENTS.1).unwrap_or(usize::MAX);
+        let log = &self.shared.events;
+        let reaches = log.oldest().is_some_and(|oldest| oldest <= id + 1) || id <= 0;
+        if reaches || id >= *log.newest().borrow() {
+            return Ok(log.after(id, limit));
+        }
+        let until = log.oldest().map_or(i64::MAX, crate::event_log::moment_of);
+        let from = crate::event_log::moment_of(id).saturating_add(1);
+        let mut events = if from < until {
+            self.events(from, until - 1, Some(EVENTS.1)).await?
+        } else {
+            Vec::new()
+        };
+        for event in &mut events {
+            event.id = event.at_ms.saturating_mul(1_000);
+        }
+        events.extend(log.after(id, limit));
+        Ok(events)
+    }
+
+    /// Number of the newest event; changes with every new one.
+    pub fn newest_event(&self) -> tokio::sync::watch::Receiver<i64> {
+        self.shared.events.newest()
+    }
+
     /// Calls a failing plugin at once instead of at its next attempt.
     ///
     /// # Errors

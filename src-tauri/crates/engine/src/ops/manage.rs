@@ -1,11 +1,24 @@
 //! Plugins that we run: lists, orders, logs, usage.
 
+use super::plugin_list;
 use crate::api::{
-    ApiError, Caller, Code, LogPage, ManagedPlugin, OperationView, PluginOrder, RejectedPackage, UsagePoint,
+    ApiError, Caller, Code, HealthAnswer, LogPage, ManagedPlugin, OperationView, PluginEntry, PluginOrder,
+    RejectedPackage, UsagePoint,
 };
 use crate::engine::Engine;
 
 impl Engine {
+    pub(crate) fn plugin_list(&self) -> Vec<PluginEntry> {
+        plugin_list::join(self.managed_plugins(), self.shared.registry.list())
+    }
+
+    pub(crate) async fn plugin_health(&self, plugin: &str, _fresh: bool) -> HealthAnswer {
+        let sockets = self.shared.registry.list();
+        let socket = sockets.iter().find(|s| s.id == plugin);
+        let answer = socket.map_or_else(not_found, plugin_list::health_of_socket);
+        std::future::ready(answer).await
+    }
+
     pub(crate) fn managed_plugins(&self) -> Vec<ManagedPlugin> {
         Vec::new()
     }
@@ -51,4 +64,12 @@ impl Engine {
 
 fn not_here() -> ApiError {
     ApiError::new(Code::Unavailable, "This instance runs no plugins of its own.")
+}
+
+fn not_found() -> HealthAnswer {
+    HealthAnswer {
+        status: 404,
+        body: serde_json::json!({ "message": "Plugin not found" }),
+        retry_after_s: None,
+    }
 }

@@ -6,6 +6,7 @@ mod export;
 mod history;
 mod look;
 mod manage;
+mod plugin_list;
 mod remote;
 mod report;
 mod status;
@@ -34,6 +35,8 @@ fn needs(request: &Request) -> (Role, bool) {
         | Request::Events { .. }
         | Request::Plugins
         | Request::ManagedPlugins
+        | Request::PluginList
+        | Request::PluginHealth { .. }
         | Request::Operations { .. }
         | Request::PluginLogs { .. }
         | Request::PluginUsage { .. }
@@ -97,6 +100,10 @@ impl Engine {
             } => self.events(from_ms, to_ms, limit).await.map(Response::Events),
             Request::Plugins => Ok(Response::Plugins(self.shared.registry.list())),
             Request::RetryPlugin { path } => self.retry_plugin(&path).map(Response::Plugins),
+            Request::PluginList => Ok(Response::PluginList(self.plugin_list())),
+            Request::PluginHealth { plugin, fresh } => {
+                Ok(Response::Health(self.plugin_health(&plugin, fresh).await))
+            }
             Request::ManagedPlugins => Ok(Response::ManagedPlugins(self.managed_plugins())),
             Request::PluginOrder { order, wait } => self
                 .order_plugin(caller, order, wait)

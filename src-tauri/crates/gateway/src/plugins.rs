@@ -1,0 +1,392 @@
+//! `/api/plugins…` and `/api/ops…`: everything that can be done to plugins, at plain addresses.
+
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use http::{HeaderValue, StatusCode, header};
+use orrery_engine::api::{
+    ApiError, Caller, OperationState, OperationView, PackageSource, PluginEntry, PluginOrder, Request,
+    Response as Said,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::error::Failure;
+use crate::limits::CALL_BYTES_MAX;
+use crate::router::Gateway;
+
+/// The routes that answer at once.
+pub(crate) fn routes() -> Router<Gateway> {
+    Router::new()
+        .route("/api/plugins", get(list).post(install))
+        .route("/api/plugins/rejected", get(rejected))
+        .route("/api/plugins/{id}", get(one).delete(remove))
+        .route(
+            "/api/plugins/{id}/config",
+            get(config).put(set_config).delete(clear_config),
+        )
+        .route("/api/plugins/{id}/health", get(health))
+        .route("/api/plugins/{id}/logs", get(logs))
+        .route("/api/plugins/{id}/usage", get(usage))
+        .route("/api/plugins/{id}/revisions", get(revisions))
+        .route("/api/plugins/{id}/upgrade", post(upgrade))
+        .route("/api/plugins/{id}/rollback", post(roll_back))
+        .route("/api/plugins/{id}/{order}", post(order))
+        .route("/api/ops", get(operations))
+        .route("/api/ops/{id}", get(operation).delete(cancel))
+        .route("/api/ops/{id}/cancel", post(cancel))
+        .layer(DefaultBodyLimit::max(CALL_BYTES_MAX))
+}
+
+type Answer = Result<Response, Failure>;
+
+async fn ask(gateway: &Gateway, caller: &Caller, request: Request) -> Result<Said, Failure> {
+    Ok(gateway.engine.call(caller, request).await?)
+}
+
+fn other() -> Failure {
+    Failure(ApiError::internal(
+        "The engine gave another answer than was asked for.",
+    ))
+}
+
+/// Filters of the list.
+#[derive(Deserialize)]
+struct Filter {
+    origin: Option<String>,
+    state: Option<String>,
+    interface: Option<String>,
+}
+
+async fn list(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Query(filter): Query<Filter>,
+) -> Answer {
+    let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
+    let mut all = entries(&gateway, &caller).await?;
+    all.retain(|e| {
+        is(&filter.origin, &e.origin)
+            && is(&filter.state, &e.state)
+            && filter.interface.as_ref().is_none_or(|i| e.interfaces.contains(i))
+    });
+    Ok(Json(all).into_response())
+}
+
+async fn entries(gateway: &Gateway, caller: &Caller) -> Result<Vec<PluginEntry>, Failure> {
+    match ask(gateway, caller, Request::PluginList).await? {
+        Said::PluginList(all) => Ok(all),
+        _ => Err(other()),
+    }
+}
+
+async fn entry(gateway: &Gateway, caller: &Caller, id: &str) -> Result<PluginEntry, Failure> {
+    let all = entries(gateway, caller).await?;
+    all.into_iter()
+        .find(|e| e.id == id)
+        .ok_or_else(|| Failure(ApiError::not_found(format!("There is no plugin {id}."))))
+}
+
+async fn one(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    Ok(Json(entry(&gateway, &caller, &id).await?).into_response())
+}
+
+async fn rejected(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>) -> Answer {
+    let said = ask(&gateway, &caller, Request::RejectedPackages).await?;
+    Ok(Json(said).into_response())
+}
+
+/// How an order is to be answered.
+#[derive(Deserialize)]
+struct How {
+    /// Answer when it ended.
+    #[serde(default)]
+    wait: bool,
+    /// Remove: keep the state directory.
+    #[serde(default)]
+    keep_state: bool,
+    /// Install over other content of the same version; remove though tasks need it.
+    #[serde(default)]
+    force: bool,
+    /// Roll back to this version.
+    version: Option<String>,
+}
+
+async fn send(gateway: &Gateway, caller: &Caller, order: PluginOrder, wait: bool) -> Answer {
+    match ask(gateway, caller, Request::PluginOrder { order, wait }).await? {
+        Said::Operation(operation) => Ok(shown(&operation)),
+        _ => Err(other()),
+    }
+}
+
+/// 200 when it is done, 202 while it goes on; a failed one travels as the failure that it is.
+fn shown(operation: &OperationView) -> Response {
+    let status = match operation.state {
+        OperationState::Done => StatusCode::OK,
+        OperationState::Queued | OperationState::Running => StatusCode::ACCEPTED,
+        OperationState::Failed => StatusCode::UNPROCESSABLE_ENTITY,
+        OperationState::Cancelled => StatusCode::CONFLICT,
+    };
+    let at = HeaderValue::from_str(&format!("/api/ops/{}", operation.id));
+    let mut response = (status, Json(operation)).into_response();
+    if let Ok(at) = at {
+        response.headers_mut().insert(header::LOCATION, at);
+    }
+    response
+}
+
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
+        Failure(ApiError::bad_request(format!(
+            "The body does not parse: {error}."
+        )))
+    })
+}
+
+async fn install(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Query(how): Query<How>,
+    body: axum::body::Bytes,
+) -> Answer {
+    let source: PackageSource = read(&body)?;
+    let order = PluginOrder::Install {
+        source,
+        force: how.force,
+    };
+    send(&gateway, &caller, order, how.wait).await
+}
+
+/// An install that names the plugin it is for: one that is not there is not made.
+async fn upgrade(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+    Query(how): Query<How>,
+    body: axum::body::Bytes,
+) -> Answer {
+    entry(&gateway, &caller, &id).await?;
+    let source: PackageSource = read(&body)?;
+    let order = PluginOrder::Install {
+        source,
+        force: how.force,
+    };
+    send(&gateway, &caller, order, how.wait).await
+}
+
+async fn roll_back(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(plugin): Path<String>,
+    Query(how): Query<How>,
+) -> Answer {
+    let order = PluginOrder::Rollback {
+        plugin,
+        version: how.version,
+    };
+    send(&gateway, &caller, order, how.wait).await
+}
+
+async fn remove(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(plugin): Path<String>,
+    Query(how): Query<How>,
+) -> Answer {
+    let order = PluginOrder::Remove {
+        plugin,
+        keep_state: how.keep_state,
+        force: how.force,
+    };
+    send(&gateway, &caller, order, how.wait).await
+}
+
+async fn order(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path((plugin, order)): Path<(String, String)>,
+    Query(how): Query<How>,
+) -> Answer {
+    let order = match order.as_str() {
+        "start" => PluginOrder::Start { plugin },
+        "stop" => PluginOrder::Stop { plugin },
+        "restart" => PluginOrder::Restart { plugin },
+        "enable" => PluginOrder::Enable { plugin },
+        "disable" => PluginOrder::Disable { plugin },
+        "dismiss" => PluginOrder::Dismiss { plugin },
+        _ => {
+            let message = format!("A plugin cannot be told to {order}.");
+            return Err(ApiError::not_found(message).into());
+        }
+    };
+    send(&gateway, &caller, order, how.wait).await
+}
+
+async fn config(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    match entry(&gateway, &caller, &id).await?.managed {
+        Some(managed) => Ok(Json(managed.config).into_response()),
+        None => Err(not_ours(&id)),
+    }
+}
+
+fn not_ours(id: &str) -> Failure {
+    let message = format!("Orrery does not run the plugin {id}: it only talks to its socket.");
+    Failure(ApiError::not_found(message))
+}
+
+/// JSON sets structured config; any other media type sets text.
+async fn set_config(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(plugin): Path<String>,
+    Query(how): Query<How>,
+    headers: http::HeaderMap,
+    body: axum::body::Bytes,
+) -> Answer {
+    let json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .is_none_or(|t| t.contains("json"));
+    let (structured, text) = if json {
+        (Some(read::<Value>(&body)?), None)
+    } else {
+        let text = std::str::from_utf8(&body)
+            .map_err(|_| Failure(ApiError::bad_request("The config is not UTF-8 text.")))?;
+        (None, Some(text.to_owned()))
+    };
+    let order = PluginOrder::Configure {
+        plugin,
+        structured,
+        text,
+    };
+    send(&gateway, &caller, order, how.wait).await
+}
+
+async fn clear_config(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(plugin): Path<String>,
+    Query(how): Query<How>,
+) -> Answer {
+    let order = PluginOrder::Configure {
+        plugin,
+        structured: None,
+        text: None,
+    };
+    send(&gateway, &caller, order, how.wait).await
+}
+
+/// `?max_age=0` asks for a check of this moment.
+#[derive(Deserialize)]
+struct Age {
+    max_age: Option<u64>,
+}
+
+async fn health(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(plugin): Path<String>,
+    Query(age): Query<Age>,
+) -> Answer {
+    let fresh = age.max_age == Some(0);
+    let Said::Health(answer) = ask(&gateway, &caller, Request::PluginHealth { plugin, fresh }).await? else {
+        return Err(other());
+    };
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let mut response = (status, Json(answer.body)).into_response();
+    if let Some(after) = answer.retry_after_s {
+        response.headers_mut().insert(header::RETRY_AFTER, after.into());
+    }
+    Ok(response)
+}
+
+/// Where to go on.
+#[derive(Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u64,
+    limit: Option<u32>,
+}
+
+async fn logs(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(plugin): Path<String>,
+    Query(q): Query<After>,
+) -> Answer {
+    let request = Request::PluginLogs {
+        plugin,
+        after: q.after,
+        limit: q.limit,
+    };
+    Ok(Json(ask(&gateway, &caller, request).await?).into_response())
+}
+
+async fn usage(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(plugin): Path<String>,
+    Query(q): Query<After>,
+) -> Answer {
+    let request = Request::PluginUsage {
+        plugin,
+        after: q.after,
+    };
+    Ok(Json(ask(&gateway, &caller, request).await?).into_response())
+}
+
+async fn revisions(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    match entry(&gateway, &caller, &id).await?.managed {
+        Some(m) => {
+            let body = json!({ "current": m.current, "pending": m.pending, "retained": m.retained });
+            Ok(Json(body).into_response())
+        }
+        None => Err(not_ours(&id)),
+    }
+}
+
+async fn operations(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Query(q): Query<After>,
+) -> Answer {
+    let request = Request::Operations { limit: q.limit };
+    Ok(Json(ask(&gateway, &caller, request).await?).into_response())
+}
+
+async fn operation(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    let request = Request::Operations { limit: None };
+    let Said::Operations(all) = ask(&gateway, &caller, request).await? else {
+        return Err(other());
+    };
+    match all.into_iter().find(|o| o.id == id) {
+        Some(operation) => Ok(Json(operation).into_response()),
+        None => Err(ApiError::not_found(format!("There is no operation {id}.")).into()),
+    }
+}
+
+async fn cancel(
+    State(gateway): State<Gateway>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<String>,
+) -> Answer {
+    let said = ask(&gateway, &caller, Request::CancelOperation { id }).await?;
+    Ok(Json(said).into_response())
+}
