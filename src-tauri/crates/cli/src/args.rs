@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::plugin::args::Plugin;
 use crate::times;
 
 /// A live model of everything running on your machines.
@@ -112,9 +113,18 @@ pub(crate) enum Command {
         #[arg(long)]
         follow: bool,
     },
-    /// Look at plugins.
+    /// Look at plugins, install, run and upgrade them, make packages.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Look at operations on plugins, or cancel one.
+    Ops {
+        /// Cancel the operation with this id.
+        #[arg(long, value_name = "ID")]
+        cancel: Option<String>,
+        /// At most so many, the newest.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
     /// Write the report, or a node's history, to a file.
     #[command(subcommand)]
     Export(Export),
@@ -147,17 +157,6 @@ pub(crate) enum Command {
 pub(crate) enum Format {
     Json,
     Msgpack,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Plugin {
-    /// List plugins, and sockets that are none.
-    List,
-    /// Call a failing plugin at once.
-    Retry {
-        /// Plugin id or path of its socket.
-        plugin: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -247,6 +246,27 @@ mod tests {
             "events --from -1h --follow",
             "plugin list",
             "plugin retry p",
+            "plugin show p",
+            "plugin install p-1.tar.gz --force --no-wait",
+            "plugin install https://host/p.tar.gz --sha256 00",
+            "plugin install p --index https://host/index.json --version 1.2.3",
+            "plugin upgrade p p-2.tar.zst",
+            "plugin rollback p --to 1.0.0",
+            "plugin remove p --keep-state --force --yes",
+            "plugin start p",
+            "plugin stop p --no-wait",
+            "plugin restart p",
+            "plugin enable p",
+            "plugin disable p",
+            "plugin dismiss p",
+            "plugin config p",
+            "plugin config p --set a=1 --set b=x",
+            "plugin config p --file c.json",
+            "plugin config p --clear",
+            "plugin logs p -f -n 5",
+            "plugin health p",
+            "ops --limit 3",
+            "ops --cancel x",
             "export report -o f",
             "export history n m m -o f",
             "token",

@@ -9,10 +9,10 @@ use orrery_gateway::Instance;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::args::{Command, Common, Export, Format, Plugin};
+use crate::args::{Command, Common, Export, Format};
 use crate::exit::Exit;
 use crate::output::{print_json, print_table, table, text, write};
-use crate::{target, times};
+use crate::{plugin, target, times};
 
 /// Pause between two looks for new events.
 const FOLLOW: std::time::Duration = std::time::Duration::from_millis(500);
@@ -106,15 +106,8 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
             history(&instance, &request, json).await
         }
         Command::Events { from, follow } => events(&instance, from, follow, json).await,
-        Command::Plugin(Plugin::List) => {
-            let list = instance.call(&Request::Plugins).await?;
-            if json {
-                print_json(&list)
-            } else {
-                show_plugins(&list)
-            }
-        }
-        Command::Plugin(Plugin::Retry { plugin }) => retry(&instance, plugin, json).await,
+        Command::Plugin(command) => plugin::run(&instance, command, json).await,
+        Command::Ops { cancel, limit } => plugin::ops::run(&instance, cancel, limit, json).await,
         Command::Export(Export::Report { output, at }) => {
             export(&instance, Request::ExportReport { at_ms: at }, &output).await
         }
@@ -388,46 +381,6 @@ async fn events(instance: &Instance, from: i64, follow: bool, json: bool) -> Res
             return Ok(());
         }
         tokio::time::sleep(FOLLOW).await;
-    }
-}
-
-fn show_plugins(list: &Value) -> Result<(), Exit> {
-    let mut out = table(&["PLUGIN", "STATE", "STATUS", "NODES", "PATH"]);
-    for p in list.as_array().into_iter().flatten() {
-        let nodes = p["report_nodes"]
-            .as_u64()
-            .map_or_else(|| "–".to_owned(), |n| n.to_string());
-        out.add_row(vec![
-            text(p, "id"),
-            text(p, "state"),
-            text(p, "status"),
-            nodes,
-            text(p, "path"),
-        ]);
-    }
-    print_table(&out);
-    Ok(())
-}
-
-async fn retry(instance: &Instance, plugin: String, json: bool) -> Result<(), Exit> {
-    let list = instance.call(&Request::Plugins).await?;
-    let known = list
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|p| p["id"] == plugin.as_str() || p["path"] == plugin.as_str());
-    let Some(path) = known.and_then(|p| p["path"].as_str()) else {
-        return Err(Exit::nothing(format!("there is no plugin {plugin}")));
-    };
-    let list = instance
-        .call(&Request::RetryPlugin {
-            path: path.to_owned(),
-        })
-        .await?;
-    if json {
-        print_json(&list)
-    } else {
-        show_plugins(&list)
     }
 }
 

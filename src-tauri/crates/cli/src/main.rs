@@ -13,6 +13,7 @@ mod desktop;
 mod doctor;
 mod exit;
 mod output;
+mod plugin;
 mod serve;
 mod target;
 mod times;

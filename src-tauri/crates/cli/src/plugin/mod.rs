@@ -1,0 +1,284 @@
+//! `orrery plugin …`: everything that can be done to plugins of a running instance.
+
+pub(crate) mod args;
+pub(crate) mod ops;
+mod show;
+
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::path::Path;
+use std::time::Duration;
+
+use orrery_engine::api::{PackageSource, PluginOrder, Request};
+use orrery_gateway::Instance;
+use serde_json::{Map, Value};
+
+use crate::exit::Exit;
+use crate::output::{print_json, text};
+use args::{Config, Install, One, Plugin};
+
+/// Pause between two looks at a log that is followed.
+const FOLLOW: Duration = Duration::from_millis(300);
+
+/// Runs a command about plugins.
+pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Result<(), Exit> {
+    match command {
+        Plugin::List => {
+            let list = instance.call(&Request::PluginList).await?;
+            if json {
+                print_json(&list)
+            } else {
+                show::list(&list)
+            }
+        }
+        Plugin::Show { plugin } => {
+            let entry = entry(instance, &plugin).await?;
+            if json {
+                print_json(&entry)
+            } else {
+                show::one(&entry)
+            }
+        }
+        Plugin::Install(install) => install_from(instance, install, json).await,
+        Plugin::Upgrade { plugin, install } => {
+            entry(instance, &plugin).await?;
+            install_from(instance, install, json).await
+        }
+        Plugin::Rollback { plugin, to, wait } => {
+            let order = PluginOrder::Rollback { plugin, version: to };
+            ops::order(instance, order, wait.no_wait, json).await
+        }
+        Plugin::Remove {
+            plugin,
+            keep_state,
+            force,
+            yes,
+            wait,
+        } => {
+            let kept = if keep_state {
+                " What it has stored is kept."
+            } else {
+                " What it has stored is deleted too."
+            };
+            confirm(&format!("Remove the plugin {plugin}?{kept}"), yes)?;
+            let order = PluginOrder::Remove {
+                plugin,
+                keep_state,
+                force,
+            };
+            ops::order(instance, order, wait.no_wait, json).await
+        }
+        Plugin::Start(one) => told(instance, one, |plugin| PluginOrder::Start { plugin }, json).await,
+        Plugin::Stop(one) => told(instance, one, |plugin| PluginOrder::Stop { plugin }, json).await,
+        Plugin::Restart(one) => told(instance, one, |plugin| PluginOrder::Restart { plugin }, json).await,
+        Plugin::Enable(one) => told(instance, one, |plugin| PluginOrder::Enable { plugin }, json).await,
+        Plugin::Disable(one) => told(instance, one, |plugin| PluginOrder::Disable { plugin }, json).await,
+        Plugin::Dismiss(one) => told(instance, one, |plugin| PluginOrder::Dismiss { plugin }, json).await,
+        Plugin::Config(change) => config(instance, change, json).await,
+        Plugin::Logs {
+            plugin,
+            follow,
+            lines,
+        } => logs(instance, plugin, follow, lines, json).await,
+        Plugin::Health { plugin } => health(instance, plugin, json).await,
+        Plugin::Retry { plugin } => retry(instance, &plugin, json).await,
+    }
+}
+
+async fn told(
+    instance: &Instance,
+    one: One,
+    order: impl FnOnce(String) -> PluginOrder,
+    json: bool,
+) -> Result<(), Exit> {
+    ops::order(instance, order(one.plugin), one.wait.no_wait, json).await
+}
+
+async fn entry(instance: &Instance, id: &str) -> Result<Value, Exit> {
+    let list = instance.call(&Request::PluginList).await?;
+    let found = list.as_array().into_iter().flatten().find(|e| e["id"] == id);
+    found
+        .cloned()
+        .ok_or_else(|| Exit::nothing(format!("there is no plugin {id}; see `orrery plugin list`")))
+}
+
+async fn install_from(instance: &Instance, install: Install, json: bool) -> Result<(), Exit> {
+    let source = source(instance, &install)?;
+    let order = PluginOrder::Install {
+        source,
+        force: install.force,
+    };
+    ops::order(instance, order, install.wait.no_wait, json).await
+}
+
+/// What is named: an address, an entry of an index, or a file, which the instance reads itself.
+fn source(instance: &Instance, install: &Install) -> Result<PackageSource, Exit> {
+    let package = install.package.clone();
+    if let Some(index) = &install.index {
+        return Ok(PackageSource::Index {
+            index: index.clone(),
+            plugin: package,
+            version: install.version.clone(),
+        });
+    }
+    if package.starts_with("https://") || package.starts_with("http://") {
+        return Ok(PackageSource::Url {
+            url: package,
+            sha256: install.sha256.clone(),
+        });
+    }
+    if matches!(instance, Instance::Address { .. }) {
+        return Err(Exit::usage(
+            "an instance behind an address cannot read files of this machine; give it a web address",
+        ));
+    }
+    let path = std::fs::canonicalize(&package)
+        .map_err(|error| Exit::nothing(format!("cannot read the package {package}: {error}")))?;
+    Ok(PackageSource::File {
+        path: path.display().to_string(),
+    })
+}
+
+fn confirm(question: &str, yes: bool) -> Result<(), Exit> {
+    if yes {
+        return Ok(());
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Exit::refused(format!(
+            "{question} Nobody is there to ask; say --yes to do it."
+        )));
+    }
+    eprint!("{question} [y/N] ");
+    std::io::stderr().flush().map_err(Exit::failed)?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(Exit::failed)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") {
+        Ok(())
+    } else {
+        Err(Exit::refused("not done"))
+    }
+}
+
+async fn config(instance: &Instance, change: Config, json: bool) -> Result<(), Exit> {
+    let plugin = change.plugin.clone();
+    let changes = change.clear || !change.set.is_empty() || change.file.is_some() || change.text.is_some();
+    let held = entry(instance, &plugin).await?["managed"]["config"].clone();
+    if held.is_null() {
+        return Err(Exit::nothing(format!("Orrery does not run the plugin {plugin}")));
+    }
+    if !changes {
+        return if json {
+            print_json(&held)
+        } else {
+            show::config(&held)
+        };
+    }
+    let (structured, text) = if let Some(file) = &change.file {
+        let value = serde_json::from_str(&read(file)?)
+            .map_err(|error| Exit::usage(format!("{}: {error}", file.display())))?;
+        (Some(value), None)
+    } else if let Some(file) = &change.text {
+        (None, Some(read(file)?))
+    } else if change.clear {
+        (None, None)
+    } else {
+        let mut all = match held["structured"].clone() {
+            Value::Object(all) => all,
+            _ => Map::new(),
+        };
+        for (key, value) in change.set {
+            let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
+            all.insert(key, value);
+        }
+        (Some(Value::Object(all)), None)
+    };
+    let order = PluginOrder::Configure {
+        plugin,
+        structured,
+        text,
+    };
+    ops::order(instance, order, change.wait.no_wait, json).await
+}
+
+fn read(file: &Path) -> Result<String, Exit> {
+    let failed = |error| Exit::failed(format!("cannot read {}: {error}", file.display()));
+    if file == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(failed)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).map_err(failed)
+}
+
+async fn logs(instance: &Instance, plugin: String, follow: bool, lines: u32, json: bool) -> Result<(), Exit> {
+    let (mut after, mut limit) = (0, Some(lines));
+    loop {
+        let request = Request::PluginLogs {
+            plugin: plugin.clone(),
+            after,
+            limit,
+        };
+        let page = instance.call(&request).await?;
+        for line in page["lines"].as_array().into_iter().flatten() {
+            if json {
+                println!("{line}");
+            } else {
+                show::log_line(line);
+            }
+        }
+        after = page["next"].as_u64().unwrap_or(after);
+        limit = None;
+        if !follow {
+            return Ok(());
+        }
+        tokio::time::sleep(FOLLOW).await;
+    }
+}
+
+async fn health(instance: &Instance, plugin: String, json: bool) -> Result<(), Exit> {
+    let request = Request::PluginHealth {
+        plugin: plugin.clone(),
+        fresh: true,
+    };
+    let answer = instance.call(&request).await?;
+    let body = &answer["body"];
+    if json {
+        print_json(body)?;
+    } else if answer["status"] != 404 {
+        println!("{}  {}", text(body, "status"), text(body, "message"));
+    }
+    match answer["status"].as_u64() {
+        Some(200) => Ok(()),
+        Some(404) => Err(Exit::nothing(format!("there is no plugin {plugin}"))),
+        _ => Err(Exit::failed(String::new())),
+    }
+}
+
+async fn retry(instance: &Instance, plugin: &str, json: bool) -> Result<(), Exit> {
+    let list = instance.call(&Request::Plugins).await?;
+    let known = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|p| p["id"] == plugin || p["path"] == plugin);
+    let Some(path) = known.and_then(|p| p["path"].as_str()) else {
+        return Err(Exit::nothing(format!("there is no plugin {plugin}")));
+    };
+    let request = Request::RetryPlugin {
+        path: path.to_owned(),
+    };
+    instance.call(&request).await?;
+    let list = instance.call(&Request::PluginList).await?;
+    if json {
+        print_json(&list)
+    } else {
+        show::list(&list)
+    }
+}
+
+/// `key=value`.
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not of the form key=value"))?;
+    Ok((key.to_owned(), value.to_owned()))
+}
