@@ -518,3 +518,112 @@ async fn the_bundle_is_served_with_a_strict_policy_and_the_token_becomes_a_cooki
     assert_eq!(missing.status, StatusCode::NOT_FOUND);
     stage.strike().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_are_streamed_and_a_watcher_goes_on_where_it_was() {
+    let stage = Stage::set(false).await;
+    let watch = async |extra: &str| {
+        let mut stream = TcpStream::connect(stage.address).await.unwrap();
+        let head = format!(
+            "GET /api/events HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Accept: text/event-stream\r\n{extra}\r\n",
+            stage.address
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    };
+    let read_until = async |stream: &mut TcpStream, wanted: &str| {
+        let mut text = String::new();
+        let mut buffer = [0; 4096];
+        while !text.contains(wanted) {
+            let read = timeout(PATIENCE, stream.read(&mut buffer))
+                .await
+                .unwrap()
+                .unwrap();
+            assert_ne!(read, 0, "the stream ended before {wanted:?}: {text}");
+            text.push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+        text
+    };
+    let press = async || {
+        let request = Request::Control {
+            node: NODE.into(),
+            control: "lamp~light".into(),
+            args: Default::default(),
+            force: true,
+        };
+        stage.local().0.call(&request).await.unwrap();
+    };
+    let mut first = watch("").await;
+    read_until(&mut first, "\r\n\r\n").await;
+    press().await;
+    let seen = read_until(&mut first, "done in").await;
+    assert!(seen.contains("event: control"), "{seen}");
+    let id = seen
+        .lines()
+        .find_map(|l| l.strip_prefix("id: "))
+        .unwrap()
+        .to_owned();
+    drop(first);
+    stage
+        .plugin
+        .on_control(|_| json!({ "error": "the bulb is broken" }).into());
+    let refused = Request::Control {
+        node: NODE.into(),
+        control: "lamp~light".into(),
+        args: Default::default(),
+        force: true,
+    };
+    assert!(stage.local().0.call(&refused).await.is_err());
+    let mut second = watch(&format!("Last-Event-ID: {id}\r\n")).await;
+    let seen = read_until(&mut second, "the bulb is broken").await;
+    assert!(
+        !seen.contains("done in"),
+        "what it has seen does not come again: {seen}"
+    );
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plugins_have_plain_addresses_and_faults_one_form() {
+    let stage = Stage::set(false).await;
+    let local = stage.local();
+    let (_, list) = local.get("/api/plugins?origin=external").await;
+    assert_eq!(
+        (list[0]["id"].as_str(), list[0]["state"].as_str()),
+        (Some("lamp"), Some("external_up")),
+        "{list}"
+    );
+    assert_eq!(local.get("/api/plugins?origin=managed").await.1, json!([]));
+    assert_eq!(local.get("/api/plugins/lamp").await.1["socket"]["state"], "ok");
+    let (status, health) = local.get("/api/plugins/lamp/health").await;
+    assert_eq!(
+        (status, health["source"].as_str()),
+        (StatusCode::OK, Some("report"))
+    );
+    let check = async |path: &str, status: StatusCode, code: &str| {
+        let (got, body) = local.get(path).await;
+        assert_eq!(
+            (got, body["code"].as_str()),
+            (status, Some(code)),
+            "{path}: {body}"
+        );
+    };
+    check("/api/plugins/nobody", StatusCode::NOT_FOUND, "not_found").await;
+    check("/api/plugins/nobody/logs", StatusCode::NOT_FOUND, "not_found").await;
+    check("/api/ops/nothing", StatusCode::NOT_FOUND, "not_found").await;
+    check("/api/history?from=x", StatusCode::BAD_REQUEST, "bad_request").await;
+    check("/api/events?from=x", StatusCode::BAD_REQUEST, "bad_request").await;
+    check(
+        "/api/report?timestamp=9999",
+        StatusCode::BAD_REQUEST,
+        "bad_request",
+    )
+    .await;
+    let (status, body) = local.get("/api/plugins/nobody/health").await;
+    assert_eq!(
+        (status, body["message"].as_str()),
+        (StatusCode::NOT_FOUND, Some("Plugin not found"))
+    );
+    stage.strike().await;
+}

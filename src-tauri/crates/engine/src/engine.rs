@@ -25,7 +25,7 @@ use crate::rates::Rates;
 use crate::remotes::Remotes;
 use crate::sources::Sources;
 use crate::views::Views;
-use crate::{clock, collector, probe_loop, views};
+use crate::{clock, collector, history_watch, probe_loop, views};
 
 /// A running engine. Clones share it.
 #[derive(Clone)]
@@ -195,6 +195,7 @@ impl Engine {
         let tasks = [
             tokio::spawn(collector::run(self.shared.clone(), inbox, stop.clone())),
             tokio::spawn(views::run(self.shared.clone(), stop.clone())),
+            tokio::spawn(history_watch::run(self.shared.clone(), stop.clone())),
             tokio::spawn(forward),
         ];
         self.running

@@ -13,6 +13,7 @@ mod derived;
 mod engine;
 mod errors;
 mod event_log;
+mod history_watch;
 mod instance;
 pub mod limits;
 mod links;

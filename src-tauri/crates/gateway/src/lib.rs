@@ -11,6 +11,7 @@ mod error;
 mod guard;
 pub mod limits;
 mod ops;
+mod params;
 mod plugins;
 mod router;
 mod scope;

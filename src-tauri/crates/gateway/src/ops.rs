@@ -1,6 +1,6 @@
 //! Operations over HTTP: one address that takes every request, and plain addresses for scripts.
 
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::error::Failure;
 use crate::limits::CALL_BYTES_MAX;
+use crate::params::Params;
 use crate::router::Gateway;
 use crate::watch_events;
 
@@ -61,7 +62,7 @@ struct HistoryQuery {
 async fn history(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    Query(q): Query<HistoryQuery>,
+    Params(q): Params<HistoryQuery>,
 ) -> Answer {
     let request = Request::History {
         node: q.node,
@@ -91,7 +92,7 @@ struct EventsQuery {
 async fn events(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    Query(q): Query<EventsQuery>,
+    Params(q): Params<EventsQuery>,
     headers: http::HeaderMap,
 ) -> Answer {
     if watch_events::is_wanted(&headers) {

@@ -1,6 +1,6 @@
 //! `/api/plugins…` and `/api/ops…`: everything that can be done to plugins, at plain addresses.
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::error::Failure;
 use crate::limits::CALL_BYTES_MAX;
+use crate::params::Params;
 use crate::router::Gateway;
 
 /// The routes that answer at once.
@@ -62,7 +63,7 @@ struct Filter {
 async fn list(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    Query(filter): Query<Filter>,
+    Params(filter): Params<Filter>,
 ) -> Answer {
     let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|w| w == value);
     let mut all = entries(&gateway, &caller).await?;
@@ -151,7 +152,7 @@ fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
 async fn install(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    Query(how): Query<How>,
+    Params(how): Params<How>,
     body: axum::body::Bytes,
 ) -> Answer {
     let source: PackageSource = read(&body)?;
@@ -167,7 +168,7 @@ async fn upgrade(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-    Query(how): Query<How>,
+    Params(how): Params<How>,
     body: axum::body::Bytes,
 ) -> Answer {
     entry(&gateway, &caller, &id).await?;
@@ -183,7 +184,7 @@ async fn roll_back(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Query(how): Query<How>,
+    Params(how): Params<How>,
 ) -> Answer {
     let order = PluginOrder::Rollback {
         plugin,
@@ -196,7 +197,7 @@ async fn remove(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Query(how): Query<How>,
+    Params(how): Params<How>,
 ) -> Answer {
     let order = PluginOrder::Remove {
         plugin,
@@ -210,7 +211,7 @@ async fn order(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path((plugin, order)): Path<(String, String)>,
-    Query(how): Query<How>,
+    Params(how): Params<How>,
 ) -> Answer {
     let order = match order.as_str() {
         "start" => PluginOrder::Start { plugin },
@@ -248,7 +249,7 @@ async fn set_config(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Query(how): Query<How>,
+    Params(how): Params<How>,
     headers: http::HeaderMap,
     body: axum::body::Bytes,
 ) -> Answer {
@@ -275,7 +276,7 @@ async fn clear_config(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Query(how): Query<How>,
+    Params(how): Params<How>,
 ) -> Answer {
     let order = PluginOrder::Configure {
         plugin,
@@ -295,7 +296,7 @@ async fn health(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Query(age): Query<Age>,
+    Params(age): Params<Age>,
 ) -> Answer {
     let fresh = age.max_age == Some(0);
     let Said::Health(answer) = ask(&gateway, &caller, Request::PluginHealth { plugin, fresh }).await? else {
@@ -321,7 +322,7 @@ async fn logs(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Query(q): Query<After>,
+    Params(q): Params<After>,
 ) -> Answer {
     let request = Request::PluginLogs {
         plugin,
@@ -335,7 +336,7 @@ async fn usage(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Query(q): Query<After>,
+    Params(q): Params<After>,
 ) -> Answer {
     let request = Request::PluginUsage {
         plugin,
@@ -361,7 +362,7 @@ async fn revisions(
 async fn operations(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    Query(q): Query<After>,
+    Params(q): Params<After>,
 ) -> Answer {
     let request = Request::Operations { limit: q.limit };
     Ok(Json(ask(&gateway, &caller, request).await?).into_response())

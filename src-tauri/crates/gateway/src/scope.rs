@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::error::{self, Failure};
 use crate::limits::REPORT_BYTES_MAX;
+use crate::params::Params;
 use crate::router::Gateway;
 
 mod link;
@@ -54,7 +55,7 @@ pub(crate) fn routes() -> Router<Gateway> {
 }
 
 type Answer = Result<Response, Failure>;
-type Parameters = Query<BTreeMap<String, String>>;
+type Parameters = Params<BTreeMap<String, String>>;
 
 async fn api(State(gateway): State<Gateway>) -> Response {
     let engine = &gateway.engine;
@@ -80,7 +81,7 @@ async fn api(State(gateway): State<Gateway>) -> Response {
     .into_response()
 }
 
-async fn probes(State(gateway): State<Gateway>, Query(q): Parameters) -> Response {
+async fn probes(State(gateway): State<Gateway>, Params(q): Parameters) -> Response {
     let engine = &gateway.engine;
     let probes = engine.probes();
     if q.contains_key("sparse") {
@@ -104,14 +105,20 @@ fn moment(q: &BTreeMap<String, String>) -> Result<Option<i64>, ApiError> {
     q.get("timestamp")
         .map(|text| match Timestamp::parse(text) {
             Some((at, _)) => Ok(at.as_millis()),
-            None => Err(ApiError::bad_request(format!(
-                "The timestamp {text:?} is not RFC 3339."
-            ))),
+            None => {
+                let shown: String = text.chars().take(SHOWN_CHARS).collect();
+                Err(ApiError::bad_request(format!(
+                    "The timestamp {shown:?} is not one: write it as 2026-11-21T09:30:00Z, between the years 1678 and 2262."
+                )))
+            }
         })
         .transpose()
 }
 
-async fn report(State(gateway): State<Gateway>, Query(q): Parameters, headers: HeaderMap) -> Answer {
+/// Characters of a wrong value that an error repeats.
+const SHOWN_CHARS: usize = 64;
+
+async fn report(State(gateway): State<Gateway>, Params(q): Parameters, headers: HeaderMap) -> Answer {
     let published = gateway.engine.at(moment(&q)?).await?;
     let msgpack = headers
         .get(header::ACCEPT)
@@ -178,7 +185,7 @@ async fn upload(
     Ok(StatusCode::OK.into_response())
 }
 
-async fn topologies(State(gateway): State<Gateway>, Query(q): Parameters) -> Answer {
+async fn topologies(State(gateway): State<Gateway>, Params(q): Parameters) -> Answer {
     let published = gateway.engine.at(moment(&q)?).await?;
     derived(move || Ok(published.derivation.scope_topologies())).await
 }
@@ -186,7 +193,7 @@ async fn topologies(State(gateway): State<Gateway>, Query(q): Parameters) -> Ans
 async fn topology(
     State(gateway): State<Gateway>,
     Path(topology): Path<String>,
-    Query(q): Parameters,
+    Params(q): Parameters,
 ) -> Answer {
     let published = gateway.engine.at(moment(&q)?).await?;
     derived(move || {
@@ -201,7 +208,7 @@ async fn topology(
 async fn node(
     State(gateway): State<Gateway>,
     Path((topology, node)): Path<(String, String)>,
-    Query(q): Parameters,
+    Params(q): Parameters,
 ) -> Answer {
     let published = gateway.engine.at(moment(&q)?).await?;
     let probe = gateway.engine.probe_id().to_owned();
@@ -243,7 +250,7 @@ async fn control(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path((probe, node, control)): Path<(String, String, String)>,
-    Query(q): Parameters,
+    Params(q): Parameters,
     body: axum::body::Bytes,
 ) -> Answer {
     if !gateway

@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::limits::{SCOPE_TICK, WS_MESSAGE_BYTES_MAX, WS_SEND_TIMEOUT};
+use crate::params::Params;
 use crate::router::Gateway;
 
 /// Opens a topology's websocket.
 pub(crate) async fn watch(
     State(gateway): State<Gateway>,
     Path(topology): Path<String>,
-    Query(q): Query<BTreeMap<String, String>>,
+    Params(q): Params<BTreeMap<String, String>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     upgrade
