@@ -35,7 +35,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-topology",
         ],
     ),
-    ("orrery-gateway", &["orrery-engine"]),
+    ("orrery-exposition", &[]),
+    ("orrery-gateway", &["orrery-engine", "orrery-exposition"]),
     (
         "orrery-cli",
         &["orrery-engine", "orrery-gateway", "orrery-packages"],
@@ -140,7 +141,7 @@ fn crates_know_only_whom_they_may() {
 #[test]
 fn the_pure_crates_use_nothing_that_touches_the_world() {
     let all = dependencies();
-    for package in ["orrery-model", "orrery-topology"] {
+    for package in ["orrery-model", "orrery-topology", "orrery-exposition"] {
         for used in &all[package] {
             assert!(
                 PURE.contains(&used.as_str()) || used == "orrery-model",

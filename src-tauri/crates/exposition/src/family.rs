@@ -1,0 +1,117 @@
+//! What the text says: families of samples.
+
+/// Kind of a family, in the words of the text format 0.0.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only rises.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Buckets, sum and count.
+    Histogram,
+    /// Quantiles, sum and count.
+    Summary,
+    /// Nothing is known.
+    Untyped,
+}
+
+impl Kind {
+    /// Its word on a `# TYPE` line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
+            Kind::Untyped => "untyped",
+        }
+    }
+
+    /// Endings that a sample's name may have beyond the family's.
+    pub(crate) fn suffixes(self) -> &'static [&'static str] {
+        match self {
+            Kind::Counter => &["", "_total", "_created"],
+            Kind::Gauge | Kind::Untyped => &[""],
+            Kind::Histogram => &["_bucket", "_sum", "_count", "_created"],
+            Kind::Summary => &["", "_sum", "_count", "_created"],
+        }
+    }
+}
+
+/// Samples that share a name, a kind and a help text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// Name, without a sample's ending.
+    pub name: String,
+    /// Kind.
+    pub kind: Kind,
+    /// Help text; may be empty.
+    pub help: String,
+    /// Samples in the order they came.
+    pub samples: Vec<Sample>,
+}
+
+/// One number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Ending of the name beyond the family's, such as `_bucket`; empty for most.
+    pub suffix: &'static str,
+    /// Labels in the order they came.
+    pub labels: Vec<(String, String)>,
+    /// The number.
+    pub value: f64,
+}
+
+impl Family {
+    /// A gauge with one sample for each set of labels.
+    pub fn gauge(name: &str, help: &str) -> Self {
+        Family::of(Kind::Gauge, name, help)
+    }
+
+    /// A counter; by custom its name ends in `_total`.
+    pub fn counter(name: &str, help: &str) -> Self {
+        Family::of(Kind::Counter, name, help)
+    }
+
+    fn of(kind: Kind, name: &str, help: &str) -> Self {
+        Family {
+            name: name.to_owned(),
+            kind,
+            help: help.to_owned(),
+            samples: Vec::new(),
+        }
+    }
+
+    /// The family with one more sample.
+    #[must_use]
+    pub fn with(mut self, labels: &[(&str, &str)], value: f64) -> Self {
+        self.push(labels, value);
+        self
+    }
+
+    /// Adds a sample.
+    pub fn push(&mut self, labels: &[(&str, &str)], value: f64) {
+        let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
+        self.samples.push(Sample {
+            suffix: "",
+            labels: labels.iter().map(own).collect(),
+            value,
+        });
+    }
+}
+
+/// Whether text may be a metric's name.
+pub(crate) fn is_metric_name(text: &str) -> bool {
+    is_name(text, b":")
+}
+
+/// Whether text may be a label's name.
+pub(crate) fn is_label_name(text: &str) -> bool {
+    is_name(text, b"")
+}
+
+fn is_name(text: &str, also: &[u8]) -> bool {
+    let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_' || also.contains(&b);
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(letter) && bytes.all(|b| letter(b) || b.is_ascii_digit())
+}
