@@ -35,7 +35,7 @@ pub use config::{Config, ProbeKind};
 pub use engine::{Engine, StartError};
 pub use instance::{Held, InstanceLock};
 pub use links::{ProbeLink, RemoteAnswer, RemoteCall};
-pub use ops::{ControlRequest, ProbeInfo, Uploaded};
+pub use ops::{ControlRequest, NodeValue, ProbeInfo, Uploaded};
 pub use orrery_model as model;
 pub use orrery_topology as topology;
 pub use paths::Paths;

@@ -205,9 +205,12 @@ impl Reader {
     }
 }
 
+/// Names and values.
+type Labels = Vec<(String, String)>;
+
 /// The labels after `{`, and what follows their `}`.
-fn labels(mut rest: &str) -> Result<(Vec<(String, String)>, &str), String> {
-    let mut labels: Vec<(String, String)> = Vec::new();
+fn labels(mut rest: &str) -> Result<(Labels, &str), String> {
+    let mut labels = Labels::new();
     loop {
         rest = rest.trim_start_matches([' ', '\t']);
         if let Some(after) = rest.strip_prefix('}') {

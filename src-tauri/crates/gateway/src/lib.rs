@@ -10,6 +10,7 @@ pub mod client;
 mod error;
 mod guard;
 pub mod limits;
+mod metrics;
 mod ops;
 mod params;
 mod plugins;

@@ -32,6 +32,14 @@ pub const SCOPE_TICK: (Duration, Duration) = (Duration::from_millis(200), Durati
 pub const LINK_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// A message on a pipe, in bytes.
 pub const PIPE_MESSAGE_BYTES_MAX: usize = 256 * 1024;
+/// Time in which a plugin must have answered a scrape, when the scraper does not say.
+pub const SCRAPE_BUDGET: Duration = Duration::from_secs(2);
+/// How much sooner than the scraper gives up we answer.
+pub const SCRAPE_MARGIN: Duration = Duration::from_millis(500);
+/// What a plugin may expose, in bytes.
+pub const SCRAPE_BYTES_MAX: usize = orrery_exposition::limits::TEXT_BYTES_MAX;
+/// Series of nodes' metrics in one scrape.
+pub const NODE_SERIES_MAX: usize = 50_000;
 /// Pause between signs of life on a silent stream of server-sent events.
 pub const SSE_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Pause between pings on a websocket that may be silent for long; Scope's ends wait a minute for one.

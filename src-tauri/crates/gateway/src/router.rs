@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::guard::Door;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::token::Token;
-use crate::{assets, ops, plugins, scope, view};
+use crate::{assets, metrics, ops, plugins, scope, view};
 
 /// What a shell with a window does when a second start asks for it.
 pub type Raise = Arc<dyn Fn() + Send + Sync>;
@@ -52,6 +52,7 @@ impl Gateway {
             .merge(ops::routes())
             .merge(scope::routes())
             .merge(plugins::routes())
+            .merge(metrics::routes())
             .route("/api/instance/raise", post(raise))
             .layer(TimeoutLayer::with_status_code(
                 StatusCode::GATEWAY_TIMEOUT,
@@ -111,7 +112,11 @@ async fn check(
 }
 
 fn is_api(path: &str) -> bool {
-    path == "/api" || path.starts_with("/api/") || path == "/metrics" || path.starts_with("/apis")
+    path == "/api"
+        || path.starts_with("/api/")
+        || path == "/metrics"
+        || path.starts_with("/metrics/")
+        || path.starts_with("/apis")
 }
 
 fn unauthorized() -> Response {

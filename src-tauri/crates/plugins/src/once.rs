@@ -81,7 +81,7 @@ pub async fn first_report(path: &Path, id: &str, probe_id: &str) -> Result<First
     })
 }
 
-/// Sends any request and gives status and body as they are.
+/// Sends any request and gives status and body as they are, the body up to `most` bytes.
 ///
 /// # Errors
 /// See [`OnceError`]; it ends within `budget`.
@@ -91,9 +91,10 @@ pub async fn ask(
     target: &str,
     body: Bytes,
     budget: Duration,
+    most: usize,
 ) -> Result<(StatusCode, Vec<u8>), OnceError> {
     let transport = Transport::new(path, own_or_root(), body_pool());
-    let asked = timeout(budget, transport.ask(method, target, body)).await;
+    let asked = timeout(budget, transport.ask(method, target, body, most)).await;
     match asked {
         Ok(Ok((status, answer))) => Ok((status, answer.bytes)),
         Ok(Err(TransportError::Dial(text))) => Err(OnceError::Unreachable(text)),

@@ -121,19 +121,20 @@ impl Transport {
         if response.status() != StatusCode::OK {
             return Err(TransportError::Status(status_line(&response)));
         }
-        read_body(response.into_body(), &self.bodies).await
+        read_body(response.into_body(), &self.bodies, limits::MAX_ANSWER_BYTES).await
     }
 
-    /// Sends a request and reads the whole answer, whatever its status.
+    /// Sends a request and reads the whole answer, whatever its status, up to so many bytes.
     pub(crate) async fn ask(
         &self,
         method: Method,
         path_and_query: &str,
         body: Bytes,
+        most: usize,
     ) -> Result<(StatusCode, Answer), TransportError> {
         let response = self.send(method, path_and_query, body).await?;
         let status = response.status();
-        Ok((status, read_body(response.into_body(), &self.bodies).await?))
+        Ok((status, read_body(response.into_body(), &self.bodies, most).await?))
     }
 
     async fn send(
@@ -187,16 +188,11 @@ fn way(builder: &Builder, path: &Path, trust: Trust) -> Way {
     }
 }
 
-/// Reads a body up to [`limits::MAX_ANSWER_BYTES`]; what is beyond [`limits::UNMETERED_BODY_BYTES`] waits for
+/// Reads a body up to `most` bytes; what is beyond [`limits::UNMETERED_BODY_BYTES`] waits for
 /// its share of the pool.
-async fn read_body(mut body: Incoming, pool: &Arc<Semaphore>) -> Result<Answer, TransportError> {
-    let too_large = || {
-        TransportError::Body(format!(
-            "answer is larger than {} bytes",
-            limits::MAX_ANSWER_BYTES
-        ))
-    };
-    if body.size_hint().lower() > limits::MAX_ANSWER_BYTES as u64 {
+async fn read_body(mut body: Incoming, pool: &Arc<Semaphore>, most: usize) -> Result<Answer, TransportError> {
+    let too_large = || TransportError::Body(format!("answer is larger than {most} bytes"));
+    if body.size_hint().lower() > most as u64 {
         return Err(too_large());
     }
     // A promise is not kept until it is: memory that is never written to costs nothing.
@@ -208,7 +204,7 @@ async fn read_body(mut body: Incoming, pool: &Arc<Semaphore>) -> Result<Answer, 
         let frame = frame.map_err(|e| TransportError::Body(hyper_words(&e, "unexpected EOF")))?;
         let Ok(data) = frame.into_data() else { continue };
         let total = bytes.len() + data.len();
-        if total > limits::MAX_ANSWER_BYTES {
+        if total > most {
             return Err(too_large());
         }
         let metered = total.saturating_sub(limits::UNMETERED_BODY_BYTES);

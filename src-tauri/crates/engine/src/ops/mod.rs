@@ -6,12 +6,14 @@ mod export;
 mod history;
 mod look;
 mod manage;
+mod metrics;
 mod plugin_list;
 mod remote;
 mod report;
 mod status;
 
 pub use control::ControlRequest;
+pub use metrics::NodeValue;
 pub use remote::ProbeInfo;
 pub use report::Uploaded;
 

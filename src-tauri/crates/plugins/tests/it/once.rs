@@ -26,7 +26,12 @@ async fn a_socket_is_asked_once_and_says_what_it_is() {
         OnceError::Protocol("plugin must not change its id (is \"lamp\", should be \"torch\")".to_owned())
     );
 
-    let ask = |target| once::ask(&path, Method::GET, target, Bytes::new(), Duration::from_secs(5));
-    assert_eq!(ask("/health").await.unwrap().0, StatusCode::NOT_FOUND);
-    assert_eq!(ask("/report").await.unwrap().0, StatusCode::OK);
+    let ask = |target, most| {
+        let budget = Duration::from_secs(5);
+        once::ask(&path, Method::GET, target, Bytes::new(), budget, most)
+    };
+    assert_eq!(ask("/health", 100).await.unwrap().0, StatusCode::NOT_FOUND);
+    assert_eq!(ask("/report", 100_000).await.unwrap().0, StatusCode::OK);
+    let large = ask("/report", 10).await.unwrap_err();
+    assert_eq!(large.to_string(), "answer is larger than 10 bytes");
 }
