@@ -89,18 +89,6 @@ describe('window', () => {
     expect(result.textContent).toContain('no shell in this image');
   });
 
-  it('lists plugins, the crashed one first, with its reason and a way to try it now', async () => {
-    open('#/plugins');
-    const row = await screen.findByTestId('plugin-http-stats');
-    const rows = [...document.querySelectorAll('tr[data-testid^="plugin-"]')];
-    expect(rows[0]).toBe(row);
-    expect(row.dataset.state).toBe('failing');
-    expect(screen.getAllByTestId('plugin-reason')[0]?.textContent).toContain('Cannot connect to the socket');
-    expect(screen.getByTestId('plugin-retry-http-stats').textContent).toContain('Try now');
-    expect(screen.getByTestId('plugin-Bad_Name').dataset.state).toBe('rejected');
-    expect(nameless()).toEqual([]);
-  });
-
   it('pins a typed query with Enter, and shows where a wrong one is wrong', async () => {
     const app = open('#/view/everything?mode=table');
     const input = await screen.findByTestId<HTMLInputElement>('search-input');

@@ -1,4 +1,5 @@
 import type { ApiError } from '../generated/ApiError';
+import type { PackageSource } from '../generated/PackageSource';
 import type { Request } from '../generated/Request';
 import type { ViewMessage } from '../generated/ViewMessage';
 import type { ViewRequest } from '../generated/ViewRequest';
@@ -19,12 +20,49 @@ export interface ViewHandle {
   close(): void;
 }
 
+/** Why a pipe gives nothing more: it was closed for good, another window holds it, or it cannot be had. */
+export type PipeEnd = 'closed' | 'taken' | 'failed';
+
+/** What a pipe tells its owner. */
+export interface PipeEvents {
+  bytes(bytes: Uint8Array): void;
+  /** The link was lost and is tried again, or is there. */
+  link(state: LinkState): void;
+  /** Nothing comes any more; `text` is a sentence. */
+  end(end: PipeEnd, text: string): void;
+}
+
+/** The near end of a pipe: a terminal's. */
+export interface PipeHandle {
+  send(bytes: Uint8Array): void;
+  /** Lets go of the end and leaves the pipe. */
+  detach(): void;
+  /** Closes the pipe for good, at both ends. */
+  close(): void;
+}
+
+/** A package file that a person chose. */
+export interface ChosenPackage {
+  name: string;
+  /** In bytes; null where only the engine can see the file. */
+  bytes: number | null;
+  /**
+   * Puts it where the engine can read it. Rejects with an {@link ApiError}; a stop by `signal` rejects with
+   * the code `refused`.
+   */
+  deliver(progress: (sent: number, total: number) => void, signal: AbortSignal): Promise<PackageSource>;
+}
+
 /** The engine as the window sees it, whatever lies between. */
 export interface Backend {
   readonly kind: 'tauri' | 'http' | 'fake';
   /** Asks one question. Rejects with an {@link ApiError} and nothing else. */
   call<T>(request: Request): Promise<T>;
   openView(events: ViewEvents): ViewHandle;
+  /** Takes hold of a pipe that a control opened. */
+  openPipe(id: string, events: PipeEvents): PipeHandle;
+  /** Asks for a package file. Resolves to null when the person thought better of it. */
+  choosePackage(): Promise<ChosenPackage | null>;
   /** Saves an export to a file. Resolves to where it went, or null when the person thought better of it. */
   exportFile(request: Request): Promise<string | null>;
   /** Saves text that the window itself made. */

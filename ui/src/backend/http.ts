@@ -3,13 +3,18 @@ import type { ExportedText } from '../generated/ExportedText';
 import type { Request } from '../generated/Request';
 import type { ViewMessage } from '../generated/ViewMessage';
 import type { ViewRequest } from '../generated/ViewRequest';
-import { apiError, type Backend, toApiError, type ViewEvents, type ViewHandle } from './backend';
+import { apiError, type Backend, type ChosenPackage, type PipeEvents, type PipeHandle, toApiError, type ViewEvents, type ViewHandle } from './backend';
 import { download } from './download';
+import { HttpPipe } from './http-pipe';
+import { chooseFile, uploaded } from './upload';
 
 /** Longest wait for an answer, in milliseconds; exports of a long history are the slowest. */
 const CALL_TIMEOUT_MS = 30_000;
 /** Waits between attempts to reconnect a view, in milliseconds; the last one repeats. */
 const RECONNECT_MS = [500, 1_000, 2_000, 4_000, 5_000];
+
+/** Packages, as file dialogs filter them. */
+const PACKAGE_FILES = '.gz,.tgz,.zst,.tar';
 
 export interface HttpOptions {
   /** Where the engine answers, such as `http://127.0.0.1:4040/`; the page's own place when not given. */
@@ -48,6 +53,15 @@ export class HttpBackend implements Backend {
 
   openView(events: ViewEvents): ViewHandle {
     return new HttpView(new URL('api/view', this.#base), events);
+  }
+
+  openPipe(id: string, events: PipeEvents): PipeHandle {
+    return new HttpPipe(new URL(`api/pipe/${encodeURIComponent(id)}`, this.#base), events);
+  }
+
+  async choosePackage(): Promise<ChosenPackage | null> {
+    const file = await chooseFile(PACKAGE_FILES);
+    return file ? uploaded(file, new URL('api/uploads', this.#base)) : null;
   }
 
   async exportFile(request: Request): Promise<string | null> {

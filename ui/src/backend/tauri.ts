@@ -3,7 +3,7 @@ import { Channel, invoke } from '@tauri-apps/api/core';
 import type { Request } from '../generated/Request';
 import type { ViewMessage } from '../generated/ViewMessage';
 import type { ViewRequest } from '../generated/ViewRequest';
-import { type Backend, toApiError, type ViewEvents, type ViewHandle } from './backend';
+import { type Backend, type ChosenPackage, type PipeEnd, type PipeEvents, type PipeHandle, toApiError, type ViewEvents, type ViewHandle } from './backend';
 
 /** Talks to the engine inside the same process. */
 export class TauriBackend implements Backend {
@@ -19,6 +19,21 @@ export class TauriBackend implements Backend {
 
   openView(events: ViewEvents): ViewHandle {
     return new TauriView(events);
+  }
+
+  openPipe(id: string, events: PipeEvents): PipeHandle {
+    return new TauriPipe(id, events);
+  }
+
+  async choosePackage(): Promise<ChosenPackage | null> {
+    try {
+      const path = await invoke<string | null>('pick_package');
+      if (path === null) return null;
+      // The engine reads the file itself: there is nothing to send.
+      return { name: path.split('/').at(-1) ?? path, bytes: null, deliver: async () => ({ from: 'file', path }) };
+    } catch (thrown) {
+      throw toApiError(thrown);
+    }
   }
 
   async exportFile(request: Request): Promise<string | null> {
@@ -72,5 +87,52 @@ class TauriView implements ViewHandle {
   #failed(thrown: unknown): void {
     const { code, message } = toApiError(thrown);
     if (!this.#closed) this.#events.message({ type: 'failed', code, message });
+  }
+}
+
+/** What the shell sends on a pipe's channel: bytes, or how the pipe ended. */
+type PipeMessage = ArrayBuffer | { end: PipeEnd; text: string };
+
+class TauriPipe implements PipeHandle {
+  #handle: Promise<number>;
+  #events: PipeEvents;
+  #over = false;
+
+  constructor(id: string, events: PipeEvents) {
+    this.#events = events;
+    const channel = new Channel<PipeMessage>();
+    channel.onmessage = (message) => {
+      if (this.#over) return;
+      if (message instanceof ArrayBuffer) events.bytes(new Uint8Array(message));
+      else this.#end(message.end, message.text);
+    };
+    this.#handle = invoke<number>('pipe_open', { id, channel });
+    this.#handle.then(
+      () => this.#over || events.link('open'),
+      (thrown) => this.#end('failed', toApiError(thrown).message),
+    );
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#handle.then((handle) => invoke('pipe_send', { handle, data: Array.from(bytes) })).catch((thrown) => this.#end('failed', toApiError(thrown).message));
+  }
+
+  detach(): void {
+    this.#leave('pipe_detach');
+  }
+
+  close(): void {
+    this.#leave('pipe_close');
+  }
+
+  #leave(command: 'pipe_detach' | 'pipe_close'): void {
+    this.#over = true;
+    this.#handle.then((handle) => invoke(command, { handle })).catch(() => {});
+  }
+
+  #end(end: PipeEnd, text: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.end(end, text);
   }
 }

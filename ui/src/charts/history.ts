@@ -54,6 +54,8 @@ export interface Look {
   readonly height: number;
   readonly band: boolean;
   readonly value: (value: number) => string;
+  /** Bounds of the axis of time, in seconds since the epoch. */
+  readonly bounds: () => [number, number];
   readonly cursor: (index: number | null) => void;
   readonly range: (fromMs: number, toMs: number) => void;
 }
@@ -72,7 +74,7 @@ export function optionsOf(look: Look): uPlot.Options {
     height: look.height,
     padding: [8, 12, 0, 0],
     legend: { show: false },
-    scales: { x: { time: true }, y: { range: (_, min, max) => valueRange(min, max) } },
+    scales: { x: { time: true, range: () => look.bounds() }, y: { range: (_, min, max) => valueRange(min, max) } },
     axes: [
       {
         stroke: colours.t3,

@@ -20,6 +20,8 @@ const AREA_TOP = 11;
 export const AREA_FOOT = 40;
 const LABEL_Y = 53;
 const MARK_REACH_PX = 6;
+/** Between the lines of what is not recorded. */
+const HATCH_PX = 7;
 
 export interface TimelinePicture {
   readonly samples: readonly Sample[];
@@ -27,6 +29,8 @@ export interface TimelinePicture {
   readonly events: readonly Event[];
   readonly from: number;
   readonly to: number;
+  /** Nothing is recorded before this, in milliseconds since the epoch; null when nothing is at all. */
+  readonly recordedFrom: number | null;
   /** The moment that is looked at; null is now. */
   readonly at: number | null;
   /** The moment under the pointer. */
@@ -60,8 +64,46 @@ export function eventAt(frame: Frame, events: readonly Event[], x: number): Even
   return found;
 }
 
+/** Where the record begins on the frame, in CSS px; the right end when there is none. */
+export function recordStart(frame: Frame, recordedFrom: number | null): number {
+  const from = recordedFrom === null ? frame.to : Math.min(frame.to, Math.max(frame.from, recordedFrom));
+  return xOf(frame, from);
+}
+
+/** Hatches what is not recorded: there is nothing to look at. */
+function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number, colours: ChartColours): void {
+  const left = frame.left;
+  if (end - left < 2) return;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, AREA_TOP, end - left, AREA_FOOT - AREA_TOP);
+  ctx.clip();
+  ctx.strokeStyle = colours.line2;
+  ctx.lineWidth = 1;
+  ctx.beginPath();
+  const height = AREA_FOOT - AREA_TOP;
+  for (let x = left - height; x < end; x += HATCH_PX) {
+    ctx.moveTo(x, AREA_FOOT);
+    ctx.lineTo(x + height, AREA_TOP);
+  }
+  ctx.stroke();
+  ctx.restore();
+  const words = 'not recorded';
+  ctx.font = `11px ${colours.sans}`;
+  const width = ctx.measureText(words).width;
+  if (end - left < width + 24) return;
+  const x = (left + end) / 2;
+  ctx.fillStyle = colours.panel;
+  ctx.fillRect(x - width / 2 - 6, AREA_TOP + 6, width + 12, 17);
+  ctx.fillStyle = colours.t3;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'alphabetic';
+  ctx.fillText(words, x, AREA_TOP + 18);
+}
+
 export function drawTimeline(ctx: CanvasRenderingContext2D, picture: TimelinePicture, colours: ChartColours): void {
   const frame = frameOf(picture);
+  drawUnrecorded(ctx, frame, recordStart(frame, picture.recordedFrom), colours);
   drawTicks(ctx, picture, frame, colours);
   ctx.save();
   ctx.beginPath();

@@ -25,6 +25,8 @@ export interface Motion {
   readonly animated: boolean;
   /** Departed nodes stay a while: the change happened in the world, not in what is looked at. */
   readonly ghosts: boolean;
+  /** It left because something failed. */
+  readonly isFailed: (node: SceneNode) => boolean;
   readonly isVisible: (node: SceneNode) => boolean;
   /** Levels are drawn at this zoom. */
   readonly levels: boolean;
@@ -110,6 +112,7 @@ export class Animator {
     for (const node of removed) {
       node.bornAt = 0;
       node.goneAt = now;
+      node.failed = motion.isFailed(node);
       this.ghosts.add(node);
     }
   }

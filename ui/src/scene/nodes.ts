@@ -58,6 +58,8 @@ export interface SceneNode extends Anchor {
   /** When it appeared or left, in scene time; 0 when it was always there. */
   bornAt: number;
   goneAt: number;
+  /** It left because something failed, not because it was done. */
+  failed: boolean;
   readonly out: SceneEdge[];
   readonly in: SceneEdge[];
   count: number;
@@ -149,6 +151,17 @@ export function measure(node: SceneNode): void {
   node.foot = node.bottom + FIRST_BASELINE + (node.minor === '' && node.mark === null ? 0 : SECOND_BASELINE) + DESCENT;
 }
 
+/** How a node is marked. A ghost of what failed is marked as gone; what simply ended is only faint. */
+export function markOf(node: SceneNode): MarkKind | null {
+  if (node.goneAt > 0) return node.failed ? 'gone' : 'ended';
+  return node.mark?.kind ?? null;
+}
+
+/** True for what is drawn as not there any more. */
+export function isGone(mark: MarkKind | null): boolean {
+  return mark === 'gone' || mark === 'ended';
+}
+
 /** Space around a node's centre that it may paint on, in CSS px, without labels. */
 export function bodyReach(zoom: number): number {
   return 34 * Math.max(zoom, 0.3) + 14;
@@ -170,7 +183,7 @@ export function blankNode(view: Pick<ViewNode, 'id' | 'x' | 'y' | 'count'>): Sce
     group: null, depth: 0, x: view.x, y: view.y, targetX: view.x, targetY: view.y, fromX: view.x, fromY: view.y,
     halfWidth: 0, top: 0, bottom: 0, foot: 0, stack: 0,
     level: Number.NaN, shownLevel: Number.NaN, levelFrom: Number.NaN, levelStart: 0, value: '',
-    stale: false, staleSince: 0, mark: null, bornAt: 0, goneAt: 0, out: [], in: [], count: view.count,
+    stale: false, staleSince: 0, mark: null, bornAt: 0, goneAt: 0, failed: false, out: [], in: [], count: view.count,
     dim: 0, dimFrom: 0, dimTo: 0, room: Number.NaN, namedIn: 0, nameWidth: 0,
   };
 }

@@ -4,7 +4,7 @@ import { stamp, type Sprite } from './atlas';
 import { type Frame, inPixels, roundRect } from './frame';
 import { labelTexts } from './labels';
 import { fontPx } from './lod';
-import type { SceneNode } from './nodes';
+import { isGone, markOf, type SceneNode } from './nodes';
 import { presence } from './paint-nodes';
 import { ago } from '../format/time';
 import { surfaceOf } from './theme';
@@ -60,7 +60,7 @@ function prepare(frame: Frame, node: SceneNode): Ready {
   const asked = isAsked(frame, node);
   let [name, minor] = labelTexts(node, frame.model, fonts, camera.zoom, asked, frame.detail.labels === 'name' ? node.nameWidth : 0);
   let minorColour = theme.t3;
-  const mark = node.goneAt > 0 ? 'gone' : (node.mark?.kind ?? null);
+  const mark = markOf(node);
   if (mark) minorColour = theme.mark[mark];
   else if (node.stale && node.staleSince > 0) {
     minor = `last seen ${ago(node.staleSince, Date.now())}`;
@@ -98,7 +98,7 @@ function paintLabel(frame: Frame, ready: Ready): void {
   ctx.globalAlpha = here * (1 - node.dim * (1 - theme.dimLabel));
   stamp(ctx, ready.name, x, y);
   if (ready.minor) stamp(ctx, ready.minor, x, y + line);
-  if (node.goneAt > 0 || node.mark?.kind === 'gone') {
+  if (isGone(markOf(node))) {
     ctx.fillStyle = theme.t1;
     ctx.fillRect(x - (ready.nameWidth / 2) * dpr, Math.round(y - px * 0.36 * dpr), ready.nameWidth * dpr, dpr);
   }

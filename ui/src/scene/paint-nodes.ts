@@ -6,8 +6,8 @@ import { easeOut, progress } from './ease';
 import { type Frame, inPixels } from './frame';
 import { fontPx, markPx } from './lod';
 import type { SceneNode } from './nodes';
-import { glyphOf, shapeOf } from './nodes';
-import { surfaceOf } from './theme';
+import { glyphOf, isGone, markOf, shapeOf } from './nodes';
+import { type MarkKind, surfaceOf } from './theme';
 
 /** A node with the pictures it needs, found before any is copied. */
 interface Ready {
@@ -65,7 +65,7 @@ function readyNode(frame: Frame, node: SceneNode): Ready {
   const [x, y] = place(frame, node);
   const dimmed = node.dim > 0.001;
   const present = presence(node, frame.now);
-  const gone = node.goneAt > 0;
+  const mark = markOf(node);
   const value = detail.nodes === 'full' && node.value !== '' && (detail.values || highlight.showsValue(node)) ? node.value : '';
   const whole = !dimmed && present >= 1;
   const body = sprites.node(
@@ -74,9 +74,9 @@ function readyNode(frame: Frame, node: SceneNode): Ready {
       kind: node.kind,
       stack: node.stackOf,
       glyph: detail.nodes === 'full' && value === '' ? glyphOf(node) : null,
-      level: gone || node.mark?.kind === 'gone' ? Number.NaN : node.shownLevel,
+      level: isGone(mark) ? Number.NaN : node.shownLevel,
       stale: node.stale,
-      mark: gone ? 'gone' : (node.mark?.kind ?? null),
+      mark,
       hover: node === highlight.hovered,
       unchanged: frame.comparing && node.mark === null,
       depth: whole ? node.depth : -1,
@@ -116,8 +116,9 @@ function paintReady(frame: Frame, ready: Ready): void {
     const px = Math.max(9, fontPx(frame.camera.zoom)) * dpr;
     stamp(ctx, ready.value, x, Math.round(y + shapeOf(node).centreY * k + px * 0.36));
   }
-  const mark = node.goneAt > 0 ? 'gone' : node.mark?.kind;
-  if (detail.level <= 2 && mark) paintBadge(frame, node, mark, x, y);
+  const mark = markOf(node);
+  // What ended as it should needs no badge.
+  if (detail.level <= 2 && mark && mark !== 'ended') paintBadge(frame, node, mark, x, y);
   else if (detail.nodes === 'mark' && (node === frame.highlight.selected || node === frame.highlight.focused)) {
     ctx.globalAlpha = 1;
     ctx.strokeStyle = frame.theme.accent;
@@ -129,7 +130,7 @@ function paintReady(frame: Frame, ready: Ready): void {
 }
 
 /** Disc of 14 with a gap of 2 in the surface's colour, at the upper right; its glyph says it without colour. */
-function paintBadge(frame: Frame, node: SceneNode, mark: 'added' | 'gone' | 'changed' | 'error', x: number, y: number): void {
+function paintBadge(frame: Frame, node: SceneNode, mark: Exclude<MarkKind, 'ended'>, x: number, y: number): void {
   const { ctx, theme, k, dpr } = frame;
   const scale = Math.min(1.3, Math.max(0.6, frame.camera.zoom)) * dpr;
   const shape = shapeOf(node);

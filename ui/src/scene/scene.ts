@@ -53,6 +53,7 @@ export class Scene {
   #fillMetric: string | null = null;
   #selectedId: string | null = null;
   #comparing = false;
+  #failed: ReadonlySet<string> = new Set();
 
   #frameRequest = 0;
   #wakeTimer = 0;
@@ -137,6 +138,19 @@ export class Scene {
     this.model.setMarks(nodes, edges);
     this.#comparing = nodes !== null;
     this.#repaint();
+  }
+
+  /** Ids of what failed lately: their ghosts are marked as gone, those of others are only faint. */
+  setFailed(ids: ReadonlySet<string>): void {
+    this.#failed = ids;
+    let differs = false;
+    for (const ghost of this.#animator.ghosts) {
+      const failed = ids.has(ghost.id);
+      if (failed === ghost.failed) continue;
+      ghost.failed = failed;
+      differs = true;
+    }
+    if (differs) this.#repaint();
   }
 
   setHovered(node: SceneNode | null): void {
@@ -251,6 +265,7 @@ export class Scene {
       ghosts: change.kind === 'delta',
       levels: nodes === 'full' || nodes === 'shape',
       k: this.camera.at.zoom * this.#surface.dpr,
+      isFailed: (node) => this.#failed.has(node.id),
       isVisible: (node) => this.#isVisible(node, 40),
     });
     if (effect.added.length + effect.removed.length + effect.moved.length > 0) {

@@ -3,6 +3,7 @@
 import { Atlas, type Drawing, type Sprite } from './atlas';
 import { type GlyphName, GLYPHS } from './glyphs';
 import { type ShapeName, SHAPES, STACK_STEP } from './shapes';
+import { isGone } from './nodes';
 import { type KindClass, type MarkKind, surfaceOf, type Theme } from './theme';
 
 /** Everything that tells one picture of a node from another. */
@@ -143,12 +144,12 @@ export class NodeSprites {
       if (rows >= 0) this.#fill(ctx, look, outline, rows, k, dpr);
       ctx.strokeStyle = colour;
       ctx.lineWidth = thin(look.hover || look.mark ? OUTLINE_STRONG : OUTLINE);
-      if (look.mark === 'gone') ctx.setLineDash([4, 3]);
+      if (isGone(look.mark)) ctx.setLineDash([4, 3]);
       else if (shape.dotted) ctx.setLineDash([1.6, 2.6]);
       ctx.stroke(outline);
       if (shape.detail !== '') ctx.stroke(path(shape.detail));
       ctx.setLineDash([]);
-      if (look.glyph) this.#glyph(ctx, look.glyph, shape.centreY, thin(GLYPH_STROKE), look.mark === 'gone');
+      if (look.glyph) this.#glyph(ctx, look.glyph, shape.centreY, thin(GLYPH_STROKE), isGone(look.mark));
     });
   }
 

@@ -5,8 +5,8 @@ import { METRIC_KINDS, type MetricKind } from '../charts/metric';
 /** What a node is, as far as its colour goes. */
 export type KindClass = 'process' | 'container' | 'pod' | 'host' | 'outside';
 
-/** How a node differs from another moment, or that it is broken. */
-export type MarkKind = 'added' | 'gone' | 'changed' | 'error';
+/** How a node differs from another moment, that it is broken, or that it ended as things end. */
+export type MarkKind = 'added' | 'gone' | 'changed' | 'error' | 'ended';
 
 /** Colours and strengths of one appearance. */
 export interface Theme {
@@ -63,7 +63,7 @@ export function readTheme(name: 'dark' | 'light', property: (name: string) => st
     glyph: name === 'dark' ? text('t1') : text('t2'),
     kind: record(KINDS, (kind) => text(`kind-${kind}`)),
     metric: record(METRIC_KINDS, (kind) => text(`metric-${kind}`)),
-    mark: { added: text('added'), gone: text('gone'), changed: text('changed'), error: text('error') },
+    mark: { added: text('added'), gone: text('gone'), changed: text('changed'), error: text('error'), ended: text('t3') },
     fillAlpha: strength('fill-alpha'),
     dimBody: strength('dim-node'),
     dimLabel: strength('dim-label'),

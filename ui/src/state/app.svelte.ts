@@ -4,16 +4,20 @@ import { Api } from '../backend/api';
 import { type Backend, toApiError } from '../backend/backend';
 import type { DetailControl } from '../generated/DetailControl';
 import type { Request } from '../generated/Request';
+import type { SourceStatus } from '../generated/SourceStatus';
 import type { TopologyInfo } from '../generated/TopologyInfo';
 import type { ViewSpec } from '../generated/ViewSpec';
 import { Clock } from './clock.svelte';
 import { Controls } from './controls.svelte';
 import { Details } from './details.svelte';
 import { Live } from './live.svelte';
+import { isTroubled, type PluginEntry } from './plugin-entry';
+import { Plugins } from './plugins.svelte';
 import { Prefs } from './prefs.svelte';
 import { combine } from './query';
 import { Router } from './router.svelte';
 import { Search } from './search.svelte';
+import { MAX_TERMINALS, Terminals } from './terminals.svelte';
 import { type PinnedMetric, Timeline } from './timeline.svelte';
 import { ViewStore } from './view.svelte';
 
@@ -22,7 +26,12 @@ export interface Confirmation {
   title: string;
   body: string;
   verb: string;
-  run: () => void;
+  /** False for what can be undone; the verb is then not marked as a danger. */
+  destructive?: boolean;
+  /** A choice that goes with the answer. */
+  option?: string;
+  /** Gets whether the option was chosen. */
+  run: (option: boolean) => void;
 }
 
 /** A short word at the bottom of the window: what was copied, saved or went wrong. */
@@ -32,7 +41,12 @@ export interface Notice {
   failed: boolean;
 }
 
+/** Something a person should know of, for the count in the top bar. */
+export type Warning = { kind: 'plugin'; entry: PluginEntry } | { kind: 'source'; source: SourceStatus };
+
 const NOTICE_MS = 4000;
+/** A failure explains why a node left for this long, in milliseconds. */
+const LATELY_MS = 60_000;
 
 /** The map as the rest of the window drives it. */
 export interface MapHandle {
@@ -53,6 +67,8 @@ export class App {
   readonly search: Search;
   readonly controls: Controls;
   readonly timeline: Timeline;
+  readonly plugins: Plugins;
+  readonly terminals: Terminals;
 
   paletteOpen = $state(false);
   helpOpen = $state(false);
@@ -75,6 +91,8 @@ export class App {
     this.search = new Search(this.api);
     this.controls = new Controls(this.api);
     this.timeline = new Timeline(this.api);
+    this.plugins = new Plugins(this.api, this.live, (text, failed) => this.say(text, failed));
+    this.terminals = new Terminals(this.api, backend);
   }
 
   get place() {
@@ -121,6 +139,18 @@ export class App {
     return this.place.find.trim() === '' || this.search.fault ? null : this.search.matches;
   }
 
+  /** Ids of nodes that something failed on within the last minute of the timeline. */
+  failedLately: ReadonlySet<string> = $derived.by(() => {
+    const since = this.timeline.to - LATELY_MS;
+    return new Set(this.timeline.events.filter((event) => event.kind === 'failed' && event.at_ms >= since).map((event) => event.subject));
+  });
+
+  /** Whether history has a picture of a moment. */
+  isRecorded(ms: number): boolean {
+    const status = this.live.status;
+    return !status || (status.history_from_ms !== null && ms >= status.history_from_ms);
+  }
+
   /** The metric that the timeline draws. */
   get timelineMetric(): PinnedMetric | null {
     if (this.pinnedMetric) return this.pinnedMetric;
@@ -156,6 +186,32 @@ export class App {
     if (status?.read_only) return 'This instance is read-only.';
     if (status?.role === 'view') return 'Your role may look, not act.';
     return '';
+  }
+
+  /** Why plugins cannot be changed; empty when they can. */
+  get ordersOff(): string {
+    const status = this.live.status;
+    if (status?.read_only) return 'This instance is read-only.';
+    if (status && status.role !== 'admin') return 'Your role may look at plugins, not change them.';
+    return this.plugins.failure ? `Plugins cannot be managed here. ${this.plugins.failure.message}` : '';
+  }
+
+  get warnings(): Warning[] {
+    const plugins = this.plugins.entries.filter((entry) => isTroubled(entry) || entry.state.tone === 'warn' || entry.note !== '').map((entry): Warning => ({ kind: 'plugin', entry }));
+    return [...plugins, ...this.live.limitedSources.map((source): Warning => ({ kind: 'source', source }))];
+  }
+
+  /** Goes to the terminal and back, as Ctrl ` does. */
+  toggleTerminals(): void {
+    const { terminals } = this;
+    if (terminals.sessions.length === 0) this.say('No terminal is open. A control such as Shell opens one.');
+    else if (terminals.folded) terminals.show(terminals.active ?? terminals.sessions[0]?.key ?? 0);
+    else terminals.folded = true;
+  }
+
+  /** Asks before something that cannot be undone. */
+  ask(confirmation: Confirmation): void {
+    this.confirmation = confirmation;
   }
 
   say(text: string, failed = false): void {
@@ -200,8 +256,8 @@ export class App {
   }
 
   /** Presses a control, asking first where it says so. */
-  press(node: { id: string; label: string }, host: string, control: DetailControl): void {
-    const run = () => void this.#press(node.id, control);
+  press(node: { id: string; label: string; topology: string }, host: string, control: DetailControl): void {
+    const run = () => void this.#press(node, control);
     if (control.confirmation === '') {
       run();
       return;
@@ -210,9 +266,22 @@ export class App {
     this.confirmation = { title: `${control.human} ${node.label}${where}?`, body: control.confirmation, verb: control.human, run };
   }
 
-  async #press(node: string, control: DetailControl): Promise<void> {
-    const outcome = await this.controls.press(node, control);
+  async #press(node: { id: string; label: string; topology: string }, control: DetailControl): Promise<void> {
+    const outcome = await this.controls.press(node.id, control);
     this.details.refresh();
+    if (outcome?.pipe) {
+      // The terminal is the answer; it needs no note beside it.
+      this.controls.dismissDone(node.id, control.id);
+      const session = this.terminals.open({
+        pipe: outcome.pipe,
+        title: `${control.human} ${node.label}`,
+        node: node.id,
+        topology: node.topology,
+        raw: outcome.raw_tty,
+        resize: outcome.resize_tty_control,
+      });
+      if (!session) this.say(`There are ${MAX_TERMINALS} terminals already. Close one and press ${control.human} again.`, true);
+    }
     if (!outcome?.removed_node) return;
     const gone = outcome.removed_node;
     this.router.go({ cards: this.place.cards.filter((card) => card.id !== gone) });

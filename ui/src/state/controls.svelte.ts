@@ -57,6 +57,10 @@ export class Controls {
     this.presses = this.presses.filter((press) => press.key !== key);
   }
 
+  dismissDone(node: string, control: string): void {
+    this.presses = this.presses.filter((press) => press.node !== node || press.control !== control || press.state !== 'done');
+  }
+
   #finish(key: number, state: Press['state'], text: string): void {
     this.presses = this.presses.map((press) => (press.key === key ? { ...press, state, text } : press));
   }
@@ -64,7 +68,6 @@ export class Controls {
 
 function outcomeText(outcome: ControlOutcome): string {
   const took = `Done in ${outcome.took_ms} ms.`;
-  if (outcome.pipe) return `${took} It opened a terminal, which this window cannot show yet.`;
   if (outcome.value === null || outcome.value === undefined) return took;
   const value = typeof outcome.value === 'string' ? outcome.value : JSON.stringify(outcome.value);
   return `${took} Answer: ${value.length > 400 ? `${value.slice(0, 400)}…` : value}`;

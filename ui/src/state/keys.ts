@@ -19,6 +19,11 @@ export function listenKeys(app: App): () => void {
       app.paletteOpen = !app.paletteOpen;
       return;
     }
+    if (event.ctrlKey && event.code === 'Backquote') {
+      event.preventDefault();
+      app.toggleTerminals();
+      return;
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || takesKeys(event.target)) return;
     if (event.key === ' ' && isPressed(event.target)) return;
     if (act(app, event)) event.preventDefault();
@@ -92,7 +97,7 @@ function actOnMap(app: App, event: KeyboardEvent): boolean {
 function backOut(app: App): boolean {
   const { place, router } = app;
   if (app.historyOf) app.historyOf = null;
-  else if (place.page !== 'map') router.go(place.plugin ? { plugin: '' } : { page: 'map' });
+  else if (place.page !== 'map') router.go(place.plugin ? { plugin: '', tab: '' } : { page: 'map' });
   else if (place.cards.length > 0) router.pop();
   else if (place.find !== '') router.go({ find: '' }, true);
   else return false;
@@ -101,7 +106,7 @@ function backOut(app: App): boolean {
 
 function stepEvent(app: App, direction: -1 | 1): void {
   const event = app.timeline.step(app.place.at ?? app.clock.now, direction);
-  if (event) app.router.setAt(event.at_ms);
+  if (event && app.isRecorded(event.at_ms)) app.router.setAt(event.at_ms);
   else if (direction > 0) app.goLive();
 }
 

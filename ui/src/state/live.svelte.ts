@@ -14,9 +14,6 @@ const TOPOLOGIES_EVERY_MS = 3000;
 const HOSTS_EVERY_MS = 10_000;
 const MAX_HOSTS = 100;
 
-/** Something a person should know of, for the count in the top bar. */
-export type Warning = { kind: 'plugin'; plugin: PluginInfo } | { kind: 'source'; source: SourceStatus };
-
 /** What is known of the instance: its state, plugins, topologies and hosts, kept fresh. */
 export class Live {
   status = $state.raw<Status | null>(null);
@@ -65,12 +62,9 @@ export class Live {
     this.#pluginPoll.refresh();
   }
 
-  get warnings(): Warning[] {
-    const plugins = (this.plugins ?? []).filter(troubled).map((plugin): Warning => ({ kind: 'plugin', plugin }));
-    const sources = (this.status?.sources ?? [])
-      .filter((source) => source.state === 'limited' || source.state === 'failed')
-      .map((source): Warning => ({ kind: 'source', source }));
-    return [...plugins, ...sources];
+  /** Sources that cannot do their work, or not all of it. */
+  get limitedSources(): SourceStatus[] {
+    return (this.status?.sources ?? []).filter((source) => source.state === 'limited' || source.state === 'failed');
   }
 
   async #askStatus(): Promise<void> {
@@ -107,9 +101,4 @@ export class Live {
       // The status poll says what is wrong, once for all questions.
     }
   }
-}
-
-/** True for plugins that do not deliver. */
-export function troubled(plugin: PluginInfo): boolean {
-  return plugin.state === 'failing' || plugin.state === 'rejected' || plugin.state === 'conflict';
 }

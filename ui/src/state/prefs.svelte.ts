@@ -37,6 +37,10 @@ export class Prefs {
   timelineMs = $state(load('timeline', 3_600_000));
   /** Hidden columns of the table by topology. */
   hiddenColumns = $state.raw<Record<string, string[]>>(load('columns', {}));
+  /** Details of a plugin lie over the list and take its room. */
+  wideDetail = $state(load('wide', false));
+  /** Terminals also speak to screen readers, which costs time with much output. */
+  readAloud = $state(load('aloud', false));
   #systemDark = $state(true);
 
   constructor() {
@@ -63,6 +67,16 @@ export class Prefs {
   setTimeline(ms: number): void {
     this.timelineMs = ms;
     save('timeline', ms);
+  }
+
+  setWideDetail(wide: boolean): void {
+    this.wideDetail = wide;
+    save('wide', wide);
+  }
+
+  setReadAloud(on: boolean): void {
+    this.readAloud = on;
+    save('aloud', on);
   }
 
   saveView(view: SavedView): void {

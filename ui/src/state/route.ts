@@ -20,9 +20,15 @@ export interface Place {
   at: number | null;
   /** Column that the table is sorted by; empty for its own choice. */
   sort: { column: string; descending: boolean } | null;
-  /** Path of the plugin whose details are open. */
+  /** Id of the plugin whose details are open, or the path of its socket. */
   plugin: string;
+  /** Part of the plugin's details that is shown; empty for the overview. */
+  tab: PluginTab;
 }
+
+/** Parts of a plugin's details. */
+export const PLUGIN_TABS = ['', 'log', 'config', 'revisions', 'health', 'activity'] as const;
+export type PluginTab = (typeof PLUGIN_TABS)[number];
 
 export interface CardRef {
   topology: string;
@@ -48,6 +54,7 @@ export function defaultPlace(): Place {
     at: null,
     sort: null,
     plugin: '',
+    tab: '',
   };
 }
 
@@ -55,6 +62,7 @@ export function defaultPlace(): Place {
 export function formatPlace(place: Place): string {
   const params = new URLSearchParams();
   if (place.page === 'plugins' && place.plugin) params.append('plugin', place.plugin);
+  if (place.page === 'plugins' && place.plugin && place.tab) params.append('tab', place.tab);
   for (const [topology, options] of Object.entries(place.options).sort()) {
     for (const [option, value] of Object.entries(options).sort()) params.append('o', `${topology}.${option}~${value}`);
   }
@@ -105,6 +113,8 @@ export function parsePlace(hash: string): Place {
   const sort = params.get('sort');
   if (sort && sort.length > 1) place.sort = { column: sort.slice(1), descending: sort.startsWith('-') };
   place.plugin = params.get('plugin') ?? '';
+  const tab = params.get('tab');
+  place.tab = PLUGIN_TABS.find((known) => known === tab) ?? '';
   return place;
 }
 

@@ -20,7 +20,7 @@ function row(id: string, label: string, value: string, priority: number, dataTyp
 function controls(node: SceneNode, idle: boolean): DetailControl[] {
   if (node.kind === 'container') {
     return [
-      control('docker-tools~logs', 'Logs', 'fa-align-left', 1),
+      control('docker-tools~exec', 'Exec', 'fa-terminal', 1),
       control('docker-tools~shell', 'Shell', 'fa-terminal', 2),
       control('docker-tools~restart', 'Restart', 'fa-repeat', 3),
       control('docker-tools~stop', 'Stop', 'fa-stop', 4, 'Its 3 processes get 10 s to end.'),

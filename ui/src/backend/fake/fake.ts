@@ -2,22 +2,27 @@ import type { ControlOutcome } from '../../generated/ControlOutcome';
 import type { Event } from '../../generated/Event';
 import type { HistorySeries } from '../../generated/HistorySeries';
 import type { Request } from '../../generated/Request';
+import type { Role } from '../../generated/Role';
 import type { SearchHit } from '../../generated/SearchHit';
 import type { SearchResult } from '../../generated/SearchResult';
 import type { ViewRequest } from '../../generated/ViewRequest';
 import type { ViewSpec } from '../../generated/ViewSpec';
-import { apiError, type Backend, type ViewEvents, type ViewHandle } from '../backend';
+import { apiError, type Backend, type ChosenPackage, type PipeEvents, type PipeHandle, type ViewEvents, type ViewHandle } from '../backend';
 import { download } from '../download';
 import { details, valueAt } from './details';
 import { frame, METRICS, readings, sceneNodes, shapeOf, topologyOf } from './frame';
 import { events, plugins, status } from './instance';
+import { rejectedPackages } from './managed';
+import { PluginWorld } from './plugin-world';
 import { NODES, type SceneNode } from './scene';
+import { FakeShell } from './shell';
 import { TOPOLOGIES } from './topologies';
 
 const TICK_MS = 1000;
 const ANSWER_MS = 15;
 const CONTROL_MS = 700;
-const RETRY_MS = 24_000;
+const UPLOAD_BYTES = 6.8 * 1024 ** 2;
+const UPLOAD_STEPS = 30;
 
 const counts = new Map(TOPOLOGIES.map((topology) => [topology.id, topology.stats.node_count]));
 
@@ -26,19 +31,22 @@ export interface FakeOptions {
   empty?: boolean;
   /** How many processes there are. */
   processes?: number;
+  /** What the person may do; everything when not given. */
+  role?: Role;
 }
 
 /** An engine of cardboard with moving readings, for work on the window and for its tests. */
 export class FakeBackend implements Backend {
   readonly kind = 'fake';
   #empty: boolean;
-  #retryAt = Date.now() + RETRY_MS;
-  #failures = 3;
+  #role: Role;
+  #world = new PluginWorld();
   #idle = false;
   #happened: Event[] = [];
 
   constructor(options: FakeOptions = {}) {
     this.#empty = options.empty ?? false;
+    this.#role = options.role ?? 'admin';
     if (options.processes) counts.set('processes', options.processes);
   }
 
@@ -59,6 +67,25 @@ export class FakeBackend implements Backend {
     return new FakeView(events, this.#empty);
   }
 
+  openPipe(_id: string, events: PipeEvents): PipeHandle {
+    return new FakeShell(events);
+  }
+
+  async choosePackage(): Promise<ChosenPackage | null> {
+    return {
+      name: 'net-flow-0.5.0.tar.zst',
+      bytes: UPLOAD_BYTES,
+      deliver: async (progress, signal) => {
+        for (let step = 1; step <= UPLOAD_STEPS; step += 1) {
+          await new Promise((resolve) => setTimeout(resolve, ANSWER_MS * 4));
+          if (signal.aborted) throw apiError('refused', 'The upload was cancelled.');
+          progress((UPLOAD_BYTES * step) / UPLOAD_STEPS, UPLOAD_BYTES);
+        }
+        return { from: 'upload', upload: 'net-flow-0.5.0.tar.zst' };
+      },
+    };
+  }
+
   async exportFile(request: Request): Promise<string | null> {
     return this.saveText(`orrery-${request.op}.txt`, 'text/plain', JSON.stringify(request));
   }
@@ -74,7 +101,7 @@ export class FakeBackend implements Backend {
     const now = Date.now();
     switch (request.op) {
       case 'status':
-        return status(now, this.#empty);
+        return { ...status(now, this.#empty), role: this.#role };
       case 'topologies':
         return this.#empty ? TOPOLOGIES.map((entry) => ({ ...entry, stats: { node_count: 0, nonpseudo_node_count: 0, edge_count: 0, filtered_nodes: 0 } })) : TOPOLOGIES;
       case 'details': {
@@ -93,28 +120,33 @@ export class FakeBackend implements Backend {
       case 'events':
         return this.#empty ? [] : [...events(now), ...this.#happened].filter((event) => event.at_ms >= request.from_ms && event.at_ms <= request.to_ms);
       case 'plugins':
-        return this.#empty ? [] : this.#plugins(now);
       case 'retry_plugin':
-        this.#retryAt = now;
-        return this.#plugins(now);
+        return this.#empty ? [] : plugins(now);
+      case 'managed_plugins':
+        return this.#empty ? [] : this.#world.list();
+      case 'plugin_order':
+        return this.#world.order(request.order);
+      case 'operations':
+        return this.#empty ? [] : this.#world.operations(request.limit ?? 100);
+      case 'cancel_operation':
+        return this.#world.cancel(request.id);
+      case 'plugin_logs':
+        return this.#world.logs(request.plugin, request.after, request.limit ?? 500);
+      case 'plugin_usage':
+        return this.#world.usage(request.plugin, request.after);
+      case 'rejected_packages':
+        return this.#empty ? [] : rejectedPackages();
       default:
         return null;
     }
-  }
-
-  #plugins(now: number) {
-    if (now >= this.#retryAt) {
-      this.#retryAt = now + RETRY_MS;
-      this.#failures += 1;
-    }
-    return plugins(now, this.#retryAt, this.#failures);
   }
 
   #control(node: string, control: string, now: number): ControlOutcome {
     if (control.startsWith('iowait~')) this.#idle = control === 'iowait~switchToIdle';
     if (control === 'docker-tools~shell') throw apiError('refused', 'The plugin answered: no shell in this image.');
     this.#happened.push({ id: 1000 + this.#happened.length, at_ms: now, kind: 'control', subject: node, label: find(node)?.label ?? node, text: `${control}: done in 12 ms.`, user: 'ada' });
-    return { value: null, pipe: null, removed_node: null, shortcut: true, took_ms: 12 };
+    const pipe = control === 'docker-tools~exec' ? `pipe-${this.#happened.length}` : null;
+    return { value: null, pipe, raw_tty: pipe !== null, resize_tty_control: null, removed_node: null, shortcut: pipe === null, took_ms: 12 };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Event } from '../../generated/Event';
 import type { PluginInfo } from '../../generated/PluginInfo';
 import type { Status } from '../../generated/Status';
+import { SOCKETS } from './managed';
 
 const MINUTE_MS = 60_000;
 const ROOT = '/run/orrery/plugins';
@@ -64,28 +65,18 @@ function plugin(id: string, label: string, rest: Partial<PluginInfo>, now: numbe
   };
 }
 
-/** One crashed, one rejected, one with a name that is taken; `retryAt` is when the crashed one is called next. */
-export function plugins(now: number, retryAt: number, failures: number): PluginInfo[] {
+/** Sockets: those of the plugins that run, one that others run, one rejected, one whose id is taken. */
+export function plugins(now: number): PluginInfo[] {
+  const own = (id: string, label: string, latencyUs: number, rest: Partial<PluginInfo> = {}) => plugin(id, label, { path: `${SOCKETS}/${id}/${id}.sock`, latency_us: latencyUs, ...rest }, now);
   return [
-    plugin(
-      'http-stats',
-      'HTTP statistics',
-      {
-        state: 'failing',
-        status: 'error: cannot connect to the socket: connection refused',
-        description: 'Adds the requests per second that each process answers.',
-        last_report_ms: now - 252_000,
-        latency_us: null,
-        failures,
-        next_attempt_ms: retryAt,
-      },
-      now,
-    ),
+    own('kubernetes', 'Kubernetes', 640_000, { report_nodes: 84, report_bytes: 61_000, last_report_ms: now - 7_000 }),
+    own('iowait', 'I/O wait', 4_000, { description: 'Adds a graph of CPU I/O wait to hosts.', interfaces: ['reporter', 'controller'] }),
+    own('traffic-control', 'Traffic control', 9_100, { report_nodes: 13, report_bytes: 11_400, last_report_ms: now - 1_900, warnings: ['A timestamp could not be read and was replaced.'] }),
+    own('docker', 'Docker', 31_000, { report_nodes: 13, report_bytes: 48_000 }),
+    own('systemd', 'systemd units', 12_400, { report_nodes: 96, report_bytes: 22_300, last_report_ms: now - 1_500 }),
+    plugin('lamp', 'Desk lamp', { description: 'A lamp that somebody runs by hand.', interfaces: ['reporter', 'controller'] }, now),
     plugin('Bad_Name', 'Bad_Name', { path: `${ROOT}/Bad_Name.sock`, state: 'rejected', status: 'error: the name Bad_Name is not a valid plugin id', last_report_ms: null, latency_us: null, report_bytes: null, report_nodes: null, interfaces: [], api_version: '' }, now),
-    plugin('iowait', 'I/O wait', { path: `${ROOT}/old/iowait.sock`, state: 'conflict', status: 'error: another socket has the id iowait', last_report_ms: null, latency_us: null, report_bytes: null, report_nodes: null, conflicts_with: `${ROOT}/iowait.sock` }, now),
-    plugin('iowait', 'I/O wait', { description: 'Adds a graph of CPU I/O wait to hosts.', interfaces: ['reporter', 'controller'] }, now),
-    plugin('traffic-control', 'Traffic control', { description: 'Shapes the traffic of containers.', interfaces: ['reporter', 'controller'], latency_us: 9_100, report_nodes: 13, report_bytes: 11_400, last_report_ms: now - 1_900, warnings: ['A timestamp could not be read and was replaced.'] }, now),
-    plugin('volume-count', 'Volume counts', { description: 'Adds the number of volumes to containers.', latency_us: 12_400, report_nodes: 13, report_bytes: 2_300 }, now),
+    plugin('iowait', 'I/O wait', { path: `${ROOT}/old/iowait.sock`, state: 'conflict', status: 'error: another socket has the id iowait', last_report_ms: null, latency_us: null, report_bytes: null, report_nodes: null, conflicts_with: `${SOCKETS}/iowait/iowait.sock` }, now),
   ];
 }
 
@@ -104,6 +95,9 @@ export function events(now: number): Event[] {
     event(at(52.2), 'control', 'tern;<host>', 'tern', 'Switch to IO wait: done in 12 ms.', 'ada'),
     event(at(55.8), 'failed', 'plugin:http-stats', 'HTTP statistics', 'Cannot connect to the socket: connection refused.'),
     event(at(57.3), 'started', 'plugin:volume-count', 'Volume counts', 'First report after 38 ms.'),
+    ...[57.6, 57.9, 58.3, 58.8, 59.4].map((minute) => event(at(minute), 'failed', 'plugin:http-stats', 'HTTP statistics', 'Crashed, exit 101; next try in 32 s.')),
+    event(at(58.1), 'info', 'plugin:gpu-nvml', 'gpu-nvml', 'Install of 0.3.1 ordered.', 'ada'),
+    event(at(58.6), 'stale', 'plugin:kubernetes', 'Kubernetes', 'Degraded: a report took 640 ms, limit 500 ms.'),
   ];
   return list.map((entry, index) => ({ id: index + 1, ...entry }));
 }

@@ -89,7 +89,7 @@ describe('ticks', () => {
 
 describe('the timeline', () => {
   const event = (at_ms: number, kind: string): Event => ({ id: at_ms, at_ms, kind, subject: '', label: '', text: '', user: '' });
-  const picture = { samples: [[0, 5], [500, 7]] as [number, number][], kind: 'cpu' as const, events: [], from: 0, to: 1000, at: null, hover: null, width: 1004 };
+  const picture = { samples: [[0, 5], [500, 7]] as [number, number][], kind: 'cpu' as const, events: [], from: 0, to: 1000, recordedFrom: null, at: null, hover: null, width: 1004 };
 
   it('goes from pixels to times and back', () => {
     const frame = frameOf(picture);

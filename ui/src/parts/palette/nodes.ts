@@ -1,3 +1,4 @@
+import { kindWord } from '../../format/kind';
 import type { NodeDetails } from '../../generated/NodeDetails';
 import type { SearchHit } from '../../generated/SearchHit';
 import type { App } from '../../state/app.svelte';
@@ -14,11 +15,16 @@ export async function nodeItems(app: App, text: string): Promise<PaletteItem[]> 
     id: `node ${hit.id}`,
     section: 'Nodes',
     label: hit.label,
-    aside: [hit.kind.replaceAll(/[_:]/g, ' '), hit.field ? `${hit.field}: ${hit.value}` : hit.label_minor].filter(Boolean).join(' · '),
+    aside: [kindWord(hit.kind), hit.field && !isInternal(hit.field) ? `${hit.field}: ${hit.value}` : hit.label_minor].filter(Boolean).join(' · '),
     shape: hit.shape,
     kind: hit.kind,
     run: () => app.router.go({ page: 'map', cards: [{ topology: hit.topology, id: hit.id }] }),
   }));
+}
+
+/** Fields that match without being something to read: ids and such. */
+function isInternal(field: string): boolean {
+  return /^(id|kind|topology|rank|source)s?$/i.test(field) || /[_~;]/.test(field);
 }
 
 /** "restart shop": controls that begin with the first word, on nodes that match the rest. */

@@ -61,7 +61,14 @@ export function findColumns(nodes: Iterable<ViewNode>, metrics: MetricInfo[]): C
     const column = metricColumn(metric);
     if (present.has(metric.id) && !readings.has(column.id)) readings.set(column.id, column);
   }
-  return [NAME, ...[...parents.values()].sort(byLabel), ...[...facts.values()].sort(byLabel), ...withTrail([...readings.values()])];
+  const ordered = [...readings.values()].sort((a, b) => metricRank(a) - metricRank(b));
+  return [NAME, ...[...parents.values()].sort(byLabel), ...[...facts.values()].sort(byLabel), ...withTrail(ordered)];
+}
+
+/** CPU, then memory, then the rest in their own order: what every node has stands where the eye looks first. */
+function metricRank(column: Column): number {
+  if (/^cpu\b/i.test(column.label)) return 0;
+  return /^mem(ory)?\b/i.test(column.label) ? 1 : 2;
 }
 
 /** The first metric is followed by its last minutes. */
