@@ -8,6 +8,7 @@ import type { PluginInfo } from '../src/generated/PluginInfo';
 import type { StepView } from '../src/generated/StepView';
 import { managed } from '../src/backend/fake/managed';
 import { entriesOf, findEntry, isTroubled, summaryOf } from '../src/state/plugin-entry';
+import { firstDescending, type PluginSort, sorted } from '../src/state/plugin-sort';
 import { joinedUsage, MAX_USAGE } from '../src/state/plugins.svelte';
 
 function socket(id: string, state: PluginInfo['state'], rest: Partial<PluginInfo> = {}): PluginInfo {
@@ -126,4 +127,23 @@ it('keeps resource points in order, once, and no more than fit', () => {
   expect(joinedUsage([point(1), point(2)], [point(2), point(3)]).map(({ seq }) => seq)).toEqual([1, 2, 3]);
   const many = joinedUsage([], Array.from({ length: MAX_USAGE + 5 }, (_, at) => point(at + 1)));
   expect([many.length, many[0]?.seq]).toEqual([MAX_USAGE, 6]);
+});
+
+describe('the list of plugins', () => {
+  it('is sorted by a column, with what has no value last either way', () => {
+    const usage = (cpu: number) => ({ seq: 1, at_ms: 0, cpu_percent: cpu, memory_bytes: 0, memory_peak_bytes: 0, processes: 1, open_files: 1, restarts: 0 });
+    const made = [plugin('idle', 'idle'), plugin('low', 'running'), plugin('high', 'running')];
+    const [, low, high] = made;
+    if (!low || !high) throw new Error('three are made');
+    low.instance.usage = usage(1);
+    high.instance.usage = usage(9);
+    const entries = entriesOf(made, []);
+    const ids = (sort: PluginSort | null) => sorted(entries, sort).map(({ id }) => id);
+    expect(ids(null)).toEqual(entries.map(({ id }) => id));
+    expect(ids({ column: 'cpu', descending: true })).toEqual(['high', 'low', 'idle']);
+    expect(ids({ column: 'cpu', descending: false })).toEqual(['low', 'high', 'idle']);
+    expect(ids({ column: 'name', descending: false })).toEqual(['high', 'idle', 'low']);
+    expect(ids({ column: 'state', descending: true })[0]).toBe('idle');
+    expect([firstDescending('cpu'), firstDescending('name')]).toEqual([true, false]);
+  });
 });

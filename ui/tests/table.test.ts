@@ -48,6 +48,16 @@ describe('table', () => {
     expect(columns.filter((column) => column.hidden).map((column) => column.id)).toEqual(['fact:late', 'fact:cmdline']);
   });
 
+  it('has CPU and memory before what plugins add', () => {
+    const readings = [
+      { id: 'iowait', label: 'IO wait', format: 'percent', group: '', priority: 0.1 },
+      { id: 'mem', label: 'Memory', format: 'filesize', group: '', priority: 2 },
+      { id: 'cpu', label: 'CPU', format: 'percent', group: '', priority: 1 },
+    ];
+    const one = { ...node('x', null), metadata: [], parents: [], metrics: readings.map(({ id }) => ({ id, value: 1, max: 0 })) };
+    expect(findColumns([one], readings).map((column) => column.id)).toEqual(['name', 'metric:cpu', 'trail', 'metric:memory', 'metric:io wait']);
+  });
+
   it('is sorted by the first metric, greatest first, and what has none comes last', () => {
     const sort = standardSort(columns);
     expect(sort).toEqual({ column: 'metric:cpu', descending: true });

@@ -114,6 +114,32 @@ describe('window', () => {
     expect(screen.getByTestId('tried-probe:process').textContent).toContain('sudo orrery serve');
   });
 
+  it('says of an empty view of containers that no engine was found, not that filters hide them', async () => {
+    open('#/view/containers', { empty: true });
+    const state = await screen.findByTestId('empty-state');
+    await waitFor(() => expect(state.textContent).toContain('No container engine was found'));
+    expect(screen.getByTestId('tried-probe:docker')).toBeTruthy();
+    expect(screen.queryByTestId('tried-probe:kubernetes')).toBeNull();
+  });
+
+  it('offers no second try for a moment that is not recorded', async () => {
+    const app = open('#/view/nowhere?at=1000');
+    const failed = await screen.findByTestId('view-failed');
+    await waitFor(() => expect(failed.textContent).toContain('The record begins at'));
+    expect(failed.textContent).not.toContain('Try again');
+    await fireEvent.click(screen.getByRole('button', { name: 'Go to where it begins' }));
+    expect(app.place.at).toBe(app.live.status?.history_from_ms ?? 0);
+  });
+
+  it('says that a token in the address is wrong', async () => {
+    window.history.replaceState(null, '', '?token=nonsense');
+    const app = new App(new FakeBackend());
+    app.unauthorized = true;
+    render(Window, { app });
+    expect(screen.getByTestId('token-page').textContent).toContain('This token is wrong');
+    window.history.replaceState(null, '', window.location.pathname);
+  });
+
   it('offers the table where the browser cannot draw the map', async () => {
     const app = open('#/view/everything');
     await fireEvent.click(await screen.findByRole('button', { name: 'Show the table' }));

@@ -79,7 +79,7 @@ export function toApiError(thrown: unknown): ApiError {
   if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && 'message' in thrown) {
     const { code, message, at } = thrown as Partial<ApiError>;
     if (typeof code === 'string' && typeof message === 'string') {
-      return { code, message, at: at ?? null };
+      return { ...(thrown as Partial<ApiError>), code, message, at: at ?? null };
     }
   }
   if (typeof thrown === 'string') return apiError('internal', thrown);

@@ -60,10 +60,11 @@ export class HttpPipe implements PipeHandle {
       this.#events.link('open');
       for (const chunk of this.#waiting.splice(0)) socket.send(chunk);
     };
-    socket.onmessage = (event: MessageEvent<unknown>) => {
-      if (event.data instanceof ArrayBuffer) this.#events.bytes(new Uint8Array(event.data));
-      else if (typeof event.data === 'string') this.#events.bytes(new TextEncoder().encode(event.data));
+    socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => {
+      this.#events.bytes(typeof event.data === 'string' ? new TextEncoder().encode(event.data) : new Uint8Array(event.data));
     };
+    // What failed is closed right after, which is where it is dealt with.
+    socket.onerror = () => {};
     socket.onclose = (event) => void this.#lost(event.wasClean);
   }
 

@@ -6,7 +6,7 @@ export async function selectBackend(onUnauthorized: () => void): Promise<Backend
   if (import.meta.env.MODE === 'fake') {
     const { FakeBackend } = await import('./fake/fake');
     const search = new URLSearchParams(window.location.search);
-    return new FakeBackend({ empty: search.has('empty'), processes: Number(search.get('processes') ?? 0) });
+    return new FakeBackend({ empty: search.has('empty'), processes: Number(search.get('processes') ?? 0), ...(search.get('role') === 'view' ? { role: 'view' as const } : {}) });
   }
   if ('__TAURI_INTERNALS__' in window) {
     const { TauriBackend } = await import('./tauri');

@@ -103,8 +103,8 @@ class TauriPipe implements PipeHandle {
     const channel = new Channel<PipeMessage>();
     channel.onmessage = (message) => {
       if (this.#over) return;
-      if (message instanceof ArrayBuffer) events.bytes(new Uint8Array(message));
-      else this.#end(message.end, message.text);
+      if ('end' in message) this.#end(message.end, message.text);
+      else events.bytes(new Uint8Array(message));
     };
     this.#handle = invoke<number>('pipe_open', { id, channel });
     this.#handle.then(

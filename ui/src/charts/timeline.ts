@@ -71,7 +71,7 @@ export function recordStart(frame: Frame, recordedFrom: number | null): number {
 }
 
 /** Hatches what is not recorded: there is nothing to look at. */
-function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number, colours: ChartColours): void {
+function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number, named: boolean, colours: ChartColours): void {
   const left = frame.left;
   if (end - left < 2) return;
   ctx.save();
@@ -88,6 +88,8 @@ function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number
   }
   ctx.stroke();
   ctx.restore();
+  // Readings may reach further back than pictures; over them the words would not be read.
+  if (!named) return;
   const words = 'not recorded';
   ctx.font = `11px ${colours.sans}`;
   const width = ctx.measureText(words).width;
@@ -103,7 +105,8 @@ function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number
 
 export function drawTimeline(ctx: CanvasRenderingContext2D, picture: TimelinePicture, colours: ChartColours): void {
   const frame = frameOf(picture);
-  drawUnrecorded(ctx, frame, recordStart(frame, picture.recordedFrom), colours);
+  const start = recordStart(frame, picture.recordedFrom);
+  drawUnrecorded(ctx, frame, start, picture.samples.every(([ms]) => ms < picture.from || xOf(frame, ms) >= start), colours);
   drawTicks(ctx, picture, frame, colours);
   ctx.save();
   ctx.beginPath();

@@ -72,6 +72,7 @@ export class App {
 
   paletteOpen = $state(false);
   helpOpen = $state(false);
+  installing = $state(false);
   /** Metric whose history is shown over the map. */
   historyOf = $state.raw<PinnedMetric | null>(null);
   confirmation = $state.raw<Confirmation | null>(null);
@@ -199,6 +200,13 @@ export class App {
   get warnings(): Warning[] {
     const plugins = this.plugins.entries.filter((entry) => isTroubled(entry) || entry.state.tone === 'warn' || entry.note !== '').map((entry): Warning => ({ kind: 'plugin', entry }));
     return [...plugins, ...this.live.limitedSources.map((source): Warning => ({ kind: 'source', source }))];
+  }
+
+  /** Opens the page of plugins with the question of what to install. */
+  startInstall(): void {
+    this.router.go({ page: 'plugins' });
+    if (this.ordersOff) this.say(this.ordersOff, true);
+    else this.installing = true;
   }
 
   /** Goes to the terminal and back, as Ctrl ` does. */

@@ -122,6 +122,16 @@ export class Plugins {
 
   /** Gives an order. Its end is told at the bottom of the window as `what`. Null when it was not taken. */
   async order(order: PluginOrder, what: string): Promise<OperationView | null> {
+    try {
+      return await this.give(order, what);
+    } catch (thrown) {
+      this.#say(`${what}: not done. ${toApiError(thrown).message}`, true);
+      return null;
+    }
+  }
+
+  /** As {@link order}, for who shows a refusal itself: rejects with an {@link ApiError}. */
+  async give(order: PluginOrder, what: string): Promise<OperationView> {
     const mark = `${'plugin' in order ? order.plugin : ''} ${order.order}`;
     this.#sending = new Set([...this.#sending, mark]);
     try {
@@ -132,8 +142,7 @@ export class Plugins {
       this.#managedPoll.refresh();
       return operation;
     } catch (thrown) {
-      this.#say(`${what}: not done. ${toApiError(thrown).message}`, true);
-      return null;
+      throw toApiError(thrown);
     } finally {
       this.#sending = new Set([...this.#sending].filter((other) => other !== mark));
     }

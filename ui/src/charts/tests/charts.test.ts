@@ -5,7 +5,7 @@ import { columnsOf, hasBand, valueRange, withAlpha } from '../history';
 import { metricKind } from '../metric';
 import { bounds, type Frame, runs, valueAt, xOf, yOf } from '../plot';
 import { tickLabel, ticks, tickStep } from '../ticks';
-import { eventAt, frameOf, markShape, timeAt } from '../timeline';
+import { eventAt, frameOf, markShape, recordStart, timeAt } from '../timeline';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -95,6 +95,14 @@ describe('the timeline', () => {
     const frame = frameOf(picture);
     expect(timeAt(frame, xOf(frame, 250))).toBeCloseTo(250);
     expect([timeAt(frame, -50), timeAt(frame, 9999)]).toEqual([0, 1000]);
+  });
+
+  it('knows where the record begins', () => {
+    const frame = frameOf(picture);
+    expect(recordStart(frame, 500)).toBeCloseTo(xOf(frame, 500));
+    expect(recordStart(frame, -100)).toBeCloseTo(xOf(frame, 0));
+    expect(recordStart(frame, 2000)).toBeCloseTo(xOf(frame, 1000));
+    expect(recordStart(frame, null)).toBeCloseTo(xOf(frame, 1000));
   });
 
   it('finds the mark under the pointer', () => {

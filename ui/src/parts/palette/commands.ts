@@ -27,6 +27,7 @@ export function commands(app: App): PaletteItem[] {
     command('export-report', 'Export report as JSON…', 'export', () => void app.exportReport()),
     command('export-table', 'Export table as CSV…', 'export', () => void exportTable(app)),
     command('plugins', 'Open plugins', 'plug', () => router.go({ page: 'plugins' })),
+    command('install', 'Install plugin…', 'download', () => app.startInstall()),
     command('activity', 'Open activity', 'activity', () => router.go({ page: 'activity' })),
     command('theme', app.prefs.theme === 'dark' ? 'Use the light theme' : 'Use the dark theme', app.prefs.theme === 'dark' ? 'sun' : 'moon', () => app.prefs.toggleTheme()),
     command('help', 'Show help', 'help', () => (app.helpOpen = true), '?'),
@@ -36,7 +37,8 @@ export function commands(app: App): PaletteItem[] {
     items.splice(6, 0, command('export-history', `Export history of ${pinned.nodeLabel} as CSV…`, 'export', () => void app.exportFile({ op: 'export_history', node: pinned.node, metrics: [], from_ms: Math.round(app.timeline.from), to_ms: Math.round(app.timeline.to) })));
   }
   if (place.chips.length > 0) items.unshift(command('clear', 'Clear the pinned query', 'close', () => router.go({ chips: [], find: '' })));
-  return [...controls(app), ...times(app), ...topologies(app), ...items, ...fills(app)];
+  if (app.terminals.sessions.length > 0) items.push(command('terminals', app.terminals.folded ? 'Show the terminals' : 'Fold the terminals', 'terminal', () => app.toggleTerminals(), 'Ctrl `'));
+  return [...controls(app), ...times(app), ...topologies(app), ...items, ...plugins(app), ...fills(app)];
 }
 
 function command(id: string, label: string, icon: string, run: () => void, keys?: string): PaletteItem {
@@ -86,6 +88,17 @@ function topologies(app: App): PaletteItem[] {
       run: () => app.router.go({ page: 'map', topology: entry.id }),
     };
   });
+}
+
+function plugins(app: App): PaletteItem[] {
+  return app.plugins.entries.map((entry) => ({
+    id: `plugin ${entry.key}`,
+    section: 'Plugins',
+    label: `Open plugin ${entry.label}`,
+    aside: entry.state.word,
+    icon: 'plug',
+    run: () => app.router.go({ page: 'plugins', plugin: entry.key, tab: '' }),
+  }));
 }
 
 function fills(app: App): PaletteItem[] {

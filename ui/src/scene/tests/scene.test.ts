@@ -228,6 +228,25 @@ describe('the scene', () => {
     expect(take()).toEqual([]);
   });
 
+  it('gives a badge to the ghost of what failed, also when that is learnt later, and none to what simply ended', () => {
+    const badges = () => take().filter(({ name }) => name === 'arc').length;
+    open(frame(GRID));
+    scene.setFailed(new Set(['n1']));
+    take();
+    delta([], ['n0']);
+    run(GONE_MS);
+    expect(badges()).toBe(0);
+    delta([], ['n1']);
+    run(GONE_MS);
+    expect(badges()).toBeGreaterThan(0);
+    scene.setFailed(new Set());
+    run(GONE_MS);
+    expect(badges()).toBe(0);
+    scene.setFailed(new Set(['n0']));
+    run(GONE_MS);
+    expect(badges()).toBeGreaterThan(0);
+  });
+
   it('moves nodes to their new places when they are arranged anew', () => {
     open(frame(GRID));
     delta(GRID.map((view) => ({ ...view, x: view.x + 50 })));
