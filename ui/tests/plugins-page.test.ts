@@ -122,7 +122,7 @@ describe('plugins page', () => {
     const save = screen.getByTestId<HTMLButtonElement>('config-save');
     expect(save.disabled).toBe(true);
     await fireEvent.input(rate, { target: { value: '0' } });
-    expect(screen.getByTestId('field-sample_rate').textContent).toContain('1 – 1000');
+    expect(screen.getByTestId('field-sample_rate').textContent).toContain('Between 1 and 1000.');
     await fireEvent.click(save);
     expect(screen.getByTestId('config-form').textContent).toContain('1 field to correct');
     await fireEvent.input(rate, { target: { value: '13' } });

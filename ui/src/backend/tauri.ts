@@ -90,12 +90,19 @@ class TauriView implements ViewHandle {
   }
 }
 
+/** Bytes in one call; a paste may be longer. */
+const CHUNK_BYTES = 64 * 1024;
+/** Bytes kept while a call is under way; more is a paste into nowhere. */
+const WAITING_BYTES = 4 * 1024 * 1024;
+
 /** What the shell sends on a pipe's channel: bytes, or how the pipe ended. */
 type PipeMessage = ArrayBuffer | { end: PipeEnd; text: string };
 
 class TauriPipe implements PipeHandle {
   #handle: Promise<number>;
   #events: PipeEvents;
+  #waiting: number[] = [];
+  #sending = false;
   #over = false;
 
   constructor(id: string, events: PipeEvents) {
@@ -114,7 +121,9 @@ class TauriPipe implements PipeHandle {
   }
 
   send(bytes: Uint8Array): void {
-    this.#handle.then((handle) => invoke('pipe_send', { handle, data: Array.from(bytes) })).catch((thrown) => this.#end('failed', toApiError(thrown).message));
+    if (this.#waiting.length + bytes.length > WAITING_BYTES) return;
+    for (const byte of bytes) this.#waiting.push(byte);
+    if (!this.#sending) void this.#sendAll();
   }
 
   detach(): void {
@@ -123,6 +132,20 @@ class TauriPipe implements PipeHandle {
 
   close(): void {
     this.#leave('pipe_close');
+  }
+
+  /** One call at a time: two at once could overtake each other, and letters change places. */
+  async #sendAll(): Promise<void> {
+    this.#sending = true;
+    try {
+      const handle = await this.#handle;
+      while (this.#waiting.length > 0 && !this.#over) await invoke('pipe_send', { handle, data: this.#waiting.splice(0, CHUNK_BYTES) });
+    } catch {
+      // A pipe that takes nothing more tells its end on the channel.
+      this.#waiting = [];
+    } finally {
+      this.#sending = false;
+    }
   }
 
   #leave(command: 'pipe_detach' | 'pipe_close'): void {

@@ -71,7 +71,7 @@ export function recordStart(frame: Frame, recordedFrom: number | null): number {
 }
 
 /** Hatches what is not recorded: there is nothing to look at. */
-function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number, named: boolean, colours: ChartColours): void {
+function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number, samples: readonly Sample[], colours: ChartColours): void {
   const left = frame.left;
   if (end - left < 2) return;
   ctx.save();
@@ -88,13 +88,13 @@ function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number
   }
   ctx.stroke();
   ctx.restore();
-  // Readings may reach further back than pictures; over them the words would not be read.
-  if (!named) return;
   const words = 'not recorded';
   ctx.font = `11px ${colours.sans}`;
   const width = ctx.measureText(words).width;
   if (end - left < width + 24) return;
   const x = (left + end) / 2;
+  // Readings may reach further back than pictures; over them the words would not be read.
+  if (samples.some(([ms]) => Math.abs(xOf(frame, ms) - x) < width / 2 + 12)) return;
   ctx.fillStyle = colours.panel;
   ctx.fillRect(x - width / 2 - 6, AREA_TOP + 6, width + 12, 17);
   ctx.fillStyle = colours.t3;
@@ -105,8 +105,7 @@ function drawUnrecorded(ctx: CanvasRenderingContext2D, frame: Frame, end: number
 
 export function drawTimeline(ctx: CanvasRenderingContext2D, picture: TimelinePicture, colours: ChartColours): void {
   const frame = frameOf(picture);
-  const start = recordStart(frame, picture.recordedFrom);
-  drawUnrecorded(ctx, frame, start, picture.samples.every(([ms]) => ms < picture.from || xOf(frame, ms) >= start), colours);
+  drawUnrecorded(ctx, frame, recordStart(frame, picture.recordedFrom), picture.samples, colours);
   drawTicks(ctx, picture, frame, colours);
   ctx.save();
   ctx.beginPath();

@@ -123,12 +123,15 @@ function shareOf(step: StepView): number | null {
   return Math.min(1, step.done_bytes / step.total_bytes);
 }
 
-/** The unit is said once where both have the same. */
 function bytesOf(step: StepView): string {
-  if (step.done_bytes === null) return '';
-  const done = fileSize(step.done_bytes);
-  if (!step.total_bytes) return done;
-  const total = fileSize(step.total_bytes);
+  return step.done_bytes === null ? '' : bytesWords(step.done_bytes, step.total_bytes);
+}
+
+/** `4.1 of 6.8 MB`: the unit is said once where both have the same. */
+export function bytesWords(doneBytes: number, totalBytes: number | null): string {
+  const done = fileSize(doneBytes);
+  if (!totalBytes) return done;
+  const total = fileSize(totalBytes);
   const unit = /[^\d.\s\u2005]+$/.exec(total)?.[0] ?? '';
   return `${unit && done.endsWith(unit) ? done.slice(0, -unit.length).trimEnd() : done} of ${total}`;
 }

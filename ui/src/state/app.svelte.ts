@@ -194,7 +194,9 @@ export class App {
     const status = this.live.status;
     if (status?.read_only) return 'This instance is read-only.';
     if (status && status.role !== 'admin') return 'Your role may look at plugins, not change them.';
-    return this.plugins.failure ? `Plugins cannot be managed here. ${this.plugins.failure.message}` : '';
+    const failure = this.plugins.failure;
+    if (failure?.code === 'bad_request') return 'This engine is of a version that does not manage plugins.';
+    return failure ? `Plugins cannot be managed at the moment. ${failure.message}` : '';
   }
 
   get warnings(): Warning[] {

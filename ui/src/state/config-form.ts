@@ -60,7 +60,13 @@ export function readField(rule: PolicyRule, typed: string): Reading {
 function within(rule: PolicyRule, value: unknown, size: number): Reading {
   const low = rule.min !== null && size < rule.min;
   const high = rule.max !== null && size > rule.max;
-  return low || high ? { error: sentence(boundsText(rule)) } : { value };
+  return low || high ? { error: sentence(boundsWords(rule)) } : { value };
+}
+
+/** Bounds as an error says them: `between 1 and 1000`. */
+function boundsWords(rule: PolicyRule): string {
+  const unit = rule.type === 'duration' ? `${GAP}s` : '';
+  return rule.min !== null && rule.max !== null ? `between ${rule.min} and ${rule.max}${unit}` : boundsText(rule);
 }
 
 /** `1 – 1000`, `at least 1`, with seconds for durations; empty without bounds. */

@@ -17,6 +17,8 @@ const OPERATIONS_EVERY_MS = 2000;
 /** Beat while an operation runs, in milliseconds. */
 const OPERATIONS_SOON_MS = 400;
 const REJECTED_EVERY_MS = 5000;
+/** Turns between questions to an engine that does not manage plugins. */
+const ASK_AGAIN_EVERY = 20;
 /** Operations asked for; the newest. */
 const MAX_OPERATIONS = 100;
 /** Resource points kept per plugin: an hour at the usual beat. */
@@ -60,6 +62,7 @@ export class Plugins {
   #mine = new Map<string, string>();
   #sending = $state.raw<ReadonlySet<string>>(new Set());
   #nextUpload = 1;
+  #asked = 0;
   #soon: ReturnType<typeof setTimeout> | undefined;
   #managedPoll: Poll;
   #operationPoll: Poll;
@@ -188,6 +191,8 @@ export class Plugins {
   }
 
   async #askManaged(): Promise<void> {
+    // An engine that knows nothing of managing plugins will not learn it between two questions.
+    if (this.failure?.code === 'bad_request' && this.#asked++ % ASK_AGAIN_EVERY !== 0) return;
     try {
       this.managed = await this.#api.managedPlugins();
       this.failure = null;
@@ -225,6 +230,7 @@ export class Plugins {
   }
 
   async #askOperations(): Promise<void> {
+    if (this.failure?.code === 'bad_request') return;
     try {
       this.#take(await this.#api.operations(MAX_OPERATIONS));
     } catch {
@@ -233,6 +239,7 @@ export class Plugins {
   }
 
   async #askRejected(): Promise<void> {
+    if (this.failure?.code === 'bad_request') return;
     try {
       this.rejected = await this.#api.rejectedPackages();
     } catch {
@@ -256,6 +263,11 @@ export class Plugins {
   #tell(operation: OperationView, what: string): void {
     // A failed install stands in the list until read, with a way to try again.
     if (operation.state === 'failed' && operation.kind === 'install') return;
+    // The reasons stand in the form, each beside its field.
+    if (operation.state === 'failed' && operation.kind === 'configure') {
+      this.#say(`${what} was taken back. The reason stands with its config.`, true);
+      return;
+    }
     const outcome = operation.outcome || (operation.state === 'cancelled' ? 'cancelled' : `${operationNoun(operation.kind).toLowerCase()} done`);
     this.#say(`${what}: ${outcome}`, operation.state === 'failed');
   }

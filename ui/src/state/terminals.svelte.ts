@@ -9,8 +9,9 @@ const RESIZE_MS = 150;
 /** Terminals at a time; each holds its scrollback. */
 export const MAX_TERMINALS = 12;
 const STORE = 'orrery.terminals';
-/** Height of the dock in CSS px: at first, and within these. */
-const HEIGHT = 280;
+/** Height of the dock at first: this share of the window, and within these, in CSS px. */
+const SHARE = 0.28;
+const FIRST_HEIGHT = 280;
 export const LEAST_HEIGHT = 120;
 export const MOST_HEIGHT = 1200;
 
@@ -133,11 +134,15 @@ export class TerminalSession {
 /** All terminals of the window; they outlive the page that opened them. */
 export class Terminals {
   /** Loads what draws terminals; tests put their own here. */
-  load: () => Promise<typeof createScreen> = async () => (await import('../parts/terminal/screen')).createScreen;
+  load: () => Promise<typeof createScreen> = async () => {
+    // Cells are measured once: by the face they are drawn in, not by the one that stands in for it.
+    const [screen] = await Promise.all([import('../parts/terminal/screen'), document.fonts?.load('12px "JetBrains Mono Variable"')]);
+    return screen.createScreen;
+  };
   sessions = $state.raw<TerminalSession[]>([]);
   active = $state<number | null>(null);
   folded = $state(false);
-  height = $state(HEIGHT);
+  height = $state(Math.round(Math.min(FIRST_HEIGHT, Math.max(LEAST_HEIGHT, window.innerHeight * SHARE))));
   #api: Api;
   #backend: Backend;
   #next = 1;
