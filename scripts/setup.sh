@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages_build="build-essential pkg-config curl ca-certificates"
 packages_window="libwebkit2gtk-4.1-dev libxdo-dev libssl-dev libayatana-appindicator3-dev librsvg2-dev"
 packages_test="xvfb xauth webkit2gtk-driver imagemagick x11-utils xdotool chromium fonts-dejavu-core \
-docker.io containerd runc iptables iproute2 iputils-ping busybox-static util-linux python3 python3-venv"
+docker.io containerd runc iptables iproute2 iputils-ping busybox-static util-linux python3 python3-venv prometheus"
 
 # Names of the packages among "$@" that are not installed.
 missing() {

@@ -101,6 +101,7 @@ pub struct GoodPlugin {
 struct Programme {
     report: Mutex<Answer>,
     control: Mutex<Answer>,
+    other: Mutex<Answer>,
     requests: Mutex<VecDeque<Request>>,
     reports: AtomicU64,
     controls: AtomicU64,
@@ -121,6 +122,7 @@ impl GoodPlugin {
         let programme = Arc::new(Programme {
             report: Mutex::new(Box::new(move |_| report_json(&id).into())),
             control: Mutex::new(Box::new(|_| json!({}).into())),
+            other: Mutex::new(Box::new(|_| Reply::status(404, "not found"))),
             requests: Mutex::default(),
             reports: AtomicU64::new(0),
             controls: AtomicU64::new(0),
@@ -148,6 +150,11 @@ impl GoodPlugin {
     /// Decides how it answers `POST /control` from now on.
     pub fn on_control(&self, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
         *lock(&self.programme.control) = Box::new(answer);
+    }
+
+    /// Decides how it answers everything else from now on; until then with 404.
+    pub fn on_other(&self, answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) {
+        *lock(&self.programme.other) = Box::new(answer);
     }
 
     /// The last requests, oldest first.
@@ -333,7 +340,7 @@ async fn answer(
             programme.controls.fetch_add(1, Ordering::SeqCst);
             lock(&programme.control)(&request)
         }
-        _ => Reply::status(404, "not found"),
+        _ => lock(&programme.other)(&request),
     };
     programme.remember(request);
     tokio::time::sleep(reply.after).await;
