@@ -93,11 +93,11 @@ impl Map {
                 .chain(facet("unit", &unit))
                 .collect::<BTreeMap<_, _>>();
             let node = ViewNode {
-                id: id(n),
-                label,
-                label_minor: minor,
+                id: id(n).into(),
+                label: label.into(),
+                label_minor: minor.into(),
                 pseudo: host.is_empty(),
-                shape,
+                shape: shape.into(),
                 count: 1,
                 ..ViewNode::default()
             };

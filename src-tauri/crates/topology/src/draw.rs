@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use orrery_model::SmolStr;
 use petgraph::stable_graph::NodeIndex;
 use rustc_hash::FxHashSet;
 
@@ -54,7 +55,7 @@ impl Derivation {
             .collect();
         edges.sort_unstable_by(|a, b| a.id.cmp(&b.id));
 
-        let carried: FxHashSet<String> = nodes
+        let carried: FxHashSet<SmolStr> = nodes
             .iter()
             .flat_map(|(_, n)| &n.metrics)
             .map(|m| m.id.clone())
@@ -75,7 +76,10 @@ impl Derivation {
             nodes,
             edges,
             stats,
-            metrics: infos.into_iter().filter(|m| carried.contains(&m.id)).collect(),
+            metrics: infos
+                .into_iter()
+                .filter(|m| carried.contains(m.id.as_str()))
+                .collect(),
             facts: facets::facts(report),
             truncated_nodes: truncated,
         }
@@ -90,11 +94,11 @@ impl Derivation {
             Style::Full
         };
         let labels = labels(report, node, style);
-        let metrics = summary::metrics(report, node)
+        let metrics = summary::metrics(self, node)
             .into_iter()
             .filter_map(|m| {
                 let last = m.metric.last()?;
-                let id = m.id.to_string();
+                let id = m.shown.id.clone();
                 Some(ViewMetric {
                     id,
                     value: last.value,
@@ -103,9 +107,9 @@ impl Derivation {
             })
             .collect();
         ViewNode {
-            id: node.id.to_string(),
-            kind: node.kind.tag().to_owned(),
-            topology: home(key, node).id().to_owned(),
+            id: node.id.clone(),
+            kind: SmolStr::new_static(node.kind.tag()),
+            topology: SmolStr::new_static(home(key, node).id()),
             label: labels.label,
             label_minor: labels.minor,
             rank: labels.rank,
@@ -113,8 +117,8 @@ impl Derivation {
             stack: labels.stack,
             pseudo: node.kind.is_pseudo(),
             metrics,
-            metadata: summary::metadata(report, node),
-            parents: summary::parents(report, node),
+            metadata: summary::metadata(self, node),
+            parents: summary::parents(self, node),
             sources: self.sources(node),
             started_ms: summary::started_ms(&node.node),
             stale_since_ms: self.stale_since_ms(node),

@@ -29,7 +29,7 @@ pub(crate) fn facets(report: &Report, node: &RenderNode) -> BTreeMap<String, Fac
         }
     };
     if let Some(host) = common_host(node) {
-        put(HOST, &host, host_label(&host));
+        put(HOST, &host, host_label(&host).to_string());
     }
     let kind = match node.kind {
         NodeKind::Known(kind) => kind,
@@ -63,7 +63,7 @@ pub(crate) fn facets(report: &Report, node: &RenderNode) -> BTreeMap<String, Fac
             Some(known) => container_name(known, &container),
             None => container_name(&Node::default(), &container),
         };
-        put("container", &container, label);
+        put("container", &container, label.to_string());
     }
     if let Some(pod) = facts.parents.get(TopologyKind::Pod.tag()).and_then(|p| p.first()) {
         let name = report

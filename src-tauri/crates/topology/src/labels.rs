@@ -1,6 +1,7 @@
 //! What a node is called, how it is drawn and what it is coloured by.
 
-use orrery_model::{Node, Report, TopologyKind, id};
+use orrery_model::{Node, Report, SmolStr, TopologyKind, id};
+use smol_str::{SmolStrBuilder, format_smolstr};
 
 use crate::derive::containers::{container_of, image_without_tag};
 use crate::derive::everything::LOCAL_NETWORK;
@@ -26,12 +27,12 @@ pub(crate) enum Style {
 /// Texts and shape of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Labels {
-    pub(crate) label: String,
-    pub(crate) minor: String,
-    pub(crate) rank: String,
-    pub(crate) shape: String,
+    pub(crate) label: SmolStr,
+    pub(crate) minor: SmolStr,
+    pub(crate) rank: SmolStr,
+    pub(crate) shape: SmolStr,
     /// Adornment of the shape, such as `camera`.
-    pub(crate) tag: String,
+    pub(crate) tag: SmolStr,
     pub(crate) stack: bool,
 }
 
@@ -69,29 +70,29 @@ fn known(report: &Report, kind: TopologyKind, node: &RenderNode, style: Style) -
         | TopologyKind::Job => {
             name_and_rank(&mut out, node);
             let pods = count(TopologyKind::Pod, "pod", "pods");
-            out.minor = controller_name(kind).map_or(pods.clone(), |of| format!("{of} of {pods}"));
+            out.minor = controller_name(kind).map_or(pods.clone(), |of| format_smolstr!("{of} of {pods}"));
             out.stack = true;
         }
         TopologyKind::EcsTask => {
             out.label = facts
                 .latest(keys::ECS_TASK_FAMILY)
-                .map_or_else(|| bare(kind, &node.id), str::to_owned);
+                .map_or_else(|| bare(kind, &node.id), SmolStr::new);
         }
         TopologyKind::EcsService => {
-            out.label = ecs_service_name(&node.id).to_owned();
+            out.label = SmolStr::new(ecs_service_name(&node.id));
             out.stack = true;
         }
         TopologyKind::SwarmService => {
             out.label = facts
                 .latest(keys::SWARM_SERVICE_NAME)
-                .map_or_else(|| bare(kind, &node.id), str::to_owned);
+                .map_or_else(|| bare(kind, &node.id), SmolStr::new);
         }
         TopologyKind::Host => host(&mut out, &node.id),
         TopologyKind::Overlay => {
             let peer = peer_name(&node.id);
             let nickname = facts.latest(keys::WEAVE_NICKNAME).filter(|n| !n.is_empty());
-            out.label = nickname.unwrap_or(peer).to_owned();
-            out.minor = peer.to_owned();
+            out.label = SmolStr::new(nickname.unwrap_or(peer));
+            out.minor = SmolStr::new(peer);
         }
         TopologyKind::PersistentVolume
         | TopologyKind::PersistentVolumeClaim
@@ -99,7 +100,7 @@ fn known(report: &Report, kind: TopologyKind, node: &RenderNode, style: Style) -
         | TopologyKind::VolumeSnapshot
         | TopologyKind::VolumeSnapshotData => name_and_rank(&mut out, node),
         TopologyKind::Endpoint | TopologyKind::ReplicaSet | TopologyKind::Namespace => {
-            out.label = node.id.to_string();
+            out.label = node.id.clone();
         }
     }
     out
@@ -114,8 +115,8 @@ fn shaped(report: &Report, kind: TopologyKind) -> Labels {
     };
     let shape = if shape.is_empty() { UNKNOWN_SHAPE } else { shape };
     Labels {
-        shape: shape.to_owned(),
-        tag: topology.tag.to_string(),
+        shape: SmolStr::new(shape),
+        tag: topology.tag.clone(),
         ..Labels::default()
     }
 }
@@ -126,15 +127,22 @@ fn process(out: &mut Labels, report: &Report, node: &RenderNode, style: Style) {
     let container = container_of(&node.node)
         .and_then(|id| report.node(TopologyKind::Container, &id))
         .and_then(|c| c.latest(keys::CONTAINER_NAME));
-    out.label = name.unwrap_or(pid).to_owned();
-    out.rank = name.unwrap_or(host).to_owned();
+    out.label = SmolStr::new(name.unwrap_or(pid));
+    out.rank = SmolStr::new(name.unwrap_or(host));
     out.minor = match (style, name, container) {
-        (Style::Brief, _, _) => format!("pid {pid}"),
-        (Style::Full, Some(_), Some(container)) => format!("{host} ({container}:{pid})"),
-        (Style::Full, Some(_), None) => format!("{host} ({pid})"),
-        (Style::Full, None, Some(container)) => format!("{host} ({container})"),
-        (Style::Full, None, None) => host.to_owned(),
+        (Style::Brief, _, _) => joined(&["pid ", pid]),
+        (Style::Full, Some(_), Some(container)) => format_smolstr!("{host} ({container}:{pid})"),
+        (Style::Full, Some(_), None) => joined(&[host, " (", pid, ")"]),
+        (Style::Full, None, Some(container)) => format_smolstr!("{host} ({container})"),
+        (Style::Full, None, None) => SmolStr::new(host),
     };
+}
+
+/// Parts one after the other. Every process has such a text, and formatting costs several times as much.
+fn joined(parts: &[&str]) -> SmolStr {
+    let mut text = SmolStrBuilder::new();
+    parts.iter().for_each(|part| text.push_str(part));
+    text.finish()
 }
 
 fn container(out: &mut Labels, node: &RenderNode, style: Style) {
@@ -142,20 +150,20 @@ fn container(out: &mut Labels, node: &RenderNode, style: Style) {
     let image = node.node.latest(keys::IMAGE_NAME).filter(|i| !i.is_empty());
     out.label = container_name(&node.node, &node.id);
     out.rank = match image {
-        Some(image) => image_without_tag(image).to_owned(),
-        None if !host.is_empty() => host.to_string(),
+        Some(image) => SmolStr::new(image_without_tag(image)),
+        None if !host.is_empty() => host.clone(),
         None => out.label.clone(),
     };
     out.minor = match (style, image) {
         (Style::Brief, Some(image)) => image_and_tag(image, node.node.latest(keys::IMAGE_TAG)),
-        (Style::Brief, None) => String::new(),
-        (Style::Full, _) => host.to_string(),
+        (Style::Brief, None) => SmolStr::default(),
+        (Style::Full, _) => host,
     };
 }
 
 /// The name people know a container by: the one an orchestrator gave it, else its own, else its host
 /// name, else the beginning of its id.
-pub(crate) fn container_name(node: &Node, node_id: &str) -> String {
+pub(crate) fn container_name(node: &Node, node_id: &str) -> SmolStr {
     const NAMES: [&str; 5] = [
         "docker_label_com.amazonaws.ecs.container-name",
         "docker_label_io.kubernetes.container.name",
@@ -167,7 +175,7 @@ pub(crate) fn container_name(node: &Node, node_id: &str) -> String {
         .into_iter()
         .find_map(|key| node.latest(key).filter(|v| !v.is_empty()))
     {
-        return name.to_owned();
+        return SmolStr::new(name);
     }
     bare(TopologyKind::Container, node_id)
         .chars()
@@ -176,25 +184,25 @@ pub(crate) fn container_name(node: &Node, node_id: &str) -> String {
 }
 
 /// `shop/api 2.14.0` of `registry.example/shop/api:2.14.0`.
-fn image_and_tag(image: &str, tag: Option<&str>) -> String {
+fn image_and_tag(image: &str, tag: Option<&str>) -> SmolStr {
     let name = image_without_tag(image);
     let last = image.rsplit('/').next().unwrap_or_default();
     match tag
         .or_else(|| last.split_once(':').map(|(_, tag)| tag))
         .filter(|t| *t != "latest" && !t.is_empty())
     {
-        Some(tag) => format!("{name} {tag}"),
-        None => name.to_owned(),
+        Some(tag) => format_smolstr!("{name} {tag}"),
+        None => SmolStr::new(name),
     }
 }
 
-fn image_label(node: &Node, node_id: &str) -> String {
+fn image_label(node: &Node, node_id: &str) -> SmolStr {
     let name = node.latest(keys::IMAGE_NAME).unwrap_or_default();
     let short = image_without_tag(name);
     if !short.is_empty() && short != NO_IMAGE_NAME {
-        short.to_owned()
+        SmolStr::new(short)
     } else if !name.is_empty() && name != NO_IMAGE_NAME {
-        name.to_owned()
+        SmolStr::new(name)
     } else {
         bare(TopologyKind::ContainerImage, node_id)
     }
@@ -203,9 +211,9 @@ fn image_label(node: &Node, node_id: &str) -> String {
 fn name_and_rank(out: &mut Labels, node: &RenderNode) {
     let NodeKind::Known(kind) = node.kind else { return };
     let name = node.node.latest(keys::K8S_NAME).filter(|n| !n.is_empty());
-    out.label = name.map_or_else(|| bare(kind, &node.id), str::to_owned);
+    out.label = name.map_or_else(|| bare(kind, &node.id), SmolStr::new);
     let namespace = node.node.latest(keys::K8S_NAMESPACE).unwrap_or_default();
-    out.rank = format!("{namespace}/{}", out.label);
+    out.rank = format_smolstr!("{namespace}/{}", out.label);
 }
 
 fn controller_name(kind: TopologyKind) -> Option<&'static str> {
@@ -223,16 +231,16 @@ fn host(out: &mut Labels, node_id: &str) {
     let name = bare(TopologyKind::Host, node_id);
     match name.split_once('.') {
         Some((short, domain)) => {
-            out.label = short.to_owned();
-            out.minor = domain.to_owned();
-            out.rank = domain.to_owned();
+            out.label = SmolStr::new(short);
+            out.minor = SmolStr::new(domain);
+            out.rank = SmolStr::new(domain);
         }
         None => out.label = name,
     }
 }
 
 /// A host's short name.
-pub(crate) fn host_label(node_id: &str) -> String {
+pub(crate) fn host_label(node_id: &str) -> SmolStr {
     let mut out = Labels::default();
     host(&mut out, node_id);
     out.label
@@ -253,8 +261,8 @@ fn group_labels(report: &Report, group: GroupKind, node: &RenderNode) -> Labels 
         &topology.label_plural
     };
     out.label = match group {
-        GroupKind::ProcessStack => node.node.latest(keys::NAME).unwrap_or(&node.id).to_owned(),
-        GroupKind::ProcessName | GroupKind::ContainerHostname => node.id.to_string(),
+        GroupKind::ProcessStack => SmolStr::new(node.node.latest(keys::NAME).unwrap_or(&node.id)),
+        GroupKind::ProcessName | GroupKind::ContainerHostname => node.id.clone(),
     };
     out.minor = plural(node.count(member), one, many);
     out.rank = out.label.clone();
@@ -276,23 +284,23 @@ fn pseudo(kind: PseudoKind, node_id: &str) -> Labels {
         PseudoKind::Local => (subject, "local network", "circle"),
     };
     Labels {
-        label: label.to_owned(),
-        minor: minor.to_owned(),
-        rank: node_id.strip_prefix("pseudo:").unwrap_or(node_id).to_owned(),
-        shape: shape.to_owned(),
-        tag: String::new(),
+        label: SmolStr::new(label),
+        minor: SmolStr::new(minor),
+        rank: SmolStr::new(node_id.strip_prefix("pseudo:").unwrap_or(node_id)),
+        shape: SmolStr::new(shape),
+        tag: SmolStr::default(),
         stack: matches!(kind, PseudoKind::Uncontained | PseudoKind::Unmanaged),
     }
 }
 
 /// The id without its tag.
-fn bare(kind: TopologyKind, node_id: &str) -> String {
-    id::parse_tagged(kind, node_id).unwrap_or(node_id).to_owned()
+fn bare(kind: TopologyKind, node_id: &str) -> SmolStr {
+    SmolStr::new(id::parse_tagged(kind, node_id).unwrap_or(node_id))
 }
 
 /// `1 pod`, `2 pods`.
-fn plural(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
+fn plural(count: usize, one: &str, many: &str) -> SmolStr {
+    format_smolstr!("{count} {}", if count == 1 { one } else { many })
 }
 
 #[cfg(test)]

@@ -108,12 +108,12 @@ impl Derivation {
             .filter(|(_, node, _)| seen.insert(node.id.as_str()))
             .take(limit.min(MAX_SEARCH_HITS))
             .map(|((_, _, key), node, matched)| Hit {
-                id: node.id.clone(),
+                id: node.id.to_string(),
                 topology: key.id().to_owned(),
-                kind: node.kind.clone(),
-                shape: node.shape.clone(),
-                label: node.label.clone(),
-                label_minor: node.label_minor.clone(),
+                kind: node.kind.to_string(),
+                shape: node.shape.to_string(),
+                label: node.label.to_string(),
+                label_minor: node.label_minor.to_string(),
                 field: matched.field,
                 value: matched.value,
             })

@@ -2,15 +2,19 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use orrery_model::{
     MetadataSource, MetadataTemplate, Metric, MetricTemplate, Node, NodeId, Report, SmolStr, TopologyKind,
 };
 
-use crate::derive::TopologyKey;
+use smol_str::format_smolstr;
+
 use crate::derive::node::{NodeKind, RenderNode};
 use crate::derive::stacks::summed;
-use crate::labels::{Style, host_label, labels};
+use crate::derive::templates::Keyed;
+use crate::derive::{Derivation, TopologyKey};
+use crate::labels::{Style, labels};
 use crate::view::{MetadataRow, MetricInfo, ParentRef};
 
 /// Limits from here on mean that there is none: a probe writes 2^64 − 1 for it.
@@ -36,60 +40,75 @@ const PARENTS: [TopologyKind; 13] = [
 /// A metric of a node with how to show it.
 #[derive(Debug)]
 pub(crate) struct NodeMetric<'a> {
-    pub(crate) id: &'a SmolStr,
-    pub(crate) template: &'a MetricTemplate,
+    pub(crate) shown: &'a Arc<Keyed<MetricTemplate>>,
     pub(crate) metric: Cow<'a, Metric>,
 }
 
-/// Facts of a node, by priority. Groups and pseudo nodes have none.
-pub(crate) fn metadata(report: &Report, node: &RenderNode) -> Vec<MetadataRow> {
-    let NodeKind::Known(kind) = node.kind else {
-        return Vec::new();
-    };
-    let templates = &report.topology(kind).metadata_templates;
-    let mut rows: Vec<MetadataRow> = templates
-        .iter()
-        .filter_map(|(key, template)| {
-            let key = if template.id.is_empty() { key } else { &template.id };
-            let value = fact(node, key, template)?;
-            Some(MetadataRow {
-                id: key.to_string(),
-                label: template.label.to_string(),
-                value,
-                priority: template.priority,
-                data_type: template.data_type.to_string(),
-                truncate: template.truncate,
-            })
-        })
-        .collect();
-    // Templates are in order of their keys, and the sort keeps it where priorities are equal.
-    rows.sort_by(|a, b| a.priority.total_cmp(&b.priority));
-    rows
+/// A fact of a node with how to show it.
+#[derive(Debug)]
+pub(crate) struct Fact<'a> {
+    pub(crate) shown: &'a Arc<Keyed<MetadataTemplate>>,
+    pub(crate) value: SmolStr,
 }
 
-fn fact(node: &RenderNode, key: &str, template: &MetadataTemplate) -> Option<String> {
-    let latest = || node.node.latest(key).map(str::to_owned);
+/// Facts of a node, by priority. Groups and pseudo nodes have none.
+pub(crate) fn facts<'a>(derivation: &'a Derivation, node: &'a RenderNode) -> impl Iterator<Item = Fact<'a>> {
+    let templates = match node.kind {
+        NodeKind::Known(kind) => derivation.templates(kind).facts.as_slice(),
+        _ => &[],
+    };
+    templates.iter().filter_map(|shown| {
+        let value = fact(node, &shown.id, &shown.template)?;
+        Some(Fact { shown, value })
+    })
+}
+
+/// How many facts a node of this kind may have.
+pub(crate) fn facts_possible(derivation: &Derivation, node: &RenderNode) -> usize {
+    match node.kind {
+        NodeKind::Known(kind) => derivation.templates(kind).facts.len(),
+        _ => 0,
+    }
+}
+
+/// The same as rows.
+pub(crate) fn metadata(derivation: &Derivation, node: &RenderNode) -> Vec<MetadataRow> {
+    facts(derivation, node)
+        .map(|fact| MetadataRow {
+            id: fact.shown.id.clone(),
+            label: fact.shown.template.label.clone(),
+            value: fact.value,
+            priority: fact.shown.template.priority,
+            data_type: fact.shown.template.data_type.clone(),
+            truncate: fact.shown.template.truncate,
+        })
+        .collect()
+}
+
+fn fact(node: &RenderNode, key: &str, template: &MetadataTemplate) -> Option<SmolStr> {
+    let latest = || node.node.latest.get(key).map(|l| l.value.clone());
     match template.from {
         MetadataSource::Latest => latest(),
         MetadataSource::Sets => {
             let set = node.node.sets.get(key).filter(|s| !s.is_empty())?;
-            Some(set.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", "))
+            let joined = set.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
+            Some(joined.into())
         }
         // Counts of what is below a node are made here; a probe of long ago may have sent them.
         MetadataSource::Counters => match TopologyKind::from_tag(key).map(|k| node.count(k)) {
-            Some(count) if count > 0 => Some(count.to_string()),
+            Some(count) if count > 0 => Some(format_smolstr!("{count}")),
             _ => latest(),
         },
     }
 }
 
 /// Metrics of a node, by priority. Those of a group are what its members' newest readings add up to.
-pub(crate) fn metrics<'a>(report: &'a Report, node: &'a RenderNode) -> Vec<NodeMetric<'a>> {
+pub(crate) fn metrics<'a>(derivation: &'a Derivation, node: &'a RenderNode) -> Vec<NodeMetric<'a>> {
     let Some(kind) = node.kind.topology() else {
         return Vec::new();
     };
-    let templates = &report.topology(kind).metric_templates;
-    let mut out: Vec<NodeMetric<'a>> = match node.kind {
+    let templates = derivation.templates(kind).metrics.iter();
+    match node.kind {
         NodeKind::Group(group) => {
             let members = node
                 .children
@@ -98,29 +117,20 @@ pub(crate) fn metrics<'a>(report: &'a Report, node: &'a RenderNode) -> Vec<NodeM
                 .map(|c| &*c.node);
             let mut sums: BTreeMap<SmolStr, Metric> = summed(members);
             templates
-                .iter()
-                .filter_map(|(key, template)| {
-                    Some(NodeMetric {
-                        id: key,
-                        template,
-                        metric: Cow::Owned(sums.remove(key)?),
-                    })
+                .filter_map(|shown| {
+                    let metric = Cow::Owned(sums.remove(&shown.id)?);
+                    Some(NodeMetric { shown, metric })
                 })
                 .collect()
         }
+        _ if node.node.metrics.is_empty() => Vec::new(),
         _ => templates
-            .iter()
-            .filter_map(|(key, template)| {
-                Some(NodeMetric {
-                    id: key,
-                    template,
-                    metric: Cow::Borrowed(node.node.metrics.get(key)?),
-                })
+            .filter_map(|shown| {
+                let metric = Cow::Borrowed(node.node.metrics.get(&shown.id)?);
+                Some(NodeMetric { shown, metric })
             })
             .collect(),
-    };
-    out.sort_by(|a, b| a.template.priority.total_cmp(&b.template.priority));
-    out
+    }
 }
 
 /// Limit or greatest value; 0 when there is none.
@@ -144,39 +154,42 @@ pub(crate) fn metric_info(id: &str, template: &MetricTemplate) -> MetricInfo {
 }
 
 /// Links to parents, in the order of the parents row. A parent that no report describes is linked by id.
-pub(crate) fn parents(report: &Report, node: &RenderNode) -> Vec<ParentRef> {
-    if node.kind.is_pseudo() {
+pub(crate) fn parents(derivation: &Derivation, node: &RenderNode) -> Vec<ParentRef> {
+    if node.kind.is_pseudo() || node.node.parents.is_empty() {
         return Vec::new();
     }
+    let report = &**derivation.report();
+    // A node has one or two kinds of parents out of many possible ones.
+    let mut kinds: Vec<(usize, TopologyKind, &SmolStr)> = node
+        .node
+        .parents
+        .keys()
+        .filter_map(|tag| {
+            let kind = TopologyKind::from_tag(tag)?;
+            Some((PARENTS.iter().position(|p| *p == kind)?, kind, tag))
+        })
+        .collect();
+    kinds.sort_unstable();
     let mut out = Vec::new();
-    for kind in PARENTS {
+    for (_, kind, tag) in kinds {
         let Some(topology) = TopologyKey::primary(kind) else {
             continue;
         };
-        for id in node
-            .node
-            .parents
-            .get(kind.tag())
-            .into_iter()
-            .flatten()
-            .filter(|id| **id != node.id)
-        {
-            let label = parent_label(report, kind, id);
-            out.push(ParentRef {
-                id: id.to_string(),
-                label,
-                topology: topology.id().to_owned(),
-            });
-        }
+        let ids = node.node.parents.get(tag).into_iter().flatten();
+        out.extend(ids.filter(|id| **id != node.id).map(|id| ParentRef {
+            id: id.clone(),
+            label: if kind == TopologyKind::Host {
+                derivation.host_label(id)
+            } else {
+                parent_label(report, kind, id)
+            },
+            topology: SmolStr::new_static(topology.id()),
+        }));
     }
     out
 }
 
-fn parent_label(report: &Report, kind: TopologyKind, id: &NodeId) -> String {
-    // Nearly every node has a host, whose id says its name.
-    if kind == TopologyKind::Host {
-        return host_label(id);
-    }
+fn parent_label(report: &Report, kind: TopologyKind, id: &NodeId) -> SmolStr {
     let parent = match report.node(kind, id) {
         Some(node) => RenderNode::known(kind, id.clone(), node.clone()),
         None => RenderNode::stub(NodeKind::Known(kind), id.clone()),

@@ -150,8 +150,8 @@ fn detail_table(report: &Report, group: &ChildGroup) -> ChildTable {
         let cells = group.columns.iter().map(|(id, ..)| cell(child, id)).collect();
         ChildRow {
             id: child.id.to_string(),
-            label: labels.label,
-            label_minor: labels.minor,
+            label: labels.label.to_string(),
+            label_minor: labels.minor.to_string(),
             cells,
         }
     });

@@ -143,14 +143,18 @@ fn rows(
                 id,
                 node_id: link.neighbour.id.to_string(),
                 topology: home(key, link.neighbour).id().to_owned(),
-                shape: labels.shape,
+                shape: labels.shape.to_string(),
                 kind: link.neighbour.kind.tag().to_owned(),
                 label: if outside {
                     link.remote_address.clone()
                 } else {
-                    labels.label
+                    labels.label.to_string()
                 },
-                label_minor: if outside { String::new() } else { labels.minor },
+                label_minor: if outside {
+                    String::new()
+                } else {
+                    labels.minor.to_string()
+                },
                 remote: if outside {
                     link.remote_address
                 } else {

@@ -112,15 +112,17 @@ impl Derived {
             .collect()
     }
 
-    /// Ids that a node has edges to, in ascending order.
-    pub(crate) fn adjacency(&self, id: &str) -> Vec<&NodeId> {
-        let mut ids: Vec<&NodeId> = self
-            .neighbours(id, Direction::Outgoing)
-            .into_iter()
-            .map(|(n, _)| &n.id)
-            .collect();
+    /// Ids that the node at a place has edges to, in ascending order.
+    pub(crate) fn adjacency(&self, at: NodeIndex) -> Vec<NodeId> {
+        let targets = self.graph.neighbors_directed(at, Direction::Outgoing);
+        let mut ids: Vec<NodeId> = targets.map(|to| self.graph[to].id.clone()).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// Place of the node with this id.
+    pub(crate) fn place(&self, id: &str) -> Option<NodeIndex> {
+        self.index.get(id).copied()
     }
 }
 

@@ -91,7 +91,7 @@ impl Sum {
             self.total
         };
         ViewMetric {
-            id: id.to_owned(),
+            id: id.into(),
             value,
             max: self.max,
         }

@@ -26,6 +26,7 @@ mod processes;
 mod snapshot;
 pub(crate) mod stacks;
 mod system;
+pub(crate) mod templates;
 pub(crate) mod units;
 
 use orrery_model::{NodeId, TopologyKind};

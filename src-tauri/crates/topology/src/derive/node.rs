@@ -1,6 +1,6 @@
 //! Nodes of a derived topology: what they are and what they hold.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use orrery_model::{Node, NodeId, SmolStr, TopologyKind, id};
 use smol_str::format_smolstr;
@@ -141,7 +141,7 @@ impl RenderNode {
             id,
             kind,
             node,
-            children: Arc::default(),
+            children: nothing_below(),
             connected: false,
             quiet: false,
         }
@@ -160,6 +160,12 @@ impl RenderNode {
             _ => host_of(&self.node),
         }
     }
+}
+
+/// No children, shared by the many nodes that have none.
+fn nothing_below() -> Arc<Vec<Child>> {
+    static NOTHING: LazyLock<Arc<Vec<Child>>> = LazyLock::new(Arc::default);
+    NOTHING.clone()
 }
 
 /// Id of the host that a reported node is on: by its own word, or by its parents.

@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use orrery_model::{NodeId, Report, TopologyKind};
+use orrery_model::{NodeId, Report, SmolStr, TopologyKind};
+use rustc_hash::FxHashMap;
 
 use crate::derive::catalog::{CATALOG, TopologyKey};
 use crate::derive::derived::{Derived, RenderEdge};
@@ -12,10 +13,12 @@ use crate::derive::layer::Layer;
 use crate::derive::limits::MAX_SOURCES;
 use crate::derive::node::{NodeKind, RenderNode};
 use crate::derive::options::{Chosen, Filter, Names, options_of};
+use crate::derive::templates::Templates;
 use crate::derive::{
     DeriveError, OriginLookup, clouds, containers, everything, hosts, kubernetes, processes,
 };
 use crate::info::{TopologyInfo, ViewStats};
+use crate::labels::host_label;
 use crate::search::SearchIndex;
 
 /// Sources of plugins begin with this.
@@ -30,6 +33,8 @@ pub struct Derivation {
     /// Containers before what their images say is added.
     plain_containers: OnceLock<Layer>,
     layers: [OnceLock<Layer>; CATALOG.len()],
+    templates: [OnceLock<Templates>; TopologyKind::ALL.len()],
+    host_labels: OnceLock<FxHashMap<NodeId, SmolStr>>,
     search: OnceLock<SearchIndex>,
 }
 
@@ -51,6 +56,8 @@ impl Derivation {
             names: OnceLock::new(),
             plain_containers: OnceLock::new(),
             layers: std::array::from_fn(|_| OnceLock::new()),
+            templates: std::array::from_fn(|_| OnceLock::new()),
+            host_labels: OnceLock::new(),
             search: OnceLock::new(),
         }
     }
@@ -119,6 +126,20 @@ impl Derivation {
 
     pub(crate) fn endpoints(&self) -> &Endpoints {
         self.endpoints.get_or_init(|| Endpoints::of(&self.report))
+    }
+
+    /// Short name of a host; nearly every node has one as its parent.
+    pub(crate) fn host_label(&self, id: &NodeId) -> SmolStr {
+        let labels = self.host_labels.get_or_init(|| {
+            let hosts = self.report.topology(TopologyKind::Host).nodes.keys();
+            hosts.map(|id| (id.clone(), host_label(id))).collect()
+        });
+        labels.get(id).cloned().unwrap_or_else(|| host_label(id))
+    }
+
+    /// How nodes of a kind are shown.
+    pub(crate) fn templates(&self, kind: TopologyKind) -> &Templates {
+        self.templates[kind as usize].get_or_init(|| Templates::of(self.report.topology(kind)))
     }
 
     pub(crate) fn search_index(&self) -> &SearchIndex {

@@ -93,7 +93,7 @@ fn find_field(term: &FieldTerm, node: &ViewNode) -> Option<MatchedField> {
     if term.field.as_str() == ID && term.text.is_match(&node.id) {
         return Some(MatchedField {
             field: ID.to_owned(),
-            value: node.id.clone(),
+            value: node.id.to_string(),
         });
     }
     if rows(node).any(|r| r.is_named(&term.field)) {

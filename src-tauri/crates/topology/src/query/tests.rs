@@ -3,9 +3,9 @@ use crate::view::{MetadataRow, ParentRef, ViewMetric};
 
 fn nginx() -> (ViewNode, Vec<MetricInfo>) {
     let fact = |id: &str, label: &str, value: &str| MetadataRow {
-        id: id.to_owned(),
-        label: label.to_owned(),
-        value: value.to_owned(),
+        id: id.into(),
+        label: label.into(),
+        value: value.into(),
         ..MetadataRow::default()
     };
     let info = |id: &str, label: &str| MetricInfo {
@@ -14,15 +14,15 @@ fn nginx() -> (ViewNode, Vec<MetricInfo>) {
         ..MetricInfo::default()
     };
     let reading = |id: &str, value: f64| ViewMetric {
-        id: id.to_owned(),
+        id: id.into(),
         value,
         max: 0.0,
     };
     let node = ViewNode {
-        id: "0123abc;<container>".to_owned(),
-        kind: "container".to_owned(),
-        label: "shop-web".to_owned(),
-        label_minor: "nginx: master process".to_owned(),
+        id: "0123abc;<container>".into(),
+        kind: "container".into(),
+        label: "shop-web".into(),
+        label_minor: "nginx: master process".into(),
         metadata: vec![
             fact("docker_image_name", "Image name", "nginx"),
             fact("docker_image_tag", "Image tag", "nginx:latest"),
@@ -40,9 +40,9 @@ fn nginx() -> (ViewNode, Vec<MetricInfo>) {
             reading("open_files_count", 14.0),
         ],
         parents: vec![ParentRef {
-            id: "tern;<host>".to_owned(),
-            label: "tern".to_owned(),
-            topology: "hosts".to_owned(),
+            id: "tern;<host>".into(),
+            label: "tern".into(),
+            topology: "hosts".into(),
         }],
         ..ViewNode::default()
     };
@@ -199,8 +199,8 @@ fn hostile_patterns_are_bounded() {
 fn kinds_of_groups_and_pseudo_nodes() {
     let check = |id: &str, kind: &str, query: &str, expected: bool| {
         let node = ViewNode {
-            id: id.to_owned(),
-            kind: kind.to_owned(),
+            id: id.into(),
+            kind: kind.into(),
             ..ViewNode::default()
         };
         let matched = Query::parse(query).expect("parses").matches(&node, &[]).is_some();

@@ -9,6 +9,8 @@ mod summary;
 
 use std::collections::BTreeMap;
 
+use orrery_model::SmolStr;
+
 use crate::derive::{Chosen, Derivation, Options, TopologyKey};
 
 pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
@@ -19,7 +21,7 @@ pub use summary::{Metadata, MetricRow, MetricSample, Parent, Summary, Table, Tab
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct TopologyAnswer {
     /// Nodes by id.
-    pub nodes: BTreeMap<String, Summary>,
+    pub nodes: BTreeMap<SmolStr, Summary>,
 }
 
 impl Derivation {
@@ -40,12 +42,10 @@ impl Derivation {
         let derived = self.derived(key, chosen(options));
         let nodes = derived
             .graph
-            .node_weights()
-            .map(|node| {
-                (
-                    node.id.to_string(),
-                    Summary::of_node(self, &derived, node, summary::Readings::Newest),
-                )
+            .node_indices()
+            .map(|at| {
+                let summary = Summary::of_node(self, &derived, at, summary::Readings::Newest);
+                (summary.id.clone(), summary)
             })
             .collect();
         Some(TopologyAnswer { nodes })
@@ -62,9 +62,9 @@ impl Derivation {
     ) -> Option<NodeAnswer> {
         let key = scope_key(topology)?;
         let derived = self.derived_keeping(key, node_id, chosen(options));
-        let node = derived.get(node_id)?;
+        let at = derived.place(node_id)?;
         Some(NodeAnswer {
-            node: Details::of(self, key, &derived, node, probe_id),
+            node: Details::of(self, key, &derived, at, probe_id),
         })
     }
 }

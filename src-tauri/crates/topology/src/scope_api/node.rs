@@ -1,6 +1,8 @@
 //! A node in full.
 
+use orrery_model::SmolStr;
 use petgraph::Direction;
+use petgraph::stable_graph::NodeIndex;
 use serde::Serialize;
 
 use crate::card::children::{ChildColumn, groups};
@@ -121,9 +123,10 @@ impl Details {
         derivation: &Derivation,
         key: TopologyKey,
         derived: &Derived,
-        node: &RenderNode,
+        at: NodeIndex,
         probe_id: &str,
     ) -> Self {
+        let node = &derived.graph[at];
         let connections = |direction, id: &str, label: &str| Connections {
             id: id.to_owned(),
             topology_id: key.id().to_owned(),
@@ -132,7 +135,7 @@ impl Details {
             connections: rows(derivation, derived, node, direction),
         };
         Details {
-            summary: Summary::of_node(derivation, derived, node, Readings::All),
+            summary: Summary::of_node(derivation, derived, at, Readings::All),
             controls: controls(derivation, node, probe_id),
             children: children(derivation, node),
             connections: vec![
@@ -185,7 +188,7 @@ fn children(derivation: &Derivation, node: &RenderNode) -> Vec<ChildrenGroup> {
 }
 
 /// What a child has edges to in its own topology.
-fn adjacency(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Vec<String> {
+fn adjacency(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Vec<SmolStr> {
     let layer = derivation.layer(key);
     let Some((at, _)) = layer.get(&node.id) else {
         return Vec::new();
@@ -194,9 +197,7 @@ fn adjacency(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Ve
         .edges
         .range((at, 0)..=(at, u32::MAX))
         .map(|((_, to), _)| *to);
-    let mut ids: Vec<String> = targets
-        .map(|to| layer.nodes[to as usize].id.to_string())
-        .collect();
+    let mut ids: Vec<SmolStr> = targets.map(|to| layer.nodes[to as usize].id.clone()).collect();
     ids.sort_unstable();
     ids
 }
@@ -237,9 +238,13 @@ fn rows(
                 label: if outside {
                     link.remote_address.clone()
                 } else {
-                    labels.label
+                    labels.label.to_string()
                 },
-                label_minor: if outside { String::new() } else { labels.minor },
+                label_minor: if outside {
+                    String::new()
+                } else {
+                    labels.minor.to_string()
+                },
                 metadata: cells(node, &link),
             }
         })
@@ -247,11 +252,7 @@ fn rows(
 }
 
 fn cells(node: &RenderNode, link: &Link<'_>) -> Vec<Metadata> {
-    let cell = |id: &str, value: String| Metadata {
-        id: id.to_owned(),
-        value,
-        ..Metadata::default()
-    };
+    let cell = Metadata::bare;
     let remote = is_internet(node).then(|| cell("remote", link.local_address.clone()));
     let common = [
         cell("port", link.port.clone()),

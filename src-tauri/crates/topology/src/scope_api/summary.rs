@@ -1,11 +1,15 @@
 //! A node in short.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use orrery_model::{Metric, TableType};
-use serde::Serialize;
+use orrery_model::{MetadataTemplate, Metric, MetricTemplate, SmolStr, TableType};
+use petgraph::stable_graph::NodeIndex;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use crate::card::tables::{TableRows, tables};
+use crate::derive::templates::Keyed;
 use crate::derive::{Derivation, Derived, RenderNode};
 use crate::labels::{Style, labels};
 use crate::summary;
@@ -15,19 +19,19 @@ use crate::summary;
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// Id.
-    pub id: String,
+    pub id: SmolStr,
     /// Major label.
-    pub label: String,
+    pub label: SmolStr,
     /// Minor label.
-    pub label_minor: String,
+    pub label_minor: SmolStr,
     /// Key of its colour.
-    pub rank: String,
+    pub rank: SmolStr,
     /// Shape name.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub shape: String,
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub shape: SmolStr,
     /// Adornment of the shape.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub tag: String,
+    #[serde(skip_serializing_if = "SmolStr::is_empty")]
+    pub tag: SmolStr,
     /// Stands for several.
     #[serde(skip_serializing_if = "is_false")]
     pub stack: bool,
@@ -48,28 +52,46 @@ pub struct Summary {
     pub tables: Vec<Table>,
     /// Ids of nodes it has edges to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub adjacency: Vec<String>,
+    pub adjacency: Vec<SmolStr>,
 }
 
-/// One fact.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// One fact, as `{id, label, value, priority?, dataType?, truncate?}`.
+#[derive(Debug, Clone)]
 pub struct Metadata {
-    /// Key.
-    pub id: String,
-    /// Text shown.
-    pub label: String,
-    /// Value.
-    pub value: String,
-    /// Order.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub priority: f64,
-    /// `number`, `ip`, `datetime`, `duration`, `link`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub data_type: String,
-    /// Longest text shown.
-    #[serde(skip_serializing_if = "is_none_u32")]
-    pub truncate: u32,
+    shown: Arc<Keyed<MetadataTemplate>>,
+    value: SmolStr,
+}
+
+impl Metadata {
+    /// A fact that no template describes: its key and its value.
+    pub(super) fn bare(id: &str, value: impl Into<SmolStr>) -> Self {
+        let template = MetadataTemplate::default();
+        let id = SmolStr::new(id);
+        Metadata {
+            shown: Arc::new(Keyed { id, template }),
+            value: value.into(),
+        }
+    }
+}
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Keyed { id, template } = &*self.shown;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", id)?;
+        map.serialize_entry("label", &template.label)?;
+        map.serialize_entry("value", &self.value)?;
+        if template.priority != 0.0 {
+            map.serialize_entry("priority", &template.priority)?;
+        }
+        if !template.data_type.is_empty() {
+            map.serialize_entry("dataType", &template.data_type)?;
+        }
+        if template.truncate != 0 {
+            map.serialize_entry("truncate", &template.truncate)?;
+        }
+        map.end()
+    }
 }
 
 /// A link to a parent.
@@ -77,39 +99,47 @@ pub struct Metadata {
 #[serde(rename_all = "camelCase")]
 pub struct Parent {
     /// Id.
-    pub id: String,
+    pub id: SmolStr,
     /// Text shown.
-    pub label: String,
+    pub label: SmolStr,
     /// Topology that shows it.
-    pub topology_id: String,
+    pub topology_id: SmolStr,
 }
 
-/// One metric.
-#[derive(Debug, Clone, Serialize)]
+/// One metric, as `{id, label, format?, group?, value, priority?, samples, min, max, url}`; readings are null in
+/// lists, and the link is one that Orrery does not make.
+#[derive(Debug, Clone)]
 pub struct MetricRow {
-    /// Key.
-    pub id: String,
-    /// Text shown.
-    pub label: String,
-    /// `percent`, `filesize`, `integer`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub format: String,
-    /// Metrics of one group share an axis.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub group: String,
+    shown: Arc<Keyed<MetricTemplate>>,
     /// Newest reading, cut to two decimals.
-    pub value: f64,
-    /// Order.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub priority: f64,
-    /// Readings; null in lists.
-    pub samples: Option<Vec<MetricSample>>,
-    /// Least value.
-    pub min: f64,
-    /// Greatest value.
-    pub max: f64,
-    /// Link of the metric, which Orrery does not make.
-    pub url: String,
+    value: f64,
+    samples: Option<Vec<MetricSample>>,
+    min: f64,
+    max: f64,
+}
+
+impl Serialize for MetricRow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Keyed { id, template } = &*self.shown;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", id)?;
+        map.serialize_entry("label", &template.label)?;
+        if !template.format.is_empty() {
+            map.serialize_entry("format", &template.format)?;
+        }
+        if !template.group.is_empty() {
+            map.serialize_entry("group", &template.group)?;
+        }
+        map.serialize_entry("value", &self.value)?;
+        if template.priority != 0.0 {
+            map.serialize_entry("priority", &template.priority)?;
+        }
+        map.serialize_entry("samples", &self.samples)?;
+        map.serialize_entry("min", &self.min)?;
+        map.serialize_entry("max", &self.max)?;
+        map.serialize_entry("url", "")?;
+        map.end()
+    }
 }
 
 /// One reading.
@@ -176,17 +206,12 @@ impl Summary {
     pub(super) fn of_node(
         derivation: &Derivation,
         derived: &Derived,
-        node: &RenderNode,
+        at: NodeIndex,
         readings: Readings,
     ) -> Self {
-        let adjacency = derived
-            .adjacency(&node.id)
-            .into_iter()
-            .map(ToString::to_string)
-            .collect();
         Summary {
-            adjacency,
-            ..Self::of(derivation, node, readings)
+            adjacency: derived.adjacency(at),
+            ..Self::of(derivation, &derived.graph[at], readings)
         }
     }
 
@@ -196,12 +221,18 @@ impl Summary {
         let labels = labels(report, node, Style::Full);
         let known = matches!(node.kind, crate::derive::NodeKind::Known(_));
         let metrics = if known {
-            summary::metrics(report, node)
+            summary::metrics(derivation, node)
         } else {
             Vec::new()
         };
+        // Nearly every node has nearly every fact: one allocation of the right size.
+        let mut metadata = Vec::with_capacity(summary::facts_possible(derivation, node));
+        metadata.extend(summary::facts(derivation, node).map(|fact| Metadata {
+            shown: fact.shown.clone(),
+            value: fact.value,
+        }));
         Summary {
-            id: node.id.to_string(),
+            id: node.id.clone(),
             label: labels.label,
             label_minor: labels.minor,
             rank: labels.rank,
@@ -209,18 +240,8 @@ impl Summary {
             tag: labels.tag,
             stack: labels.stack,
             pseudo: node.kind.is_pseudo(),
-            metadata: summary::metadata(report, node)
-                .into_iter()
-                .map(|row| Metadata {
-                    id: row.id,
-                    label: row.label,
-                    value: row.value,
-                    priority: row.priority,
-                    data_type: row.data_type,
-                    truncate: row.truncate,
-                })
-                .collect(),
-            parents: summary::parents(report, node)
+            metadata,
+            parents: summary::parents(derivation, node)
                 .into_iter()
                 .map(|p| Parent {
                     id: p.id,
@@ -231,16 +252,11 @@ impl Summary {
             metrics: metrics
                 .into_iter()
                 .map(|m| MetricRow {
-                    id: m.id.to_string(),
-                    label: m.template.label.to_string(),
-                    format: m.template.format.to_string(),
-                    group: m.template.group.to_string(),
+                    shown: m.shown.clone(),
                     value: m.metric.last().map_or(0.0, |s| two_decimals(s.value)),
-                    priority: m.template.priority,
                     samples: (readings == Readings::All).then(|| samples(&m.metric)),
                     min: m.metric.min,
                     max: m.metric.max,
-                    url: String::new(),
                 })
                 .collect(),
             tables: tables(report, node).into_iter().map(Table::of).collect(),
@@ -294,10 +310,6 @@ fn two_decimals(value: f64) -> f64 {
 
 fn is_false(flag: &bool) -> bool {
     !*flag
-}
-
-fn is_zero(number: &f64) -> bool {
-    *number == 0.0
 }
 
 fn is_none_u32(number: &u32) -> bool {

@@ -171,7 +171,7 @@ mod tests {
         let views: Vec<ViewNode> = nodes
             .iter()
             .map(|(label, _)| ViewNode {
-                label: (*label).to_owned(),
+                label: (*label).into(),
                 ..ViewNode::default()
             })
             .collect();

@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use orrery_model::SmolStr;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -143,19 +144,19 @@ pub struct MetricInfo {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
 pub struct ViewNode {
     /// Tagged id, such as `2299…;<container>`.
-    pub id: String,
+    pub id: SmolStr,
     /// Tag of its kind, such as `process`; `group:process:name` and the like for groups, `pseudo` otherwise.
-    pub kind: String,
+    pub kind: SmolStr,
     /// Key of the topology whose details show it, such as `processes`.
-    pub topology: String,
+    pub topology: SmolStr,
     /// Major label.
-    pub label: String,
+    pub label: SmolStr,
     /// Minor label.
-    pub label_minor: String,
+    pub label_minor: SmolStr,
     /// Key of its colour in the rank setting: image, name, namespace.
-    pub rank: String,
+    pub rank: SmolStr,
     /// Shape name.
-    pub shape: String,
+    pub shape: SmolStr,
     /// True when it stands for several.
     pub stack: bool,
     /// True for what no report names: The Internet, uncontained, unmanaged.
@@ -186,7 +187,7 @@ pub struct ViewNode {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
 pub struct ViewMetric {
     /// Key into [`ViewFrame::metrics`].
-    pub id: String,
+    pub id: SmolStr,
     /// Reading.
     pub value: f64,
     /// Limit or greatest value; 0 when not known.
@@ -197,15 +198,15 @@ pub struct ViewMetric {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
 pub struct MetadataRow {
     /// Key.
-    pub id: String,
+    pub id: SmolStr,
     /// Text shown.
-    pub label: String,
+    pub label: SmolStr,
     /// Value as reported.
-    pub value: String,
+    pub value: SmolStr,
     /// Order; 10 and more are folded away.
     pub priority: f64,
     /// `number`, `ip`, `datetime`, `duration`, `link` or empty.
-    pub data_type: String,
+    pub data_type: SmolStr,
     /// Longest text shown in characters; 0 is no limit.
     pub truncate: u32,
 }
@@ -214,11 +215,11 @@ pub struct MetadataRow {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
 pub struct ParentRef {
     /// Node id.
-    pub id: String,
+    pub id: SmolStr,
     /// Text shown.
-    pub label: String,
+    pub label: SmolStr,
     /// Key of the topology that shows it.
-    pub topology: String,
+    pub topology: SmolStr,
 }
 
 /// A directed edge, client to server.

@@ -27,7 +27,7 @@ fn node(number: u8, reading: u8) -> PictureNode {
         }
     }
     let metrics = vec![ViewMetric {
-        id: "cpu".to_owned(),
+        id: "cpu".into(),
         value: f64::from(reading),
         max: 100.0,
     }];
@@ -35,8 +35,8 @@ fn node(number: u8, reading: u8) -> PictureNode {
     let label = format!("process {number}");
     PictureNode {
         node: ViewNode {
-            id,
-            label,
+            id: id.into(),
+            label: label.into(),
             pseudo,
             metrics,
             count: 1,

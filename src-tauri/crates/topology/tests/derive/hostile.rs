@@ -154,7 +154,7 @@ fn the_same_report_gives_the_same_picture() {
     let ids = |p: orrery_topology::picture::Picture| -> Vec<String> {
         p.nodes
             .into_iter()
-            .map(|n| n.node.id)
+            .map(|n| n.node.id.to_string())
             .chain(p.edges.into_iter().map(|e| e.id))
             .collect()
     };
