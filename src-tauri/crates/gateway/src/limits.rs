@@ -28,6 +28,11 @@ pub const CLIENT_MESSAGE_BYTES_MAX: usize = 256 * 1024 * 1024;
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 /// Shortest and longest pause between two messages of Scope's topology websocket.
 pub const SCOPE_TICK: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(3_600));
+/// Pictures of one topology kept for clients of Scope's websocket that hold different ones; a client whose
+/// picture is older is sent everything again.
+pub const SCOPE_PICTURES_KEPT: usize = 16;
+/// Messages of one topology kept for the clients that take the same step.
+pub const SCOPE_MESSAGES_KEPT: usize = 8;
 /// A message of a remote probe about a control, in bytes.
 pub const LINK_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// A message on a pipe, in bytes.

@@ -28,6 +28,7 @@ pub type Raise = Arc<dyn Fn() + Send + Sync>;
 #[derive(Clone)]
 pub struct Gateway {
     pub(crate) engine: Engine,
+    pub(crate) feeds: Arc<scope::Feeds>,
     token: Token,
     raise: Option<Raise>,
 }
@@ -43,7 +44,12 @@ impl std::fmt::Debug for Gateway {
 impl Gateway {
     /// Routes in front of an engine. `raise` brings the window to the front where there is one.
     pub fn new(engine: Engine, token: Token, raise: Option<Raise>) -> Self {
-        Gateway { engine, token, raise }
+        Gateway {
+            engine,
+            feeds: Arc::default(),
+            token,
+            raise,
+        }
     }
 
     /// All routes behind a door.

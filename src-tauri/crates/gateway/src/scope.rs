@@ -17,10 +17,12 @@ use crate::limits::REPORT_BYTES_MAX;
 use crate::params::Params;
 use crate::router::Gateway;
 
+mod feed;
 mod link;
 mod pipe;
 mod watch;
 
+pub(crate) use feed::Feeds;
 use link::link;
 use watch::watch;
 

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Path, State};
-use axum::response::Response;
-use serde_json::{Map, Value, json};
-use tokio::time::{Instant, timeout};
+use axum::response::{IntoResponse, Response};
+use orrery_engine::Engine;
+use orrery_engine::topology::derive::TopologyKey;
+use tokio::time::{Instant, interval_at, sleep_until, timeout};
 
-use crate::limits::{SCOPE_TICK, WS_MESSAGE_BYTES_MAX, WS_SEND_TIMEOUT};
+use super::feed::{News, Seat, Sight};
+use crate::error::Failure;
+use crate::limits::{PING_EVERY, PONG_WITHIN, SCOPE_TICK, WS_MESSAGE_BYTES_MAX, WS_SEND_TIMEOUT};
 use crate::params::Params;
 use crate::router::Gateway;
 
@@ -20,75 +23,73 @@ pub(crate) async fn watch(
     Params(q): Params<BTreeMap<String, String>>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    // The mixed view is no topology of Scope's.
+    if TopologyKey::parse(&topology).is_none_or(|key| key == TopologyKey::Everything) {
+        return Failure(super::missing(&topology)).into_response();
+    }
+    let tick = tick(q.get("t").map(String::as_str));
+    let sight = Sight {
+        topology,
+        options: super::options(&q),
+    };
     upgrade
         .max_message_size(WS_MESSAGE_BYTES_MAX)
-        .on_upgrade(move |socket| run(gateway, topology, q, socket))
+        .on_upgrade(move |socket| async move {
+            let seat = gateway.feeds.join(sight);
+            run(&gateway.engine, seat, tick, socket).await;
+        })
 }
 
-async fn run(gateway: Gateway, topology: String, q: BTreeMap<String, String>, mut socket: WebSocket) {
-    let tick = tick(q.get("t").map(String::as_str));
-    let options = super::options(&q);
-    let mut publications = gateway.engine.publications();
-    let mut sent: Option<BTreeMap<String, Value>> = None;
+/// Sends what is new, at most once in a tick, for as long as the client answers. Silence is broken by pings.
+async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: WebSocket) {
+    let mut publications = engine.publications();
+    let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
+    let mut heard = Instant::now();
     loop {
-        let published = gateway.engine.published();
-        let (name, chosen) = (topology.clone(), options.clone());
-        let nodes = tokio::task::spawn_blocking(move || {
-            let nodes = published.derivation.scope_nodes(&name, chosen.as_ref())?;
-            serde_json::to_value(nodes)
-                .ok()?
-                .get_mut("nodes")
-                .map(Value::take)
-        });
-        let Ok(Some(Value::Object(nodes))) = nodes.await else {
-            return;
-        };
-        let nodes: BTreeMap<String, Value> = nodes.into_iter().collect();
-        if let Some(message) = difference(sent.as_ref(), &nodes) {
-            let message = Message::Text(message.to_string().into());
-            if !matches!(timeout(WS_SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(()))) {
-                return;
+        publications.borrow_and_update();
+        match seat.news(engine).await {
+            News::Message(message) => {
+                if !send(&mut socket, Message::Text(message)).await {
+                    return;
+                }
+                ping.reset();
             }
+            News::Nothing => {}
+            News::NoTopology => return,
         }
-        sent = Some(nodes);
         let next = Instant::now() + tick;
         loop {
             tokio::select! {
-                () = tokio::time::sleep_until(next) => break,
-                message = socket.recv() => if !matches!(message, Some(Ok(_))) { return },
+                changed = after(next, &mut publications) => {
+                    if !changed {
+                        return;
+                    }
+                    break;
+                }
+                message = socket.recv() => match message {
+                    Some(Ok(_)) => heard = Instant::now(),
+                    _ => return,
+                },
+                _ = ping.tick() => {
+                    if heard.elapsed() > PONG_WITHIN || !send(&mut socket, Message::Ping(Default::default())).await {
+                        return;
+                    }
+                }
             }
-        }
-        if publications.changed().await.is_err() {
-            return;
         }
     }
 }
 
-/// What a client holding `before` needs to hold `after`; nothing when they are the same.
-fn difference(before: Option<&BTreeMap<String, Value>>, after: &BTreeMap<String, Value>) -> Option<Value> {
-    let Some(before) = before else {
-        let add: Vec<&Value> = after.values().collect();
-        return Some(json!({ "add": add, "update": null, "remove": null, "reset": true }));
-    };
-    let add: Vec<&Value> = after
-        .iter()
-        .filter(|(id, _)| !before.contains_key(*id))
-        .map(|(_, n)| n)
-        .collect();
-    let update: Vec<&Value> = after
-        .iter()
-        .filter(|(id, n)| before.get(*id).is_some_and(|b| b != *n))
-        .map(|(_, n)| n)
-        .collect();
-    let remove: Vec<&String> = before.keys().filter(|id| !after.contains_key(*id)).collect();
-    if add.is_empty() && update.is_empty() && remove.is_empty() {
-        return None;
-    }
-    let mut message = Map::new();
-    message.insert("add".to_owned(), json!(add));
-    message.insert("update".to_owned(), json!(update));
-    message.insert("remove".to_owned(), json!(remove));
-    Some(Value::Object(message))
+/// Waits until a moment, and from then on for a publication that was not looked at. False when there will
+/// be none.
+async fn after(moment: Instant, publications: &mut tokio::sync::watch::Receiver<u64>) -> bool {
+    sleep_until(moment).await;
+    publications.changed().await.is_ok()
+}
+
+/// False when the client takes nothing.
+async fn send(socket: &mut WebSocket, message: Message) -> bool {
+    matches!(timeout(WS_SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
 }
 
 /// A Go duration such as `1s`, `500ms` or `1m`; one second when it is none.
@@ -125,25 +126,5 @@ mod tests {
         );
         assert_eq!(tick(None), Duration::from_secs(1));
         assert_eq!(tick(Some("0s")), SCOPE_TICK.0, "no client makes us spin");
-    }
-
-    #[test]
-    fn the_first_message_resets_and_later_ones_say_what_changed() {
-        let node = |id: &str, value: i32| (id.to_owned(), json!({ "id": id, "value": value }));
-        let first: BTreeMap<_, _> = [node("a", 1), node("b", 1)].into();
-        let second: BTreeMap<_, _> = [node("b", 2), node("c", 1)].into();
-        assert_eq!(
-            difference(None, &first).map(|m| m["reset"].clone()),
-            Some(json!(true))
-        );
-        let change = difference(Some(&first), &second).unwrap_or_default();
-        assert_eq!(change["remove"], json!(["a"]));
-        assert_eq!(change["update"][0]["id"], json!("b"));
-        assert_eq!(change["add"][0]["id"], json!("c"));
-        assert_eq!(
-            difference(Some(&second), &second),
-            None,
-            "nothing changed, nothing sent"
-        );
     }
 }

@@ -1,0 +1,385 @@
+//! What Scope's topology websockets show, made once per publication for all who look at the same.
+//!
+//! A feed stands for one topology with one choice of options. Its pictures are numbered; every client holds the
+//! number of the one it was sent last, and on its own beat asks for what it needs to hold the newest. What
+//! turns one picture into another is written once and shared. Nothing waits for a slow client: it skips
+//! pictures, and when the one it holds is not kept any more it is sent everything again.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use axum::extract::ws::Utf8Bytes;
+use orrery_engine::{Engine, Published};
+
+use crate::limits::{SCOPE_MESSAGES_KEPT, SCOPE_PICTURES_KEPT};
+
+/// What a client looks at: a topology, and options or none at all, which means unfiltered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Sight {
+    pub(super) topology: String,
+    pub(super) options: Option<BTreeMap<String, String>>,
+}
+
+/// All feeds that somebody looks at. Their number is bounded by that of connections.
+#[derive(Debug, Default)]
+pub(crate) struct Feeds(Mutex<BTreeMap<Sight, Weak<Feed>>>);
+
+impl Feeds {
+    /// A client's place at the feed of what it looks at.
+    pub(super) fn join(&self, sight: Sight) -> Seat {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, feed| feed.strong_count() > 0);
+        let feed = all.get(&sight).and_then(Weak::upgrade).unwrap_or_else(|| {
+            let feed = Arc::new(Feed::of(sight.clone()));
+            all.insert(sight, Arc::downgrade(&feed));
+            feed
+        });
+        Seat { feed, holds: None }
+    }
+}
+
+/// A node as it goes to clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    id: String,
+    json: Arc<str>,
+}
+
+/// Everything in a topology at one moment, by id in ascending order.
+#[derive(Debug, Default)]
+struct Picture {
+    number: u64,
+    nodes: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Feed {
+    sight: Sight,
+    /// Held while a publication is drawn, so that it is drawn once.
+    drawn: tokio::sync::Mutex<Drawn>,
+    kept: Mutex<Kept>,
+}
+
+/// The newest picture and the publication that it shows.
+#[derive(Debug, Default)]
+struct Drawn {
+    publication: Option<u64>,
+    newest: Arc<Picture>,
+}
+
+/// What is kept for clients that do not hold the newest picture.
+#[derive(Debug, Default)]
+struct Kept {
+    /// Pictures that clients hold, by number, with how many do.
+    pictures: BTreeMap<u64, (Arc<Picture>, usize)>,
+    /// Messages written lately: from one picture (none is nothing at all) to another.
+    messages: Vec<(Option<u64>, u64, Utf8Bytes)>,
+}
+
+impl Feed {
+    fn of(sight: Sight) -> Self {
+        Feed {
+            sight,
+            drawn: tokio::sync::Mutex::default(),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// The picture of the publication in force; nothing where there is no such topology.
+    async fn newest(&self, engine: &Engine) -> Option<Arc<Picture>> {
+        let mut drawn = self.drawn.lock().await;
+        let published = engine.published();
+        if drawn.publication != Some(published.seq) {
+            let (sight, before) = (self.sight.clone(), drawn.newest.clone());
+            let seq = published.seq;
+            drawn.newest = tokio::task::spawn_blocking(move || draw(&published, &sight, &before))
+                .await
+                .ok()??;
+            drawn.publication = Some(seq);
+        }
+        Some(drawn.newest.clone())
+    }
+
+    /// What a client that holds `before` needs to hold `newest`. One whose picture is not kept any more, and
+    /// one that has none, starts anew.
+    fn step(&self, before: Option<u64>, newest: &Arc<Picture>) -> Option<Utf8Bytes> {
+        if before == Some(newest.number) {
+            return None;
+        }
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = before.and_then(|number| kept.pictures.get(&number).map(|(picture, _)| picture.clone()));
+        let key = (from.as_ref().map(|p| p.number), newest.number);
+        let written = kept.messages.iter().find(|(a, b, _)| (*a, *b) == key);
+        let message = match written {
+            Some((_, _, message)) => message.clone(),
+            None => {
+                let message = Utf8Bytes::from(match &from {
+                    Some(from) => difference(from, newest),
+                    None => reset(newest),
+                });
+                if kept.messages.len() >= SCOPE_MESSAGES_KEPT {
+                    kept.messages.remove(0);
+                }
+                kept.messages.push((key.0, key.1, message.clone()));
+                message
+            }
+        };
+        kept.let_go(before);
+        kept.hold(newest);
+        Some(message)
+    }
+}
+
+impl Kept {
+    fn hold(&mut self, picture: &Arc<Picture>) {
+        let held = self
+            .pictures
+            .entry(picture.number)
+            .or_insert_with(|| (picture.clone(), 0));
+        held.1 += 1;
+        while self.pictures.len() > SCOPE_PICTURES_KEPT {
+            self.pictures.pop_first();
+        }
+    }
+
+    fn let_go(&mut self, number: Option<u64>) {
+        let Some(number) = number else { return };
+        if let Some((_, holders)) = self.pictures.get_mut(&number) {
+            *holders -= 1;
+            if *holders == 0 {
+                self.pictures.remove(&number);
+            }
+        }
+    }
+}
+
+/// One client's place at a feed. It is given up with the value.
+#[derive(Debug)]
+pub(super) struct Seat {
+    feed: Arc<Feed>,
+    /// Number of the picture that the client was sent last.
+    holds: Option<u64>,
+}
+
+/// What there is for a client.
+#[derive(Debug)]
+pub(super) enum News {
+    Message(Utf8Bytes),
+    Nothing,
+    /// There is no such topology.
+    NoTopology,
+}
+
+impl Seat {
+    /// What the client has not been sent yet of the publication in force.
+    pub(super) async fn news(&mut self, engine: &Engine) -> News {
+        let Some(newest) = self.feed.newest(engine).await else {
+            return News::NoTopology;
+        };
+        let message = self.feed.step(self.holds, &newest);
+        self.holds = Some(newest.number);
+        message.map_or(News::Nothing, News::Message)
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut kept = self.feed.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.let_go(self.holds);
+    }
+}
+
+/// The picture of a publication: the one before where nothing differs, else one that shares what does not.
+fn draw(published: &Published, sight: &Sight, before: &Arc<Picture>) -> Option<Arc<Picture>> {
+    let answer = published
+        .derivation
+        .scope_nodes(&sight.topology, sight.options.as_ref())?;
+    let mut changed = before.number == 0;
+    let mut old = before.nodes.iter().peekable();
+    let mut nodes = Vec::with_capacity(before.nodes.len());
+    for (id, summary) in &answer.nodes {
+        let json = serde_json::to_string(summary).ok()?;
+        while old.next_if(|e| e.id.as_str() < id.as_str()).is_some() {
+            changed = true;
+        }
+        match old.next_if(|e| e.id.as_str() == id.as_str()) {
+            Some(same) if *same.json == *json => nodes.push(same.clone()),
+            _ => {
+                changed = true;
+                nodes.push(Entry {
+                    id: id.to_string(),
+                    json: json.into(),
+                });
+            }
+        }
+    }
+    if !changed && old.next().is_none() {
+        return Some(before.clone());
+    }
+    let number = before.number + 1;
+    Some(Arc::new(Picture { number, nodes }))
+}
+
+/// The message for a client that has nothing.
+fn reset(newest: &Picture) -> String {
+    let mut out = String::new();
+    list(&mut out, "{\"add\":", newest.nodes.iter().map(|e| &*e.json));
+    out.push_str(",\"update\":null,\"remove\":null,\"reset\":true}");
+    out
+}
+
+/// The message that turns one picture into another.
+fn difference(before: &Picture, after: &Picture) -> String {
+    let (mut add, mut update, mut remove) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut old, mut new) = (before.nodes.iter().peekable(), after.nodes.iter().peekable());
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => break,
+            (Some(a), Some(b)) => a.id.cmp(&b.id),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+        };
+        match order {
+            Ordering::Less => remove.extend(old.next().map(|e| quoted(&e.id))),
+            Ordering::Greater => add.extend(new.next().map(|e| &*e.json)),
+            Ordering::Equal => {
+                if let (Some(a), Some(b)) = (old.next(), new.next())
+                    && !Arc::ptr_eq(&a.json, &b.json)
+                    && a.json != b.json
+                {
+                    update.push(&*b.json);
+                }
+            }
+        }
+    }
+    let mut out = String::new();
+    list(&mut out, "{\"add\":", add.into_iter());
+    list(&mut out, ",\"update\":", update.into_iter());
+    list(&mut out, ",\"remove\":", remove.iter().map(String::as_str));
+    out.push('}');
+    out
+}
+
+/// A JSON list of what is JSON already; null when there is nothing, as Scope writes it.
+fn list<'a>(out: &mut String, name: &str, mut items: impl Iterator<Item = &'a str>) {
+    out.push_str(name);
+    let Some(first) = items.next() else {
+        out.push_str("null");
+        return;
+    };
+    out.push('[');
+    out.push_str(first);
+    for item in items {
+        out.push(',');
+        out.push_str(item);
+    }
+    out.push(']');
+}
+
+fn quoted(id: &str) -> String {
+    serde_json::Value::from(id).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn picture(number: u64, nodes: &[(&str, i32)]) -> Arc<Picture> {
+        let entry = |(id, value): &(&str, i32)| Entry {
+            id: (*id).to_owned(),
+            json: json!({ "id": id, "value": value }).to_string().into(),
+        };
+        Arc::new(Picture {
+            number,
+            nodes: nodes.iter().map(entry).collect(),
+        })
+    }
+
+    fn feed() -> Feed {
+        Feed::of(Sight {
+            topology: "hosts".to_owned(),
+            options: None,
+        })
+    }
+
+    fn read(message: Option<Utf8Bytes>) -> Value {
+        message.map_or(Value::Null, |text| {
+            serde_json::from_str(&text).unwrap_or_default()
+        })
+    }
+
+    #[test]
+    fn the_first_message_resets_and_later_ones_say_what_changed() {
+        let feed = feed();
+        let check = |before, after: &Arc<Picture>, expected: Value| {
+            assert_eq!(
+                read(feed.step(before, after)),
+                expected,
+                "{before:?} → {}",
+                after.number
+            );
+        };
+        let (a1, b1, b2, c) = (
+            json!({"id": "a", "value": 1}),
+            json!({"id": "b", "value": 1}),
+            json!({"id": "b", "value": 2}),
+            json!({"id": "c\"", "value": 1}),
+        );
+        let first = picture(1, &[("a", 1), ("b", 1)]);
+        let second = picture(2, &[("b", 2), ("c\"", 1)]);
+        let third = picture(3, &[("b", 2)]);
+        check(
+            None,
+            &first,
+            json!({"add": [a1, b1], "update": null, "remove": null, "reset": true}),
+        );
+        check(Some(1), &first, Value::Null);
+        check(
+            Some(1),
+            &second,
+            json!({"add": [c], "update": [b2], "remove": ["a"]}),
+        );
+        check(
+            Some(2),
+            &third,
+            json!({"add": null, "update": null, "remove": ["c\""]}),
+        );
+    }
+
+    #[test]
+    fn a_client_whose_picture_is_gone_starts_anew() {
+        let feed = feed();
+        let keep = SCOPE_PICTURES_KEPT as u64;
+        feed.step(None, &picture(1, &[("a", 1)]));
+        // Others look at every picture, and stay there.
+        for number in 2..=keep + 1 {
+            feed.step(None, &picture(number, &[("a", number as i32)]));
+        }
+        let newest = picture(keep + 2, &[("a", 0)]);
+        assert_eq!(read(feed.step(Some(1), &newest))["reset"], json!(true));
+        assert_eq!(
+            read(feed.step(Some(keep), &newest))["update"][0]["value"],
+            json!(0)
+        );
+    }
+
+    #[test]
+    fn what_nobody_holds_is_not_kept_and_equal_steps_are_written_once() {
+        let feed = feed();
+        let (first, second) = (picture(1, &[("a", 1)]), picture(2, &[("a", 2)]));
+        let opened: Vec<_> = (0..3).map(|_| feed.step(None, &first)).collect();
+        let stepped: Vec<_> = (0..3).map(|_| feed.step(Some(1), &second)).collect();
+        for same in [opened, stepped] {
+            let places: Vec<_> = same
+                .iter()
+                .map(|m| m.as_ref().map(|m| m.as_str().as_ptr()))
+                .collect();
+            assert!(places.iter().all(|p| *p == places[0]), "one text for all");
+        }
+        let kept = feed.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        assert_eq!(kept.pictures.keys().collect::<Vec<_>>(), [&2]);
+        assert_eq!(kept.messages.len(), 2);
+    }
+}
