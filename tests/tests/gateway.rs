@@ -611,7 +611,7 @@ async fn plugins_have_plain_addresses_and_faults_one_form() {
     };
     check("/api/plugins/nobody", StatusCode::NOT_FOUND, "not_found").await;
     check("/api/plugins/nobody/logs", StatusCode::NOT_FOUND, "not_found").await;
-    check("/api/ops/nothing", StatusCode::NOT_FOUND, "not_found").await;
+    check("/api/ops", StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
     check("/api/history?from=x", StatusCode::BAD_REQUEST, "bad_request").await;
     check("/api/events?from=x", StatusCode::BAD_REQUEST, "bad_request").await;
     check(

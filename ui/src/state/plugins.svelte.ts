@@ -49,6 +49,8 @@ export class Plugins {
   usage = $state.raw<ReadonlyMap<string, UsagePoint[]>>(new Map());
   /** Why plugins cannot be managed here. */
   failure = $state.raw<ApiError | null>(null);
+  /** True when this engine only talks to sockets that others run. */
+  socketsOnly = $derived.by(() => this.failure?.code === 'bad_request' || this.failure?.reason === 'no_plugin_engine');
   entries: PluginEntry[] = $derived.by(() => entriesOf(this.managed ?? [], this.#live.plugins ?? []));
   /** True once it is known what there is. */
   known = $derived.by(() => this.#live.plugins !== null && (this.managed !== null || this.failure !== null));
@@ -192,7 +194,7 @@ export class Plugins {
 
   async #askManaged(): Promise<void> {
     // An engine that knows nothing of managing plugins will not learn it between two questions.
-    if (this.failure?.code === 'bad_request' && this.#asked++ % ASK_AGAIN_EVERY !== 0) return;
+    if (this.socketsOnly && this.#asked++ % ASK_AGAIN_EVERY !== 0) return;
     try {
       this.managed = await this.#api.managedPlugins();
       this.failure = null;
@@ -230,7 +232,7 @@ export class Plugins {
   }
 
   async #askOperations(): Promise<void> {
-    if (this.failure?.code === 'bad_request') return;
+    if (this.socketsOnly) return;
     try {
       this.#take(await this.#api.operations(MAX_OPERATIONS));
     } catch {
@@ -239,7 +241,7 @@ export class Plugins {
   }
 
   async #askRejected(): Promise<void> {
-    if (this.failure?.code === 'bad_request') return;
+    if (this.socketsOnly) return;
     try {
       this.rejected = await this.#api.rejectedPackages();
     } catch {

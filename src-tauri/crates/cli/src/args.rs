@@ -113,10 +113,11 @@ pub(crate) enum Command {
         #[arg(long)]
         follow: bool,
     },
-    /// Look at plugins, install, run and upgrade them, make packages.
+    /// Look at plugins.
     #[command(subcommand)]
     Plugin(Plugin),
     /// Look at operations on plugins, or cancel one.
+    #[command(hide = true)]
     Ops {
         /// Cancel the operation with this id.
         #[arg(long, value_name = "ID")]

@@ -27,7 +27,7 @@ export function commands(app: App): PaletteItem[] {
     command('export-report', 'Export report as JSON…', 'export', () => void app.exportReport()),
     command('export-table', 'Export table as CSV…', 'export', () => void exportTable(app)),
     command('plugins', 'Open plugins', 'plug', () => router.go({ page: 'plugins' })),
-    command('install', 'Install plugin…', 'download', () => app.startInstall()),
+    ...(app.plugins.socketsOnly ? [] : [command('install', 'Install plugin…', 'download', () => app.startInstall())]),
     command('activity', 'Open activity', 'activity', () => router.go({ page: 'activity' })),
     command('theme', app.prefs.theme === 'dark' ? 'Use the light theme' : 'Use the dark theme', app.prefs.theme === 'dark' ? 'sun' : 'moon', () => app.prefs.toggleTheme()),
     command('help', 'Show help', 'help', () => (app.helpOpen = true), '?'),

@@ -1,4 +1,4 @@
-//! `orrery plugin …`: the command line.
+//! `orrery plugin …`: the command line. What only an engine that runs plugins of its own can do is not shown yet.
 
 use std::path::PathBuf;
 
@@ -14,8 +14,10 @@ pub(crate) enum Plugin {
         plugin: String,
     },
     /// Install a plugin, or upgrade it, from a package.
+    #[command(hide = true)]
     Install(Install),
     /// Upgrade a plugin that is there; the old revision runs until the new one is ready.
+    #[command(hide = true)]
     Upgrade {
         /// Plugin id.
         plugin: String,
@@ -23,6 +25,7 @@ pub(crate) enum Plugin {
         install: Install,
     },
     /// Go back to an earlier revision.
+    #[command(hide = true)]
     Rollback {
         /// Plugin id.
         plugin: String,
@@ -33,6 +36,7 @@ pub(crate) enum Plugin {
         wait: Wait,
     },
     /// Remove a plugin.
+    #[command(hide = true)]
     Remove {
         /// Plugin id.
         plugin: String,
@@ -49,20 +53,28 @@ pub(crate) enum Plugin {
         wait: Wait,
     },
     /// Start a plugin and keep it running.
+    #[command(hide = true)]
     Start(One),
     /// Stop a plugin until it is started.
+    #[command(hide = true)]
     Stop(One),
     /// Stop a plugin and start it.
+    #[command(hide = true)]
     Restart(One),
     /// Switch a plugin on.
+    #[command(hide = true)]
     Enable(One),
     /// Switch a plugin off, also over restarts.
+    #[command(hide = true)]
     Disable(One),
     /// Forget a failed upgrade.
+    #[command(hide = true)]
     Dismiss(One),
     /// Print a plugin's config, or change it.
+    #[command(hide = true)]
     Config(Config),
     /// Print what a plugin wrote.
+    #[command(hide = true)]
     Logs {
         /// Plugin id.
         plugin: String,

@@ -9,7 +9,10 @@ use crate::engine::Engine;
 
 impl Engine {
     pub(crate) fn plugin_list(&self) -> Vec<PluginEntry> {
-        plugin_list::join(self.managed_plugins(), self.shared.registry.list())
+        plugin_list::join(
+            self.managed_plugins().unwrap_or_default(),
+            self.shared.registry.list(),
+        )
     }
 
     pub(crate) async fn plugin_health(&self, plugin: &str, _fresh: bool) -> HealthAnswer {
@@ -19,8 +22,8 @@ impl Engine {
         std::future::ready(answer).await
     }
 
-    pub(crate) fn managed_plugins(&self) -> Vec<ManagedPlugin> {
-        Vec::new()
+    pub(crate) fn managed_plugins(&self) -> Result<Vec<ManagedPlugin>, ApiError> {
+        Err(not_here())
     }
 
     pub(crate) async fn order_plugin(
@@ -32,8 +35,8 @@ impl Engine {
         std::future::ready(Err(not_here())).await
     }
 
-    pub(crate) fn operations(&self, _limit: Option<u32>) -> Vec<OperationView> {
-        Vec::new()
+    pub(crate) fn operations(&self, _limit: Option<u32>) -> Result<Vec<OperationView>, ApiError> {
+        Err(not_here())
     }
 
     pub(crate) fn cancel_operation(&self, id: &str) -> Result<OperationView, ApiError> {
@@ -57,13 +60,19 @@ impl Engine {
         )))
     }
 
-    pub(crate) fn rejected_packages(&self) -> Vec<RejectedPackage> {
-        Vec::new()
+    pub(crate) fn rejected_packages(&self) -> Result<Vec<RejectedPackage>, ApiError> {
+        Err(not_here())
     }
 }
 
 fn not_here() -> ApiError {
-    ApiError::new(Code::Unavailable, "This instance runs no plugins of its own.")
+    ApiError {
+        reason: "no_plugin_engine".to_owned(),
+        ..ApiError::new(
+            Code::Unavailable,
+            "This instance runs no plugins of its own: it talks to the sockets that it finds.",
+        )
+    }
 }
 
 fn not_found() -> HealthAnswer {

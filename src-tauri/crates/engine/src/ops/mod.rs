@@ -106,12 +106,12 @@ impl Engine {
             Request::PluginHealth { plugin, fresh } => {
                 Ok(Response::Health(self.plugin_health(&plugin, fresh).await))
             }
-            Request::ManagedPlugins => Ok(Response::ManagedPlugins(self.managed_plugins())),
+            Request::ManagedPlugins => self.managed_plugins().map(Response::ManagedPlugins),
             Request::PluginOrder { order, wait } => self
                 .order_plugin(caller, order, wait)
                 .await
                 .map(|op| Response::Operation(Box::new(op))),
-            Request::Operations { limit } => Ok(Response::Operations(self.operations(limit))),
+            Request::Operations { limit } => self.operations(limit).map(Response::Operations),
             Request::CancelOperation { id } => self
                 .cancel_operation(&id)
                 .map(|op| Response::Operation(Box::new(op))),
@@ -119,7 +119,7 @@ impl Engine {
                 self.plugin_logs(&plugin, after, limit).map(Response::Logs)
             }
             Request::PluginUsage { plugin, after } => self.plugin_usage(&plugin, after).map(Response::Usage),
-            Request::RejectedPackages => Ok(Response::Rejected(self.rejected_packages())),
+            Request::RejectedPackages => self.rejected_packages().map(Response::Rejected),
             Request::ExportReport { at_ms } => self.export_report(at_ms).await.map(Response::Exported),
             Request::ExportHistory {
                 node,
