@@ -8,7 +8,7 @@ use smol_str::format_smolstr;
 
 use crate::derive::endpoints::{Endpoint, Endpoints};
 use crate::derive::layer::{Join, Layer, Targets};
-use crate::derive::node::{Child, GroupKind, NodeKind, PseudoKind, host_name, uncontained_id};
+use crate::derive::node::{Child, GroupKind, NodeKind, PseudoKind, uncontained_id};
 use crate::derive::processes::group;
 use crate::derive::{keys, outside};
 
@@ -21,8 +21,8 @@ pub(crate) fn containers(report: &Report, endpoints: &Endpoints, processes: &Lay
         NodeKind::Known(_) => Targets::One(match container_of(&node.node) {
             Some(id) => join.target(NodeKind::Known(TopologyKind::Container), id),
             None => {
-                let id = uncontained_id(&host_name(&node.node));
-                join.target(NodeKind::Pseudo(PseudoKind::Uncontained), id)
+                let host = node.id.split_once(id::DELIMITER).map_or("", |(host, _)| host);
+                join.target(NodeKind::Pseudo(PseudoKind::Uncontained), uncontained_id(host))
             }
         }),
         _ => join.pass(node),
@@ -58,19 +58,20 @@ pub(crate) fn with_images(report: &Report, containers: &Layer) -> Layer {
         if node.kind != NodeKind::Known(TopologyKind::Container) {
             continue;
         }
-        let Some(image) = node
+        let image = node
             .node
             .latest(keys::IMAGE_ID)
-            .and_then(|i| images.get(&id::tagged(TopologyKind::ContainerImage, i)))
-        else {
-            continue;
-        };
-        node.node = Arc::new(with_image(&node.node, image));
+            .and_then(|i| images.get(&id::tagged(TopologyKind::ContainerImage, i)));
+        if let Some(image) = image
+            && let Some(name) = image.latest(keys::IMAGE_NAME)
+        {
+            node.node = Arc::new(with_image(&node.node, image, name));
+        }
     }
     out
 }
 
-fn with_image(container: &Node, image: &Node) -> Node {
+fn with_image(container: &Node, image: &Node, name: &str) -> Node {
     const COPIED: [&str; 5] = [
         keys::IMAGE_NAME,
         keys::IMAGE_TAG,
@@ -80,19 +81,20 @@ fn with_image(container: &Node, image: &Node) -> Node {
     ];
     let mut node = container.clone();
     for key in COPIED {
-        if let Some(fact) = image.latest.get(key) {
-            node.latest
-                .entry(SmolStr::new_static(key))
-                .or_insert_with(|| Latest::clone(fact));
+        if let Some(fact) = image.latest.get(key)
+            && node
+                .latest
+                .get(key)
+                .is_none_or(|own| own.timestamp < fact.timestamp)
+        {
+            node.latest.insert(SmolStr::new_static(key), Latest::clone(fact));
         }
     }
-    if let Some(name) = image.latest(keys::IMAGE_NAME) {
-        let id = id::tagged(TopologyKind::ContainerImage, image_without_tag(name));
-        node.parents.insert(
-            SmolStr::new_static(TopologyKind::ContainerImage.tag()),
-            [id].into(),
-        );
-    }
+    let id = id::tagged(TopologyKind::ContainerImage, image_without_tag(name));
+    node.parents.insert(
+        SmolStr::new_static(TopologyKind::ContainerImage.tag()),
+        [id].into(),
+    );
     node
 }
 
@@ -121,7 +123,7 @@ pub(crate) fn by_hostname(containers: &Layer) -> Layer {
 }
 
 /// One node per image name; two tags of one image are one node. Containers without an image id are left
-/// out, and so are images without a container.
+/// out, and so are images without a name or a container.
 pub(crate) fn by_image(report: &Report, containers: &Layer) -> Layer {
     let kind = NodeKind::Known(TopologyKind::ContainerImage);
     let mut by_id = Join::new();
@@ -143,15 +145,18 @@ pub(crate) fn by_image(report: &Report, containers: &Layer) -> Layer {
         if node.kind.is_pseudo() {
             return join.pass(node);
         }
-        let key = match node.node.latest(keys::IMAGE_NAME).filter(|n| !n.is_empty()) {
-            Some(name) => id::tagged(TopologyKind::ContainerImage, image_without_tag(name)),
-            None => node.id.clone(),
+        let Some(name) = node.node.latest(keys::IMAGE_NAME) else {
+            return Targets::None;
         };
-        let known = join.at(&key).is_some();
-        let at = join.target(kind, key);
-        if !known {
-            join.set_node(at, node.node.clone());
+        let key = id::tagged(TopologyKind::ContainerImage, image_without_tag(name));
+        let known = join.at(&key).map(|at| join.node(at));
+        let mut merged = Node::clone(&node.node);
+        if let Some(known) = known {
+            merged.merge(known);
         }
+        merged.id = key.clone();
+        let at = join.target(kind, key);
+        join.set_node(at, Arc::new(merged));
         Targets::One(at)
     });
     by_name
@@ -159,10 +164,11 @@ pub(crate) fn by_image(report: &Report, containers: &Layer) -> Layer {
         .retain(|n| n.kind.is_pseudo() || n.count(TopologyKind::Container) > 0)
 }
 
-/// `docker.io/library/nginx:1.27` → `library/nginx`: without registry (the first of three parts) and tag.
+/// `docker.io/library/nginx:1.27` → `library/nginx`: without registry (the first of three parts or more)
+/// and tag.
 pub(crate) fn image_without_tag(image: &str) -> &str {
     let mut rest = image;
-    if image.matches('/').count() == 2
+    if image.matches('/').count() >= 2
         && let Some((_registry, path)) = image.split_once('/')
     {
         rest = path;
@@ -182,8 +188,7 @@ impl Addresses {
         let mut out = Addresses::default();
         for (id, node) in &report.topology(TopologyKind::Container).nodes {
             if node.latest(keys::DOES_NOT_MAKE_CONNECTIONS).is_some()
-                || in_host_network(node)
-                || node.latest(keys::CONTAINER_STATE) == Some(keys::STATE_DELETED)
+                || node.latest(keys::CONTAINER_IN_HOST_NETWORK).is_some()
             {
                 continue;
             }
@@ -213,7 +218,7 @@ impl Addresses {
     pub(crate) fn of_pods(report: &Report) -> Self {
         let mut out = Addresses::default();
         for (id, node) in &report.topology(TopologyKind::Pod).nodes {
-            if node.latest(keys::K8S_IN_HOST_NETWORK) == Some("true") {
+            if node.latest(keys::K8S_IN_HOST_NETWORK).is_some() {
                 continue;
             }
             if let Some(ip) = node.latest(keys::K8S_IP).filter(|ip| !ip.is_empty()) {
@@ -248,11 +253,6 @@ impl Addresses {
     }
 }
 
-fn in_host_network(container: &Node) -> bool {
-    container.latest(keys::CONTAINER_IN_HOST_NETWORK) == Some("true")
-        || container.latest(keys::CONTAINER_NETWORK_MODE) == Some("host")
-}
-
 /// Host address and port of `10.0.0.1:8080->80/tcp`.
 fn published(mapping: &str) -> Option<(SmolStr, &str)> {
     let (host, container) = mapping.split_once("->")?;
@@ -262,7 +262,7 @@ fn published(mapping: &str) -> Option<(SmolStr, &str)> {
     let (address, port) = host.rsplit_once(':')?;
     let address = outside::parse_address(address.trim_start_matches('[').trim_end_matches(']'))?;
     port.parse::<u16>().ok()?;
-    (!address.is_loopback()).then(|| (format_smolstr!("{address}"), port))
+    Some((format_smolstr!("{address}"), port))
 }
 
 /// A container's host name in a child list of another node.
@@ -286,6 +286,7 @@ mod tests {
         check("quay.io/weaveworks/scope:1.13", "weaveworks/scope");
         check("localhost:5000/app:1", "localhost:5000/app");
         check("a/b@sha256:0011", "a/b");
+        check("a.example/b/c/d:1", "b/c/d");
         check("", "");
     }
 
@@ -298,7 +299,7 @@ mod tests {
         check("10.0.0.1:8080->80/tcp", Some(("10.0.0.1", "8080")));
         check("[2001:db8::1]:8080->80/tcp", Some(("2001:db8::1", "8080")));
         check("10.0.0.1:53->53/udp", None);
-        check("127.0.0.1:80->80/tcp", None);
+        check("0.0.0.0:80->80/tcp", Some(("0.0.0.0", "80")));
         check("80/tcp", None);
         check("10.0.0.1:x->80/tcp", None);
     }

@@ -5,36 +5,42 @@ use orrery_model::{Report, TopologyKind, id};
 use crate::derive::endpoints::Endpoints;
 use crate::derive::keys;
 use crate::derive::layer::{Join, Layer, Targets};
-use crate::derive::node::{Child, NodeKind, PseudoKind, RenderNode, host_of, unmanaged_id};
+use crate::derive::node::{Child, NodeKind, PseudoKind, RenderNode, hosts_of, unmanaged_id};
 
-/// Every host, joined by the endpoints on it, with everything that runs on it below.
+/// Every host, joined by the endpoints on it, with what runs on it below: processes, containers, pods, and
+/// images by name.
 pub(crate) fn hosts(
     report: &Report,
     endpoints: &Endpoints,
     processes: &Layer,
     containers: &Layer,
+    images: &Layer,
     pods: &Layer,
 ) -> Layer {
     let kind = NodeKind::Known(TopologyKind::Host);
     let mut join = Join::new();
     join.seed(TopologyKind::Host, report.topology(TopologyKind::Host));
     for layer in [processes, containers, pods] {
-        join.lift(layer, |join, node| match node.kind {
-            NodeKind::Known(_) => host_of(&node.node).map(|host| join.target(kind, host)).into(),
+        join.lift_alone(layer, |join, node| match node.kind {
+            NodeKind::Known(_) => {
+                let hosts = hosts_of(&node.node).into_iter();
+                hosts
+                    .map(|host| join.target(kind, host))
+                    .collect::<Vec<u32>>()
+                    .into()
+            }
             _ => Targets::None,
         });
     }
     // Images span hosts, so they are below a host without bringing their edges.
-    for node in report.topology(TopologyKind::ContainerImage).nodes.values() {
-        if let Some(host) = host_of(node) {
+    for image in images.nodes.iter().filter(|n| !n.kind.is_pseudo()) {
+        for host in hosts_of(&image.node) {
             let at = join.target(kind, host);
-            join.add_child(
-                at,
-                Child {
-                    kind: TopologyKind::ContainerImage,
-                    node: node.clone(),
-                },
-            );
+            let child = Child {
+                kind: TopologyKind::ContainerImage,
+                node: image.node.clone(),
+            };
+            join.add_child(at, child);
         }
     }
     join.lift_endpoints(endpoints, |join, at| {

@@ -26,7 +26,6 @@ pub(crate) const CONTAINER_HOSTNAME: &str = "docker_container_hostname";
 pub(crate) const CONTAINER_STATE: &str = "docker_container_state";
 pub(crate) const CONTAINER_IPS_WITH_SCOPES: &str = "docker_container_ips_with_scopes";
 pub(crate) const CONTAINER_PORTS: &str = "docker_container_ports";
-pub(crate) const CONTAINER_NETWORK_MODE: &str = "docker_container_network_mode";
 pub(crate) const CONTAINER_IN_HOST_NETWORK: &str = "docker_is_in_host_network";
 pub(crate) const LABEL_PREFIX: &str = "docker_label_";
 pub(crate) const IMAGE_LABEL_PREFIX: &str = "docker_image_label_";

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use orrery_model::{Node, NodeId, Report, SmolStr, TopologyKind};
+use orrery_model::{Node, NodeId, Report, SmolStr, TopologyKind, id};
 use rustc_hash::FxHashMap;
 
 use crate::derive::containers::{Addresses, child, drop_deleted};
 use crate::derive::endpoints::Endpoints;
 use crate::derive::keys;
 use crate::derive::layer::{Join, Layer, Targets};
-use crate::derive::node::{
-    NodeKind, PseudoKind, RenderNode, host_name, host_of, pseudo_subject, unmanaged_id,
-};
+use crate::derive::node::{NodeKind, PseudoKind, RenderNode, host_name, pseudo_subject, unmanaged_id};
 use crate::derive::system::{is_pause, is_running};
 
-const KINDS: [TopologyKind; 12] = [
+const KINDS: [TopologyKind; 10] = [
     TopologyKind::Pod,
     TopologyKind::Service,
     TopologyKind::Deployment,
@@ -25,8 +23,6 @@ const KINDS: [TopologyKind; 12] = [
     TopologyKind::PersistentVolume,
     TopologyKind::PersistentVolumeClaim,
     TopologyKind::StorageClass,
-    TopologyKind::VolumeSnapshot,
-    TopologyKind::VolumeSnapshotData,
 ];
 
 const STORAGE: [TopologyKind; 5] = [
@@ -80,8 +76,8 @@ pub(crate) fn pods(report: &Report, endpoints: &Endpoints, containers: &Layer) -
         &[keys::STATE_DELETED, keys::STATE_FAILED],
     );
     for node in &mut layer.nodes {
-        if node.kind == NodeKind::Known(TopologyKind::Pod) && host_of(&node.node).is_none() {
-            adopt_host(node);
+        if node.kind == NodeKind::Known(TopologyKind::Pod) {
+            adopt_hosts(node);
         }
     }
     propagate_metrics(&mut layer, TopologyKind::Container);
@@ -107,7 +103,7 @@ pub(crate) fn services(report: &Report, pods: &Layer) -> Layer {
     layer
 }
 
-/// Every controller, joined by its pods.
+/// Every controller, joined by its pods. What has none is unmanaged, storage too.
 pub(crate) fn controllers(report: &Report, pods: &Layer) -> Layer {
     if !any(report) {
         return Layer::default();
@@ -116,9 +112,8 @@ pub(crate) fn controllers(report: &Report, pods: &Layer) -> Layer {
     for kind in CONTROLLERS {
         join.seed(kind, report.topology(kind));
     }
-    join.lift(pods, |join, node| match node.kind {
-        NodeKind::Known(kind) if STORAGE.contains(&kind) => Targets::None,
-        _ => to_parents_or_unmanaged(join, node, &CONTROLLERS),
+    join.lift(pods, |join, node| {
+        to_parents_or_unmanaged(join, node, &CONTROLLERS)
     });
     let mut layer = join.finish();
     propagate_metrics(&mut layer, TopologyKind::Pod);
@@ -133,11 +128,7 @@ pub(crate) fn to_parents(join: &mut Join, node: &RenderNode, kinds: &[TopologyKi
             targets.push(join.target(NodeKind::Known(*kind), parent.clone()));
         }
     }
-    match targets.as_slice() {
-        [] => Targets::None,
-        [one] => Targets::One(*one),
-        _ => Targets::Many(targets),
-    }
+    targets.into()
 }
 
 /// The same; without a parent it goes to its host's unmanaged node, and uncontained becomes unmanaged.
@@ -156,19 +147,19 @@ pub(crate) fn to_parents_or_unmanaged(join: &mut Join, node: &RenderNode, kinds:
     Targets::One(join.target(NodeKind::Pseudo(PseudoKind::Unmanaged), unmanaged_id(&host)))
 }
 
-/// A pod is on the host of any container inside it.
-fn adopt_host(pod: &mut RenderNode) {
-    let host = pod
+/// A pod is on the hosts of the first thing inside it that is on any.
+fn adopt_hosts(pod: &mut RenderNode) {
+    let tag = TopologyKind::Host.tag();
+    let hosts = pod
         .children
         .iter()
-        .find(|c| c.kind == TopologyKind::Container)
-        .and_then(|c| host_of(&c.node));
-    if let Some(host) = host {
+        .filter(|c| !STORAGE.contains(&c.kind))
+        .find_map(|c| c.node.parents.get(tag).filter(|hosts| !hosts.is_empty()));
+    let known = pod.node.parents.get(tag);
+    if let Some(hosts) = hosts.filter(|hosts| known.is_none_or(|known| !hosts.is_subset(known))) {
         let mut node = Node::clone(&pod.node);
-        node.parents
-            .entry(SmolStr::new_static(TopologyKind::Host.tag()))
-            .or_default()
-            .insert(host);
+        let all = node.parents.entry(SmolStr::new_static(tag)).or_default();
+        all.extend(hosts.iter().cloned());
         pod.node = Arc::new(node);
     }
 }
@@ -209,7 +200,7 @@ const STORAGE_LINKS: [StorageLink; 5] = [
     StorageLink {
         from: TopologyKind::Pod,
         to: TopologyKind::PersistentVolumeClaim,
-        from_keys: |pod| in_namespace(pod, keys::K8S_VOLUME_CLAIM),
+        from_keys: claims,
         to_keys: |claim| in_namespace(claim, keys::K8S_NAME),
     },
     StorageLink {
@@ -227,7 +218,7 @@ const STORAGE_LINKS: [StorageLink; 5] = [
     StorageLink {
         from: TopologyKind::PersistentVolume,
         to: TopologyKind::VolumeSnapshot,
-        from_keys: |volume| facts(volume, &[keys::K8S_NAME, keys::K8S_VOLUME_NAME]),
+        from_keys: |volume| facts(volume, &[keys::K8S_NAME]),
         to_keys: |snapshot| facts(snapshot, &[keys::K8S_VOLUME_NAME]),
     },
     StorageLink {
@@ -249,8 +240,12 @@ const STORAGE_LINKS: [StorageLink; 5] = [
 ];
 
 fn add_storage(join: &mut Join, report: &Report) {
+    let snapshots = !report.topology(TopologyKind::VolumeSnapshot).nodes.is_empty();
     for kind in STORAGE {
-        join.seed(kind, report.topology(kind));
+        // Data that no snapshot can be about is not drawn.
+        if kind != TopologyKind::VolumeSnapshotData || snapshots {
+            join.seed(kind, report.topology(kind));
+        }
     }
     for link in &STORAGE_LINKS {
         let mut by_key: FxHashMap<String, Vec<(&NodeId, &Arc<Node>)>> = FxHashMap::default();
@@ -284,6 +279,14 @@ fn prefixed(prefix: &'static str, node: &Node, key: &str) -> impl Iterator<Item 
         .filter(|v| !v.is_empty())
         .map(|v| format!("{prefix}{v}"));
     value.into_iter()
+}
+
+/// Claims of a pod, which may be several.
+fn claims(pod: &Node) -> Vec<String> {
+    let namespace = pod.latest(keys::K8S_NAMESPACE).unwrap_or_default();
+    let names = pod.latest(keys::K8S_VOLUME_CLAIM).unwrap_or_default();
+    let names = names.split(id::DELIMITER).filter(|name| !name.is_empty());
+    names.map(|name| format!("{namespace}/{name}")).collect()
 }
 
 fn in_namespace(node: &Node, key: &str) -> Vec<String> {

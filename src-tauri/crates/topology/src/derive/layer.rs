@@ -30,6 +30,16 @@ impl Targets {
     }
 }
 
+impl From<Vec<u32>> for Targets {
+    fn from(all: Vec<u32>) -> Self {
+        match all.as_slice() {
+            [] => Targets::None,
+            [one] => Targets::One(*one),
+            _ => Targets::Many(all),
+        }
+    }
+}
+
 impl From<Option<u32>> for Targets {
     fn from(one: Option<u32>) -> Self {
         one.map_or(Targets::None, Targets::One)
@@ -125,6 +135,11 @@ impl Join {
         }
     }
 
+    /// What is known of the node at a place.
+    pub(crate) fn node(&self, at: u32) -> &Arc<orrery_model::Node> {
+        &self.nodes[at as usize].node
+    }
+
     pub(crate) fn at(&self, id: &str) -> Option<u32> {
         self.index.get(id).copied()
     }
@@ -142,9 +157,28 @@ impl Join {
         Targets::One(self.target(node.kind, node.id.clone()))
     }
 
-    /// Maps the nodes of a layer and carries its edges over.
-    pub(crate) fn lift(&mut self, input: &Layer, mut map: impl FnMut(&mut Join, &RenderNode) -> Targets) {
-        let targets: Vec<Targets> = input.nodes.iter().map(|n| self.lift_node(n, &mut map)).collect();
+    /// Maps the nodes of a layer and carries its edges over. A node and everything below it come below
+    /// where it goes.
+    pub(crate) fn lift(&mut self, input: &Layer, map: impl FnMut(&mut Join, &RenderNode) -> Targets) {
+        self.lift_below(input, true, map);
+    }
+
+    /// The same, but only the node itself comes below where it goes.
+    pub(crate) fn lift_alone(&mut self, input: &Layer, map: impl FnMut(&mut Join, &RenderNode) -> Targets) {
+        self.lift_below(input, false, map);
+    }
+
+    fn lift_below(
+        &mut self,
+        input: &Layer,
+        deep: bool,
+        mut map: impl FnMut(&mut Join, &RenderNode) -> Targets,
+    ) {
+        let targets: Vec<Targets> = input
+            .nodes
+            .iter()
+            .map(|n| self.lift_node(n, deep, &mut map))
+            .collect();
         for ((a, b), flows) in &input.edges {
             for from in targets[*a as usize].as_slice() {
                 for to in targets[*b as usize].as_slice() {
@@ -160,6 +194,7 @@ impl Join {
     fn lift_node(
         &mut self,
         node: &RenderNode,
+        deep: bool,
         map: &mut impl FnMut(&mut Join, &RenderNode) -> Targets,
     ) -> Targets {
         let targets = map(self, node);
@@ -171,7 +206,9 @@ impl Join {
                     node: node.node.clone(),
                 });
             }
-            below.extend(node.children.iter().cloned());
+            if deep {
+                below.extend(node.children.iter().cloned());
+            }
         }
         targets
     }

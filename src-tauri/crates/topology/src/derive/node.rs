@@ -180,9 +180,22 @@ pub(crate) fn host_of(node: &Node) -> Option<NodeId> {
         })
 }
 
-/// The host's name in the id of the host that a node is on; empty when not known.
+/// Ids of the hosts that a node is on: all of its parents, or its own word where it has none.
+pub(crate) fn hosts_of(node: &Node) -> Vec<NodeId> {
+    let parents = node.parents.get(TopologyKind::Host.tag()).into_iter().flatten();
+    let mut hosts: Vec<NodeId> = parents.cloned().collect();
+    if hosts.is_empty() {
+        hosts.extend(node.latest.get(keys::HOST_NODE_ID).map(|l| l.value.clone()));
+    }
+    hosts
+}
+
+/// The host's name in the id of the host that a node says it is on; empty when it says none.
 pub(crate) fn host_name(node: &Node) -> SmolStr {
-    host_of(node).map(|h| bare_host(&h)).unwrap_or_default()
+    let id = node.latest(keys::HOST_NODE_ID);
+    id.and_then(|id| id::parse_tagged(TopologyKind::Host, id))
+        .map(SmolStr::new)
+        .unwrap_or_default()
 }
 
 /// `example.com` of `example.com;<host>`.

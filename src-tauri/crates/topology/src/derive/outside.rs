@@ -43,7 +43,6 @@ pub(crate) fn known_service<'a>(names: &[&'a str]) -> Option<&'a str> {
 }
 
 fn is_known_service(name: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
     let known = SERVICE_DOMAINS.iter().any(|domain| {
         name.strip_suffix(domain)
             .and_then(|rest| rest.strip_suffix('.'))
@@ -75,5 +74,9 @@ mod tests {
         check("x.database.windows.net", true);
         check("example.com", false);
         check("", false);
+        check("s3.amazonaws.com.", false);
+        check("ec2.amazonaws.com", false);
+        check("a.documents.azure.com", true);
+        check("x.weave.works", true);
     }
 }

@@ -175,6 +175,7 @@ impl Derivation {
                 self.endpoints(),
                 of(TopologyKey::Processes),
                 self.plain_containers(),
+                of(TopologyKey::ContainersByImage),
                 of(TopologyKey::Pods),
             ),
             TopologyKey::Weave => hosts::weave(report),

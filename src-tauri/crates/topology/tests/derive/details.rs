@@ -225,7 +225,7 @@ fn connections_are_counted_by_neighbour_and_port() {
 fn children_of_a_host_by_kind() {
     let fixture = Fixture::new()
         .host("h")
-        .container("h", "c", &[])
+        .container("h", "c", &[("docker_image_id", "i")])
         .metric(
             TopologyKind::Container,
             "c;<container>",
@@ -234,7 +234,14 @@ fn children_of_a_host_by_kind() {
         )
         .process_with("h", 9, "sh", &[("docker_container_id", "c")])
         .node(TopologyKind::ContainerImage, {
-            Node::new("i;<container_image>", "container_image").with_parent("host", "h;<host>")
+            let image = Node::new("i;<container_image>", "container_image").with_parent("host", "h;<host>");
+            image
+                .with_latest("docker_image_id", NOW, "i")
+                .with_latest("docker_image_name", NOW, "shop/api:2")
+        })
+        .node(TopologyKind::ContainerImage, {
+            let unused = Node::new("u;<container_image>", "container_image").with_parent("host", "h;<host>");
+            unused.with_latest("docker_image_name", NOW, "unused:1")
         });
     let card = card(fixture, "hosts", "h;<host>");
     let tables: Vec<(&str, &str, Vec<&str>)> = card
@@ -254,7 +261,7 @@ fn children_of_a_host_by_kind() {
         (
             "Container images",
             "containers-by-image",
-            vec!["i;<container_image>"],
+            vec!["shop/api;<container_image>"],
         ),
     ];
     assert_eq!(tables, expected);
