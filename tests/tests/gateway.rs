@@ -627,3 +627,68 @@ async fn plugins_have_plain_addresses_and_faults_one_form() {
     );
     stage.strike().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scopes_addresses_hide_what_is_asked_and_filter_by_the_query_language() {
+    let stage = Stage::set(false).await;
+    let local = stage.local();
+    let at = stage.engine.now().to_string();
+    let said = |value: &str| json!({ "timestamp": at, "value": value });
+    let report = json!({ "ID": "far",
+        "Process": {
+            "nodes": {
+                "far;1": { "latest": { "name": said("serve"), "cmdline": said("serve --password hunter2") } },
+                "far;2": { "latest": { "name": said("idle"), "cmdline": said("idle") } },
+            },
+            "metadata_templates": { "cmdline": { "id": "cmdline", "label": "Command", "from": "latest" } },
+        },
+        "Container": {
+            "nodes": { "c1;<container>": { "latest": {
+                "docker_container_name": said("web"), "docker_container_state": said("running"),
+                "docker_env_TOKEN": said("hunter2"),
+            } } },
+            "table_templates": { "docker_env_": {
+                "id": "docker_env_", "label": "Environment variables", "prefix": "docker_env_", "type": "property-list",
+            } },
+        },
+    });
+    assert_eq!(local.post("/api/report", &report).await.0, StatusCode::OK);
+    until("the processes", async || {
+        local.get("/api/topology/processes").await.1["nodes"]["far;1"].is_object()
+    })
+    .await;
+    let hide = "hideCommandLineArguments=true&hideEnvironmentVariables=true";
+    for path in [
+        "/api/report",
+        "/api/topology/processes",
+        "/api/topology/processes/far;1",
+        "/api/topology/containers",
+        "/api/topology/containers/c1;%3Ccontainer%3E",
+    ] {
+        let shown = local.get(&format!("{path}?unconnected=show")).await.1.to_string();
+        assert!(
+            shown.contains("hunter2"),
+            "{path} tells without the parameters: {shown}"
+        );
+        let (status, hidden) = local.get(&format!("{path}?unconnected=show&{hide}")).await;
+        assert_eq!(status, StatusCode::OK, "{path}");
+        let hidden = hidden.to_string();
+        assert!(
+            !hidden.contains("hunter2") && !hidden.contains("password"),
+            "{path}: {hidden}"
+        );
+    }
+    let filtered = local
+        .get("/api/topology/processes?unconnected=show&q=command:serve")
+        .await
+        .1;
+    let ids: Vec<&String> = filtered["nodes"].as_object().unwrap().keys().collect();
+    assert_eq!(ids, ["far;1"], "{filtered}");
+    let (status, error) = local.get("/api/topology/processes?q=(serve").await;
+    assert_eq!(
+        (status, error["code"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("bad_query"))
+    );
+    assert!(error["at"].is_array(), "the place of the fault is told: {error}");
+    stage.strike().await;
+}

@@ -8,6 +8,7 @@ use orrery_history::NewEvent;
 use orrery_model::window::{Completeness, SourceId, Window};
 use orrery_model::{Report, SmolStr};
 use orrery_plugins::{NoteKind, PluginEvent};
+use orrery_topology::censor;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -146,6 +147,13 @@ impl Collector {
     ) -> Urgency {
         let now = clock::now();
         let shared = &self.shared;
+        let hide = shared.config.hide;
+        // What is hidden from everybody goes no further than this.
+        let report = if hide.nothing() {
+            report
+        } else {
+            censor::derivable(&report, hide)
+        };
         shared.rates.count(now.as_millis(), bytes);
         record::samples(&shared.history, &report, Some(&shared.published.load()));
         let shortcut = report.shortcut || (completeness == Completeness::Partial && bytes > 0);

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use orrery_topology::censor::Hide;
+
 /// Built-in reporters that can be switched on one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProbeKind {
@@ -63,6 +65,8 @@ pub struct Config {
     pub read_only: bool,
     /// Call sockets owned by users other than root and the own one.
     pub allow_foreign_owners: bool,
+    /// What nobody is shown.
+    pub hide: Hide,
     /// Longest time history is kept.
     pub history_max_age: Duration,
     /// Largest size history may take on disk, in bytes.
@@ -79,6 +83,7 @@ impl Config {
             probes: ProbeKind::ALL.to_vec(),
             read_only: false,
             allow_foreign_owners: false,
+            hide: Hide::default(),
             history_max_age: Duration::from_secs(7 * 24 * 3600),
             history_max_bytes: 1 << 30,
         }

@@ -1,9 +1,11 @@
 //! What every reader sees: one immutable snapshot and what is derived from it.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use orrery_model::window::{Origins, Snapshot, SourceId};
 use orrery_model::{NodeId, Report, TopologyKind};
+use orrery_topology::censor::{self, Hide};
 use orrery_topology::derive::{Derivation, OriginLookup};
 
 /// A published snapshot. Derivations are made on first use and shared by all readers.
@@ -18,6 +20,8 @@ pub struct Published {
     pub derivation: Derivation,
     /// Who says it; nobody is known of the past.
     origins: Option<Arc<Origins>>,
+    /// The same without what somebody asked not to see.
+    hiding: Mutex<BTreeMap<Hide, Arc<Published>>>,
 }
 
 impl std::fmt::Debug for Published {
@@ -39,6 +43,7 @@ impl Published {
             report: snapshot.report.clone(),
             derivation: Derivation::new(snapshot.report.clone(), Some(Arc::new(origins))),
             origins: Some(snapshot.origins.clone()),
+            hiding: Mutex::default(),
         }
     }
 
@@ -51,7 +56,33 @@ impl Published {
             report: report.clone(),
             derivation: Derivation::new(report, None),
             origins: None,
+            hiding: Mutex::default(),
         }
+    }
+
+    /// The same without what is hidden, made once for all who ask. Its report is for deriving from.
+    pub fn hiding(self: &Arc<Self>, hide: Hide) -> Arc<Published> {
+        if hide.nothing() {
+            return self.clone();
+        }
+        // There are three ways to hide something, so this holds three entries at most.
+        let mut held = self.hiding.lock().unwrap_or_else(PoisonError::into_inner);
+        let made = held.entry(hide).or_insert_with(|| {
+            let report = Arc::new(censor::derivable(&self.report, hide));
+            let origins = self.origins.clone();
+            let lookup = origins
+                .clone()
+                .map(|o| Arc::new(SharedOrigins(o)) as Arc<dyn OriginLookup>);
+            Arc::new(Published {
+                at_ms: self.at_ms,
+                seq: self.seq,
+                report: report.clone(),
+                derivation: Derivation::new(report, lookup),
+                origins,
+                hiding: Mutex::default(),
+            })
+        });
+        made.clone()
     }
 
     /// The kind and node with this id, in whichever topology has it.

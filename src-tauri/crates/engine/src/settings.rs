@@ -21,6 +21,10 @@ pub struct Settings {
     pub read_only: Option<bool>,
     /// Call plugin sockets owned by users other than root and the own one.
     pub allow_foreign_owners: Option<bool>,
+    /// Hide all but the first word of command lines from everybody.
+    pub hide_command_line_arguments: Option<bool>,
+    /// Hide environment variables of containers from everybody.
+    pub hide_environment_variables: Option<bool>,
     /// History.
     pub history: HistorySettings,
 }
@@ -99,6 +103,12 @@ impl Settings {
         }
         if let Some(allow) = self.allow_foreign_owners {
             config.allow_foreign_owners = allow;
+        }
+        if let Some(hide) = self.hide_command_line_arguments {
+            config.hide.command_line_arguments = hide;
+        }
+        if let Some(hide) = self.hide_environment_variables {
+            config.hide.environment_variables = hide;
         }
         if let Some(hours) = self.history.max_age_hours {
             config.history_max_age = Duration::from_secs(hours.saturating_mul(3_600));

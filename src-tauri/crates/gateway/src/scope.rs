@@ -1,15 +1,18 @@
 //! Scope's own HTTP API, byte-compatible in its field names, for scripts and probes written for it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use http::{HeaderMap, StatusCode, header};
-use orrery_engine::Uploaded;
 use orrery_engine::api::{ApiError, Caller, Code};
 use orrery_engine::model::{Report, Timestamp};
+use orrery_engine::topology::censor::{self, Hide};
+use orrery_engine::topology::scope_api::TopologyAnswer;
+use orrery_engine::{Published, Uploaded};
 use serde_json::{Value, json};
 
 use crate::error::{self, Failure};
@@ -126,11 +129,17 @@ async fn report(State(gateway): State<Gateway>, Params(q): Parameters, headers: 
         .get(header::ACCEPT)
         .and_then(|v| v.to_str().ok())
         .is_some_and(|accept| accept.contains("msgpack"));
+    let hide = hide(&q);
     let body = tokio::task::spawn_blocking(move || {
-        if msgpack {
-            published.report.to_msgpack()
+        let report = if hide.nothing() {
+            published.report.clone()
         } else {
-            published.report.to_json()
+            Arc::new(censor::raw(&published.report, hide))
+        };
+        if msgpack {
+            report.to_msgpack()
+        } else {
+            report.to_json()
         }
     })
     .await
@@ -199,9 +208,8 @@ async fn topology(
 ) -> Answer {
     let published = gateway.engine.at(moment(&q)?).await?;
     derived(move || {
-        published
-            .derivation
-            .scope_nodes(&topology, options(&q).as_ref())
+        let published = published.hiding(hide(&q));
+        nodes_matching(&published, &topology, options(&q).as_ref(), query(&q))?
             .ok_or_else(|| missing(&topology))
     })
     .await
@@ -216,6 +224,7 @@ async fn node(
     let probe = gateway.engine.probe_id().to_owned();
     derived(move || {
         published
+            .hiding(hide(&q))
             .derivation
             .scope_node(&topology, &node, options(&q).as_ref(), &probe)
             .ok_or_else(|| missing(&node))
@@ -228,9 +237,44 @@ async fn node(
 fn options(q: &BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
     (!q.is_empty()).then(|| {
         q.iter()
-            .filter(|(k, _)| *k != "t" && *k != "timestamp")
+            .filter(|(k, _)| !NO_OPTIONS.contains(&k.as_str()))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect()
+    })
+}
+
+/// Parameters that are no options of a topology.
+const NO_OPTIONS: [&str; 5] = ["t", "timestamp", "q", HIDE_ARGUMENTS, HIDE_VARIABLES];
+const HIDE_ARGUMENTS: &str = "hideCommandLineArguments";
+const HIDE_VARIABLES: &str = "hideEnvironmentVariables";
+
+/// What the request asks not to be told.
+fn hide(q: &BTreeMap<String, String>) -> Hide {
+    let asked = |name: &str| q.get(name).is_some_and(|v| v == "true");
+    Hide {
+        command_line_arguments: asked(HIDE_ARGUMENTS),
+        environment_variables: asked(HIDE_VARIABLES),
+    }
+}
+
+/// `?q=`, which filters by the query language; empty when there is none.
+fn query(q: &BTreeMap<String, String>) -> &str {
+    q.get("q").map(String::as_str).unwrap_or_default()
+}
+
+/// The nodes of a topology that a query matches; none when there is no such topology.
+fn nodes_matching(
+    published: &Published,
+    topology: &str,
+    options: Option<&BTreeMap<String, String>>,
+    query: &str,
+) -> Result<Option<TopologyAnswer>, ApiError> {
+    let matching = published
+        .derivation
+        .scope_nodes_matching(topology, options, query);
+    matching.map_err(|error| ApiError {
+        at: Some((error.start, error.end)),
+        ..ApiError::new(Code::BadQuery, error.message)
     })
 }
 

@@ -27,6 +27,18 @@ impl Derivation {
         Ok(self.draw(key, &derived, &query))
     }
 
+    /// Ids of the nodes of a topology that a query matches.
+    pub(crate) fn matching(&self, key: TopologyKey, chosen: Chosen<'_>, query: &Query) -> FxHashSet<SmolStr> {
+        let derived = self.derived(key, chosen);
+        let infos = metric_infos(self, &derived);
+        let nodes = derived.graph.node_weights();
+        nodes
+            .map(|node| self.view_node(key, node))
+            .filter(|node| query.matches(node, &infos).is_some())
+            .map(|node| node.id)
+            .collect()
+    }
+
     fn draw(&self, key: TopologyKey, derived: &Derived, query: &Query) -> Picture {
         let infos = metric_infos(self, derived);
         let mut nodes: Vec<(NodeIndex, ViewNode)> = derived

@@ -5,6 +5,7 @@
 //! for what clients see and at [`details`] for one node.
 
 mod card;
+pub mod censor;
 pub mod derive;
 pub mod details;
 mod draw;

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::extract::ws::Utf8Bytes;
+use orrery_engine::topology::censor::Hide;
 use orrery_engine::{Engine, Published};
 
 use crate::limits::{SCOPE_MESSAGES_KEPT, SCOPE_PICTURES_KEPT};
@@ -19,6 +20,8 @@ use crate::limits::{SCOPE_MESSAGES_KEPT, SCOPE_PICTURES_KEPT};
 pub(super) struct Sight {
     pub(super) topology: String,
     pub(super) options: Option<BTreeMap<String, String>>,
+    pub(super) hide: Hide,
+    pub(super) query: String,
 }
 
 /// All feeds that somebody looks at. Their number is bounded by that of connections.
@@ -191,10 +194,11 @@ impl Drop for Seat {
 }
 
 /// The picture of a publication: the one before where nothing differs, else one that shares what does not.
-fn draw(published: &Published, sight: &Sight, before: &Arc<Picture>) -> Option<Arc<Picture>> {
-    let answer = published
-        .derivation
-        .scope_nodes(&sight.topology, sight.options.as_ref())?;
+fn draw(published: &Arc<Published>, sight: &Sight, before: &Arc<Picture>) -> Option<Arc<Picture>> {
+    let published = published.hiding(sight.hide);
+    let options = sight.options.as_ref();
+    // The query was read when the client came.
+    let answer = super::nodes_matching(&published, &sight.topology, options, &sight.query).ok()??;
     let mut changed = before.number == 0;
     let mut old = before.nodes.iter().peekable();
     let mut nodes = Vec::with_capacity(before.nodes.len());
@@ -301,6 +305,8 @@ mod tests {
         Feed::of(Sight {
             topology: "hosts".to_owned(),
             options: None,
+            hide: Hide::default(),
+            query: String::new(),
         })
     }
 

@@ -28,9 +28,17 @@ pub(crate) async fn watch(
         return Failure(super::missing(&topology)).into_response();
     }
     let tick = tick(q.get("t").map(String::as_str));
+    let query = super::query(&q).to_owned();
+    let published = gateway.engine.published();
+    // A query that does not parse is told before the connection becomes a websocket.
+    if let Err(error) = super::nodes_matching(&published, "", None, &query) {
+        return Failure(error).into_response();
+    }
     let sight = Sight {
         topology,
         options: super::options(&q),
+        hide: super::hide(&q),
+        query,
     };
     upgrade
         .max_message_size(WS_MESSAGE_BYTES_MAX)

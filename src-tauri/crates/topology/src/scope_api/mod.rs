@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use orrery_model::SmolStr;
 
 use crate::derive::{Chosen, Derivation, Options, TopologyKey};
+use crate::query::{Query, QueryError};
 
 pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
 pub use node::{ChildrenGroup, Column, Connection, Connections, ControlInstance, Details, NodeAnswer};
@@ -49,6 +50,30 @@ impl Derivation {
             })
             .collect();
         Some(TopologyAnswer { nodes })
+    }
+
+    /// The same with the nodes alone that a query matches, and their edges among each other.
+    ///
+    /// # Errors
+    /// When the query does not parse.
+    pub fn scope_nodes_matching(
+        &self,
+        topology: &str,
+        options: Option<&Options>,
+        query: &str,
+    ) -> Result<Option<TopologyAnswer>, QueryError> {
+        let query = Query::parse(query)?;
+        let Some(mut answer) = self.scope_nodes(topology, options) else {
+            return Ok(None);
+        };
+        if let (false, Some(key)) = (query.is_empty(), scope_key(topology)) {
+            let matching = self.matching(key, chosen(options), &query);
+            answer.nodes.retain(|id, _| matching.contains(id));
+            for summary in answer.nodes.values_mut() {
+                summary.adjacency.retain(|id| matching.contains(id));
+            }
+        }
+        Ok(Some(answer))
     }
 
     /// `GET /api/topology/T/ID`; nothing when there is no such topology or node. Controls that name no
