@@ -3,7 +3,7 @@
 use orrery_model::{Node, Report, SmolStr, TopologyKind, id};
 use smol_str::{SmolStrBuilder, format_smolstr};
 
-use crate::derive::containers::{container_of, image_without_tag};
+use crate::derive::containers::image_without_tag;
 use crate::derive::everything::LOCAL_NETWORK;
 use crate::derive::hosts::{ecs_service_name, peer_name};
 use crate::derive::keys;
@@ -50,7 +50,7 @@ fn known(report: &Report, kind: TopologyKind, node: &RenderNode, style: Style) -
     let facts = &*node.node;
     let count = |kind: TopologyKind, one: &str, many: &str| plural(node.count(kind), one, many);
     match kind {
-        TopologyKind::Process => process(&mut out, report, node, style),
+        TopologyKind::Process => process(&mut out, node, style),
         TopologyKind::Container => container(&mut out, node, style),
         TopologyKind::ContainerImage => {
             out.label = image_label(facts, &node.id);
@@ -116,17 +116,28 @@ fn shaped(report: &Report, kind: TopologyKind) -> Labels {
     let shape = if shape.is_empty() { UNKNOWN_SHAPE } else { shape };
     Labels {
         shape: SmolStr::new(shape),
-        tag: topology.tag.clone(),
+        tag: if topology.tag.is_empty() {
+            SmolStr::new_static(default_tag(kind))
+        } else {
+            topology.tag.clone()
+        },
         ..Labels::default()
     }
 }
 
-fn process(out: &mut Labels, report: &Report, node: &RenderNode, style: Style) {
+/// Adornment of the shape of a kind whose report names none.
+fn default_tag(kind: TopologyKind) -> &'static str {
+    match kind {
+        TopologyKind::VolumeSnapshot | TopologyKind::VolumeSnapshotData => "camera",
+        _ => "",
+    }
+}
+
+fn process(out: &mut Labels, node: &RenderNode, style: Style) {
     let (host, pid) = node.id.split_once(id::DELIMITER).unwrap_or(("", &node.id));
     let name = node.node.latest(keys::NAME).filter(|n| !n.is_empty());
-    let container = container_of(&node.node)
-        .and_then(|id| report.node(TopologyKind::Container, &id))
-        .and_then(|c| c.latest(keys::CONTAINER_NAME));
+    // Old probes write the container's name on its processes.
+    let container = node.node.latest(keys::CONTAINER_NAME).filter(|n| !n.is_empty());
     out.label = SmolStr::new(name.unwrap_or(pid));
     out.rank = SmolStr::new(name.unwrap_or(host));
     out.minor = match (style, name, container) {
@@ -209,9 +220,9 @@ fn image_label(node: &Node, node_id: &str) -> SmolStr {
 }
 
 fn name_and_rank(out: &mut Labels, node: &RenderNode) {
-    let NodeKind::Known(kind) = node.kind else { return };
     let name = node.node.latest(keys::K8S_NAME).filter(|n| !n.is_empty());
-    out.label = name.map_or_else(|| bare(kind, &node.id), SmolStr::new);
+    let without_tag = || node.id.split_once(id::DELIMITER).map_or(&*node.id, |(id, _)| id);
+    out.label = SmolStr::new(name.unwrap_or_else(without_tag));
     let namespace = node.node.latest(keys::K8S_NAMESPACE).unwrap_or_default();
     out.rank = format_smolstr!("{namespace}/{}", out.label);
 }

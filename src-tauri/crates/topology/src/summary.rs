@@ -87,13 +87,15 @@ pub(crate) fn metadata(derivation: &Derivation, node: &RenderNode) -> Vec<Metada
 
 fn fact(node: &RenderNode, key: &str, template: &MetadataTemplate) -> Option<SmolStr> {
     let latest = || node.node.latest.get(key).map(|l| l.value.clone());
+    let set = || {
+        let set = node.node.sets.get(key).filter(|s| !s.is_empty())?;
+        let joined = set.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
+        Some(SmolStr::from(joined))
+    };
     match template.from {
-        MetadataSource::Latest => latest(),
-        MetadataSource::Sets => {
-            let set = node.node.sets.get(key).filter(|s| !s.is_empty())?;
-            let joined = set.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
-            Some(joined.into())
-        }
+        // Where a template does not say, all are looked at.
+        MetadataSource::Latest => latest().or_else(set),
+        MetadataSource::Sets => set(),
         // Counts of what is below a node are made here; a probe of long ago may have sent them.
         MetadataSource::Counters => match TopologyKind::from_tag(key).map(|k| node.count(k)) {
             Some(count) if count > 0 => Some(format_smolstr!("{count}")),

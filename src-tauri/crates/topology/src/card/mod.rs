@@ -8,6 +8,7 @@ pub(crate) mod tables;
 
 use orrery_model::{Metric, TopologyKind};
 
+use crate::derive::kubernetes::is_storage;
 use crate::derive::{CATALOG, Chosen, Derivation, DeriveError, Derived, Options, RenderNode, TopologyKey};
 use crate::details::{DetailMetric, NodeDetails};
 use crate::draw::home;
@@ -93,14 +94,19 @@ impl Derivation {
         }
     }
 
-    /// A node as its own topology has it, with what is below it; alone where no topology has it.
+    /// What its parent knows of a node, with what is below it in its own topology; alone where no topology
+    /// has it, and for storage, which comes below others as reports name it.
     pub(crate) fn full(&self, child: &crate::derive::Child) -> RenderNode {
         let kind: TopologyKind = child.kind;
-        let key = TopologyKey::primary(kind);
+        let key = TopologyKey::primary(kind).filter(|_| !is_storage(kind));
         let found = key.and_then(|key| self.layer(key).get(&child.node.id));
+        let alone = RenderNode::known(kind, child.node.id.clone(), child.node.clone());
         match found {
-            Some((_, node)) => node.clone(),
-            None => RenderNode::known(kind, child.node.id.clone(), child.node.clone()),
+            Some((_, node)) => RenderNode {
+                children: node.children.clone(),
+                ..alone
+            },
+            None => alone,
         }
     }
 }

@@ -41,6 +41,11 @@ const CONTROLLERS: [TopologyKind; 5] = [
     TopologyKind::Job,
 ];
 
+/// True for the kinds of storage.
+pub(crate) fn is_storage(kind: TopologyKind) -> bool {
+    STORAGE.contains(&kind)
+}
+
 fn any(report: &Report) -> bool {
     KINDS.iter().any(|k| !report.topology(*k).nodes.is_empty())
 }

@@ -26,5 +26,11 @@ pub const MAX_REGEX_BYTES: usize = 256 * 1024;
 pub const MAX_LOCAL_PEERS: usize = 32;
 /// Processes of one name in one box from which on they are drawn as a stack.
 pub const MIN_STACK: usize = 3;
+/// Filters of containers by label that may be set.
+pub const MAX_CONTAINER_FILTERS: usize = 64;
+/// Length of the text of one of them, in bytes.
+pub const MAX_FILTER_BYTES: usize = 1_024;
+/// Longest time that `changed in` asks for, in seconds; changes are remembered this long.
+pub const MAX_CHANGED_IN_S: u32 = 3_600;
 /// Values of a filter that reports name, such as namespaces.
 pub const MAX_OPTION_VALUES: usize = 1_000;

@@ -8,6 +8,7 @@ use crate::derive::catalog::TopologyKey;
 use crate::derive::keys;
 use crate::derive::limits::MAX_OPTION_VALUES;
 use crate::derive::node::{GroupKind, NodeKind, PseudoKind, RenderNode};
+use crate::derive::settings::{ContainerFilter, Settings};
 use crate::derive::system::{is_application, is_running};
 use crate::info::{OptionValue, TopologyOption};
 
@@ -140,6 +141,8 @@ const STORAGE: Fixed = Fixed {
 };
 
 const NAMESPACE: &str = "namespace";
+/// Name that reports give the stack of services that are in none.
+const NO_STACK: &str = "No Stack";
 
 fn fixed(key: TopologyKey) -> &'static [Fixed] {
     match key {
@@ -158,15 +161,16 @@ fn fixed(key: TopologyKey) -> &'static [Fixed] {
     }
 }
 
-/// What the reports add to the options: names of namespaces and stacks.
+/// What reports and settings add to the options: names of namespaces and stacks, filters by label.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     namespaces: BTreeSet<SmolStr>,
     stacks: BTreeSet<SmolStr>,
+    labels: Vec<ContainerFilter>,
 }
 
 impl Names {
-    pub(crate) fn of(report: &Report) -> Self {
+    pub(crate) fn of(report: &Report, settings: &Settings) -> Self {
         let collect = |kind: TopologyKind, key: &str| {
             let nodes = report.topology(kind).nodes.values();
             let names = nodes.filter_map(|n| n.latest.get(key)).map(|l| l.value.clone());
@@ -175,7 +179,13 @@ impl Names {
         Names {
             namespaces: collect(TopologyKind::Namespace, keys::K8S_NAME),
             stacks: collect(TopologyKind::SwarmService, keys::STACK_NAMESPACE),
+            labels: settings.container_filters.clone(),
         }
+    }
+
+    /// Choices by label that an option of a topology has.
+    fn labels(&self, option: &Fixed) -> &[ContainerFilter] {
+        if option.id == SYSTEM.id { &self.labels } else { &[] }
     }
 
     /// The unions of a topology: label of "none chosen", values.
@@ -205,38 +215,36 @@ impl Names {
 
 /// The options of a topology, with the values that this report gives rise to.
 pub(crate) fn options_of(key: TopologyKey, names: &Names) -> Vec<TopologyOption> {
+    let value = |value: &str, label: &str| OptionValue {
+        value: value.to_owned(),
+        label: label.to_owned(),
+    };
     let mut out: Vec<TopologyOption> = fixed(key)
         .iter()
-        .map(|f| TopologyOption {
-            id: f.id.to_owned(),
-            default_value: f.default.to_owned(),
-            select_type: "one".to_owned(),
-            none_label: String::new(),
-            values: f
-                .choices
-                .iter()
-                .map(|c| OptionValue {
-                    value: c.value.to_owned(),
-                    label: c.label.to_owned(),
-                })
-                .collect(),
+        .map(|f| {
+            let own = f.choices.iter().map(|c| value(c.value, c.label));
+            let by_label = names.labels(f).iter().map(|l| value(&l.value, &l.title));
+            TopologyOption {
+                id: f.id.to_owned(),
+                default_value: f.default.to_owned(),
+                select_type: "one".to_owned(),
+                none_label: String::new(),
+                values: own.chain(by_label).collect(),
+            }
         })
         .collect();
-    out.extend(names.unions(key).into_iter().map(|(none, values)| {
-        TopologyOption {
-            id: NAMESPACE.to_owned(),
-            default_value: String::new(),
-            select_type: "union".to_owned(),
-            none_label: none.to_owned(),
-            values: values
-                .iter()
-                .map(|v| OptionValue {
-                    value: v.to_string(),
-                    label: v.to_string(),
-                })
-                .collect(),
-        }
-    }));
+    out.extend(
+        names
+            .unions(key)
+            .into_iter()
+            .map(|(none, values)| TopologyOption {
+                id: NAMESPACE.to_owned(),
+                default_value: String::new(),
+                select_type: "union".to_owned(),
+                none_label: none.to_owned(),
+                values: values.iter().map(|v| value(v, v)).collect(),
+            }),
+    );
     out
 }
 
@@ -244,6 +252,7 @@ pub(crate) fn options_of(key: TopologyKey, names: &Names) -> Vec<TopologyOption>
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
     tests: Vec<Test>,
+    labels: Vec<ContainerFilter>,
     /// Any of each.
     namespaces: Vec<Vec<SmolStr>>,
     /// Kept whatever the rest says: the node whose details are asked for.
@@ -269,8 +278,16 @@ impl Filter {
             // A value that does not exist keeps everything: links outlive what they were made on.
             let test = option.choices.iter().find(|c| c.value == value).map(|c| c.test);
             out.tests.extend(test.filter(|t| *t != Test::Everything));
+            let labels = names.labels(option).iter().filter(|l| l.value == value);
+            out.labels.extend(labels.cloned());
         }
-        if let Some(chosen) = values.get(NAMESPACE) {
+        // Variants show their parent's choice of namespaces, but their nodes stand for several and are in
+        // none.
+        let grouped = matches!(
+            key,
+            TopologyKey::ContainersByHostname | TopologyKey::ContainersByImage
+        );
+        if let Some(chosen) = values.get(NAMESPACE).filter(|_| !grouped) {
             for (_, known) in names.unions(key) {
                 let some: Vec<SmolStr> = chosen
                     .split(',')
@@ -291,6 +308,10 @@ impl Filter {
         }
         self.tests.iter().all(|t| t.keeps(node))
             && self
+                .labels
+                .iter()
+                .all(|l| !is_container(node) || l.keeps(&node.node))
+            && self
                 .namespaces
                 .iter()
                 .all(|some| node.kind.is_pseudo() || some.iter().any(|name| in_namespace(&node.node, name)))
@@ -299,11 +320,7 @@ impl Filter {
 
 impl Test {
     fn keeps(self, node: &RenderNode) -> bool {
-        let container = matches!(
-            node.kind,
-            NodeKind::Known(TopologyKind::Container | TopologyKind::ContainerImage)
-                | NodeKind::Group(GroupKind::ContainerHostname)
-        );
+        let container = is_container(node);
         match self {
             Test::Everything => true,
             Test::Application => !container || is_application(&node.node),
@@ -333,6 +350,15 @@ impl Test {
     }
 }
 
+/// True for what filters of containers look at: containers and what stands for several.
+fn is_container(node: &RenderNode) -> bool {
+    matches!(
+        node.kind,
+        NodeKind::Known(TopologyKind::Container | TopologyKind::ContainerImage)
+            | NodeKind::Group(GroupKind::ContainerHostname)
+    )
+}
+
 /// Namespace or stack of a node, by whoever names it first.
 pub(crate) fn namespace_of(node: &Node) -> Option<&str> {
     [
@@ -346,5 +372,6 @@ pub(crate) fn namespace_of(node: &Node) -> Option<&str> {
 }
 
 fn in_namespace(node: &Node, namespace: &str) -> bool {
-    namespace_of(node) == Some(namespace)
+    let of = namespace_of(node).unwrap_or_default();
+    of == namespace || (namespace == NO_STACK && of.is_empty())
 }

@@ -13,6 +13,7 @@ use crate::derive::layer::Layer;
 use crate::derive::limits::MAX_SOURCES;
 use crate::derive::node::{NodeKind, RenderNode};
 use crate::derive::options::{Chosen, Filter, Names, options_of};
+use crate::derive::settings::Settings;
 use crate::derive::templates::Templates;
 use crate::derive::{
     DeriveError, OriginLookup, clouds, containers, everything, hosts, kubernetes, processes,
@@ -29,6 +30,7 @@ pub struct Derivation {
     report: Arc<Report>,
     origins: Option<Arc<dyn OriginLookup>>,
     endpoints: OnceLock<Endpoints>,
+    settings: Arc<Settings>,
     names: OnceLock<Names>,
     /// Containers before what their images say is added.
     plain_containers: OnceLock<Layer>,
@@ -53,6 +55,7 @@ impl Derivation {
             report,
             origins,
             endpoints: OnceLock::new(),
+            settings: Arc::default(),
             names: OnceLock::new(),
             plain_containers: OnceLock::new(),
             layers: std::array::from_fn(|_| OnceLock::new()),
@@ -60,6 +63,12 @@ impl Derivation {
             host_labels: OnceLock::new(),
             search: OnceLock::new(),
         }
+    }
+
+    /// The same under settings.
+    #[must_use]
+    pub fn with_settings(self, settings: Arc<Settings>) -> Self {
+        Derivation { settings, ..self }
     }
 
     /// The report it is made of.
@@ -121,7 +130,7 @@ impl Derivation {
     }
 
     pub(crate) fn names(&self) -> &Names {
-        self.names.get_or_init(|| Names::of(&self.report))
+        self.names.get_or_init(|| Names::of(&self.report, &self.settings))
     }
 
     pub(crate) fn endpoints(&self) -> &Endpoints {

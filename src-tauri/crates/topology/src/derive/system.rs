@@ -37,6 +37,14 @@ const PAUSE_IMAGES: [&str; 8] = [
     "podman-pause",
 ];
 
+/// States of containers that run. Probes of container runtimes other than Docker write the last one.
+const RUNNING: [&str; 4] = [
+    keys::STATE_RUNNING,
+    keys::STATE_RESTARTING,
+    keys::STATE_PAUSED,
+    "CONTAINER_RUNNING",
+];
+
 const ROLE_LABEL: &str = "works.weave.role";
 
 /// True unless it belongs to the machinery.
@@ -66,7 +74,7 @@ pub(crate) fn is_pause(node: &Node) -> bool {
 /// True when it runs, or nothing says that it does not.
 pub(crate) fn is_running(node: &Node) -> bool {
     node.latest(keys::CONTAINER_STATE)
-        .is_none_or(|s| [keys::STATE_RUNNING, keys::STATE_RESTARTING, keys::STATE_PAUSED].contains(&s))
+        .is_none_or(|state| RUNNING.contains(&state))
 }
 
 #[cfg(test)]

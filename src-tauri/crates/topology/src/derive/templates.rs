@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use orrery_model::{MetadataTemplate, MetricTemplate, SmolStr, Topology};
 
+use crate::derive::keys;
+
 /// A template under the key that nodes use. Rows made of it share it.
 #[derive(Debug)]
 pub(crate) struct Keyed<T> {
@@ -21,7 +23,11 @@ pub(crate) struct Templates {
 impl Templates {
     pub(crate) fn of(topology: &Topology) -> Self {
         // The report has them by key, and sorting keeps that order where priorities are equal.
-        let mut facts: Vec<_> = topology.metadata_templates.iter().collect();
+        let mut facts: Vec<_> = topology
+            .metadata_templates
+            .iter()
+            .map(|(key, template)| (key, corrected(key, template)))
+            .collect();
         facts.sort_by(|a, b| a.1.priority.total_cmp(&b.1.priority));
         let mut metrics: Vec<_> = topology.metric_templates.iter().collect();
         metrics.sort_by(|a, b| a.1.priority.total_cmp(&b.1.priority));
@@ -30,7 +36,7 @@ impl Templates {
                 .into_iter()
                 .map(|(key, template)| {
                     let id = if template.id.is_empty() { key } else { &template.id };
-                    keyed(id, template)
+                    keyed(id, &template)
                 })
                 .collect(),
             metrics: metrics
@@ -39,6 +45,15 @@ impl Templates {
                 .collect(),
         }
     }
+}
+
+/// Scope's probe calls the namespace of a volume snapshot its name.
+fn corrected(key: &str, template: &MetadataTemplate) -> MetadataTemplate {
+    let mut template = template.clone();
+    if key == keys::K8S_NAMESPACE && template.label == "Name" {
+        template.label = SmolStr::new_static("Namespace");
+    }
+    template
 }
 
 fn keyed<T: Clone>(id: &SmolStr, template: &T) -> Arc<Keyed<T>> {

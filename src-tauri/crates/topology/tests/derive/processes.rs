@@ -166,7 +166,7 @@ fn labels_of_processes() {
     let expected = [
         ("nginx", "h (1)", "nginx", "square"),
         ("2", "h", "h", "square"),
-        ("sh", "h (web:3)", "sh", "square"),
+        ("sh", "h (3)", "sh", "square"),
     ];
     assert_eq!(labels, expected);
 }
