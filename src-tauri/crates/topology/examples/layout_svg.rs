@@ -105,13 +105,17 @@ impl Map {
         };
         let edge = |(a, b): &(usize, usize)| ViewEdge {
             id: format!("{}---{}", id(*a), id(*b)),
-            source: id(*a),
-            target: id(*b),
+            source: id(*a).into(),
+            target: id(*b).into(),
             ..ViewEdge::default()
         };
         let edges = self.edges.iter().filter(|(a, b)| shown(a) && shown(b));
         Picture {
-            nodes: (0..self.nodes.len()).filter(shown).map(node).collect(),
+            nodes: (0..self.nodes.len())
+                .filter(shown)
+                .map(node)
+                .map(Into::into)
+                .collect(),
             edges: edges.map(edge).collect(),
             facts: [("tern", "8 cores · load 2.31"), ("wren", "4 cores · load 0.44")]
                 .map(|(host, facts)| (("host".to_owned(), host.to_owned()), facts.to_owned()))

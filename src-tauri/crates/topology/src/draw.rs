@@ -1,13 +1,13 @@
 //! From a derived topology to what clients see of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use orrery_model::SmolStr;
-use petgraph::stable_graph::NodeIndex;
 use rustc_hash::FxHashSet;
 
 use crate::derive::limits::MAX_VIEW_NODES;
-use crate::derive::{Chosen, Derivation, DeriveError, Derived, Options, RenderNode, TopologyKey};
+use crate::derive::{Chosen, Derivation, DeriveError, Derived, Options, RenderEdge, RenderNode, TopologyKey};
 use crate::facets;
 use crate::labels::{Style, labels};
 use crate::picture::{Picture, PictureNode};
@@ -31,9 +31,9 @@ impl Derivation {
     pub(crate) fn matching(&self, key: TopologyKey, chosen: Chosen<'_>, query: &Query) -> FxHashSet<SmolStr> {
         let derived = self.derived(key, chosen);
         let infos = metric_infos(self, &derived);
-        let nodes = derived.graph.node_weights();
-        nodes
-            .map(|node| self.view_node(key, node))
+        derived
+            .places()
+            .map(|place| self.view_node(key, derived.at(place)))
             .filter(|node| query.matches(node, &infos).is_some())
             .map(|node| node.id)
             .collect()
@@ -41,59 +41,66 @@ impl Derivation {
 
     fn draw(&self, key: TopologyKey, derived: &Derived, query: &Query) -> Picture {
         let infos = metric_infos(self, derived);
-        let mut nodes: Vec<(NodeIndex, ViewNode)> = derived
-            .graph
-            .node_indices()
-            .map(|at| (at, self.view_node(key, &derived.graph[at])))
-            .filter(|(_, node)| query.matches(node, &infos).is_some())
+        let shelf = self.pictured[key.index()].shelf(derived.layer(), self.pictures_epoch());
+        let mut nodes: Vec<(u32, Arc<PictureNode>)> = derived
+            .places()
+            .map(|place| {
+                (
+                    place,
+                    shelf.get(place, |node| self.pictured_node(key, node)).clone(),
+                )
+            })
+            .filter(|(_, n)| query.is_empty() || query.matches(&n.node, &infos).is_some())
             .collect();
         let truncated = truncate(&mut nodes, derived);
-        nodes.sort_unstable_by(|a, b| a.1.id.cmp(&b.1.id));
-        let shown: FxHashSet<&str> = nodes.iter().map(|(_, n)| n.id.as_str()).collect();
+        let mut shown = vec![false; derived.layer().nodes.len()];
+        for (place, _) in &nodes {
+            shown[*place as usize] = true;
+        }
+        let mut nodes: Vec<Arc<PictureNode>> = nodes.into_iter().map(|(_, node)| node).collect();
+        // Nearly in order: report nodes come by id, others after them.
+        nodes.sort_by(|a, b| a.node.id.cmp(&b.node.id));
         let mut edges: Vec<ViewEdge> = derived
-            .edges()
-            .filter(|(from, to, _)| shown.contains(from.id.as_str()) && shown.contains(to.id.as_str()))
-            .map(|(from, to, edge)| {
-                let figures = self.edge_figures(edge);
-                ViewEdge {
-                    id: format!("{}---{}", from.id, to.id),
-                    source: from.id.to_string(),
-                    target: to.id.to_string(),
-                    connections: figures.connections,
-                    ports: figures.ports,
-                    metrics: figures.metrics,
-                }
-            })
+            .edges_by_place()
+            .filter(|(from, to, _)| shown[*from as usize] && shown[*to as usize])
+            .map(|(from, to, edge)| self.view_edge(derived.at(from), derived.at(to), edge))
             .collect();
         edges.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-
-        let carried: FxHashSet<SmolStr> = nodes
-            .iter()
-            .flat_map(|(_, n)| &n.metrics)
-            .map(|m| m.id.clone())
-            .collect();
+        let carried = |info: &MetricInfo| {
+            let mut metrics = nodes.iter().flat_map(|n| &n.node.metrics);
+            metrics.any(|m| m.id == info.id)
+        };
+        let metrics = infos.into_iter().filter(carried).collect();
         let mut stats = derived.stats;
         stats.node_count = nodes.len() as u32;
-        stats.nonpseudo_node_count = nodes.iter().filter(|(_, n)| !n.pseudo).count() as u32;
+        stats.nonpseudo_node_count = nodes.iter().filter(|n| !n.node.pseudo).count() as u32;
         stats.edge_count = edges.len() as u32;
-        let report = &**self.report();
-        let nodes = nodes
-            .into_iter()
-            .map(|(at, node)| PictureNode {
-                node,
-                facets: facets::facets(report, &derived.graph[at]),
-            })
-            .collect();
         Picture {
             nodes,
             edges,
             stats,
-            metrics: infos
-                .into_iter()
-                .filter(|m| carried.contains(m.id.as_str()))
-                .collect(),
-            facts: facets::facts(report),
+            metrics,
+            facts: facets::facts(self.report()),
             truncated_nodes: truncated,
+        }
+    }
+
+    fn pictured_node(&self, key: TopologyKey, node: &RenderNode) -> PictureNode {
+        PictureNode {
+            node: self.view_node(key, node),
+            facets: facets::facets(self.report(), node),
+        }
+    }
+
+    fn view_edge(&self, from: &RenderNode, to: &RenderNode, edge: RenderEdge<'_>) -> ViewEdge {
+        let figures = self.edge_figures(edge);
+        ViewEdge {
+            id: format!("{}---{}", from.id, to.id),
+            source: from.id.clone(),
+            target: to.id.clone(),
+            connections: figures.connections,
+            ports: figures.ports,
+            metrics: figures.metrics,
         }
     }
 
@@ -149,12 +156,12 @@ pub(crate) fn home(key: TopologyKey, node: &RenderNode) -> TopologyKey {
 }
 
 /// Keeps as many nodes as a picture may have: connected ones first. Says how many were dropped.
-fn truncate(nodes: &mut Vec<(NodeIndex, ViewNode)>, derived: &Derived) -> u32 {
+fn truncate(nodes: &mut Vec<(u32, Arc<PictureNode>)>, derived: &Derived) -> u32 {
     let over = nodes.len().saturating_sub(MAX_VIEW_NODES);
     if over > 0 {
         nodes.sort_by(|a, b| {
-            let key = |n: &(NodeIndex, ViewNode)| !derived.graph[n.0].connected;
-            (key(a), &a.1.id).cmp(&(key(b), &b.1.id))
+            let key = |n: &(u32, Arc<PictureNode>)| !derived.at(n.0).connected;
+            (key(a), &a.1.node.id).cmp(&(key(b), &b.1.node.id))
         });
         nodes.truncate(MAX_VIEW_NODES);
     }
@@ -163,14 +170,21 @@ fn truncate(nodes: &mut Vec<(NodeIndex, ViewNode)>, derived: &Derived) -> u32 {
 
 /// Metrics that the kinds in a topology may carry, by priority then label.
 pub(crate) fn metric_infos(derivation: &Derivation, derived: &Derived) -> Vec<MetricInfo> {
-    infos_of(derivation, derived.graph.node_weights())
+    infos_of(derivation, derived.places().map(|place| derived.at(place)))
 }
 
 pub(crate) fn infos_of<'a>(
     derivation: &Derivation,
     nodes: impl Iterator<Item = &'a RenderNode>,
 ) -> Vec<MetricInfo> {
-    let kinds: std::collections::BTreeSet<_> = nodes.filter_map(|n| n.kind.topology()).collect();
+    let mut kinds = BTreeSet::new();
+    let mut last = None;
+    for kind in nodes.filter_map(|n| n.kind.topology()) {
+        // Nodes of a kind stand together.
+        if last.replace(kind) != Some(kind) {
+            kinds.insert(kind);
+        }
+    }
     let mut by_id: BTreeMap<&str, MetricInfo> = BTreeMap::new();
     for kind in kinds {
         for (id, template) in &derivation.report().topology(kind).metric_templates {

@@ -1,6 +1,7 @@
 //! A derived view before it is boxed, placed and compared: the seam between derivation and the view state.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::info::ViewStats;
 use crate::view::{MetricInfo, ViewEdge, ViewNode};
@@ -9,7 +10,7 @@ use crate::view::{MetricInfo, ViewEdge, ViewNode};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Picture {
     /// Nodes by id in ascending order; positions and boxes are not set.
-    pub nodes: Vec<PictureNode>,
+    pub nodes: Vec<Arc<PictureNode>>,
     /// Edges by id in ascending order; both ends are in `nodes`.
     pub edges: Vec<ViewEdge>,
     /// Counts.

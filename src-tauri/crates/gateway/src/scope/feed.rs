@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::extract::ws::Utf8Bytes;
+use orrery_engine::model::SmolStr;
 use orrery_engine::topology::censor::Hide;
+use orrery_engine::topology::scope_api::Listed;
 use orrery_engine::{Engine, Published};
 
 use crate::limits::{SCOPE_MESSAGES_KEPT, SCOPE_PICTURES_KEPT};
@@ -43,10 +45,20 @@ impl Feeds {
 }
 
 /// A node as it goes to clients.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Entry {
-    id: String,
+    id: SmolStr,
     json: Arc<str>,
+    /// What it was written of: the same needs not be written again.
+    listed: Option<Listed>,
+}
+
+impl Entry {
+    fn is_written_of(&self, listed: &Listed) -> bool {
+        let same =
+            |of: &Listed| Arc::ptr_eq(&of.summary, &listed.summary) && of.adjacency == listed.adjacency;
+        self.listed.as_ref().is_some_and(same)
+    }
 }
 
 /// Everything in a topology at one moment, by id in ascending order.
@@ -61,6 +73,8 @@ struct Feed {
     sight: Sight,
     /// Held while a publication is drawn, so that it is drawn once.
     drawn: tokio::sync::Mutex<Drawn>,
+    #[cfg(test)]
+    drawings: std::sync::atomic::AtomicUsize,
     kept: Mutex<Kept>,
 }
 
@@ -85,6 +99,8 @@ impl Feed {
         Feed {
             sight,
             drawn: tokio::sync::Mutex::default(),
+            #[cfg(test)]
+            drawings: std::sync::atomic::AtomicUsize::new(0),
             kept: Mutex::default(),
         }
     }
@@ -96,6 +112,8 @@ impl Feed {
         if drawn.publication != Some(published.seq) {
             let (sight, before) = (self.sight.clone(), drawn.newest.clone());
             let seq = published.seq;
+            #[cfg(test)]
+            self.drawings.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             drawn.newest = tokio::task::spawn_blocking(move || draw(&published, &sight, &before))
                 .await
                 .ok()??;
@@ -202,21 +220,24 @@ fn draw(published: &Arc<Published>, sight: &Sight, before: &Arc<Picture>) -> Opt
     let mut changed = before.number == 0;
     let mut old = before.nodes.iter().peekable();
     let mut nodes = Vec::with_capacity(before.nodes.len());
-    for (id, summary) in &answer.nodes {
-        let json = serde_json::to_string(summary).ok()?;
-        while old.next_if(|e| e.id.as_str() < id.as_str()).is_some() {
+    for listed in answer.nodes {
+        let id = listed.summary.id.clone();
+        while old.next_if(|e| e.id < id).is_some() {
             changed = true;
         }
-        match old.next_if(|e| e.id.as_str() == id.as_str()) {
-            Some(same) if *same.json == *json => nodes.push(same.clone()),
-            _ => {
-                changed = true;
-                nodes.push(Entry {
-                    id: id.to_string(),
-                    json: json.into(),
-                });
-            }
+        let before = old.next_if(|e| e.id == id);
+        if let Some(same) = before.filter(|e| e.is_written_of(&listed)) {
+            nodes.push(same.clone());
+            continue;
         }
+        let json = serde_json::to_string(&listed).ok()?;
+        let known = before.filter(|e| *e.json == *json).map(|e| e.json.clone());
+        changed |= known.is_none();
+        nodes.push(Entry {
+            id,
+            json: known.unwrap_or_else(|| json.into()),
+            listed: Some(listed),
+        });
     }
     if !changed && old.next().is_none() {
         return Some(before.clone());
@@ -292,8 +313,9 @@ mod tests {
 
     fn picture(number: u64, nodes: &[(&str, i32)]) -> Arc<Picture> {
         let entry = |(id, value): &(&str, i32)| Entry {
-            id: (*id).to_owned(),
+            id: (*id).into(),
             json: json!({ "id": id, "value": value }).to_string().into(),
+            listed: None,
         };
         Arc::new(Picture {
             number,
@@ -352,6 +374,35 @@ mod tests {
             &third,
             json!({"add": null, "update": null, "remove": ["c\""]}),
         );
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_publication_is_drawn_once_for_all() {
+        let home = tempfile::tempdir().expect("a directory");
+        let mut config = orrery_engine::Config::new(home.path().join("data"));
+        config.probes.clear();
+        let engine = Engine::start(config).await.expect("an engine");
+        let feeds = Arc::new(Feeds::default());
+        let hosts = feed().sight;
+        let watched = feeds.join(hosts.clone());
+        let clients = (0..20).map(|_| {
+            let (feeds, engine, sight) = (feeds.clone(), engine.clone(), hosts.clone());
+            tokio::spawn(async move {
+                let mut seat = feeds.join(sight);
+                for _ in 0..5 {
+                    assert!(!matches!(seat.news(&engine).await, News::NoTopology));
+                }
+            })
+        });
+        for client in clients.collect::<Vec<_>>() {
+            client.await.expect("a client that ends");
+        }
+        let drawings = watched.feed.drawings.load(std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(drawings, 1, "one publication, twenty clients");
+        let feed = Arc::downgrade(&watched.feed);
+        drop(watched);
+        assert!(feed.upgrade().is_none(), "nobody looks, nothing is kept");
+        engine.shutdown().await;
     }
 
     #[test]

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use orrery_model::Report;
+use orrery_model::{Report, SmolStr};
 use petgraph::Direction;
 use rustc_hash::FxHashSet;
 
 use crate::derive::limits::MAX_CONNECTION_ROWS;
 use crate::derive::{
-    Derivation, Derived, Endpoint, Endpoints, NodeKind, PseudoKind, RenderNode, TopologyKey, bytes_per_s,
-    figures,
+    Derivation, Derived, Endpoints, NodeKind, PseudoKind, RenderNode, TopologyKey, bytes_per_s, figures,
 };
 use crate::details::{ConnectionRow, ConnectionTable};
 use crate::draw::home;
@@ -57,15 +56,21 @@ pub(crate) fn links<'a>(
                 continue;
             }
             let (source, target) = (endpoints.source(*flow), endpoints.original_target(*flow));
-            let (near, far) = if direction == Direction::Outgoing {
-                (source, target)
+            let source = || outside_address(&source.address, endpoints.source_name(report, *flow));
+            let aim = || outside_address(&target.address, endpoints.original_target_name(report, *flow));
+            let (near, far): (&dyn Fn() -> String, &dyn Fn() -> String) = if direction == Direction::Outgoing
+            {
+                (&source, &aim)
             } else {
-                (target, source)
+                (&aim, &source)
+            };
+            let outside = |node: &RenderNode, address: &dyn Fn() -> String| {
+                is_internet(node).then(address).unwrap_or_default()
             };
             let mut link = Link {
                 neighbour,
-                remote_address: outside_address(report, neighbour, far),
-                local_address: outside_address(report, node, near),
+                remote_address: outside(neighbour, far),
+                local_address: outside(node, near),
                 port: target.port.to_string(),
                 count: endpoints.weight(*flow),
                 flows: vec![*flow],
@@ -84,14 +89,11 @@ pub(crate) fn links<'a>(
     out.into_values().collect()
 }
 
-/// `name (address)` of an endpoint that is drawn as The Internet; empty for all others.
-fn outside_address(report: &Report, node: &RenderNode, endpoint: &Endpoint) -> String {
-    if !is_internet(node) {
-        return String::new();
-    }
-    match endpoint.name(report) {
-        Some(name) => format!("{name} ({})", endpoint.address),
-        None => endpoint.address.to_string(),
+/// `name (address)` of an endpoint that is drawn as The Internet.
+fn outside_address(address: &str, name: Option<SmolStr>) -> String {
+    match name {
+        Some(name) => format!("{name} ({address})"),
+        None => address.to_owned(),
     }
 }
 

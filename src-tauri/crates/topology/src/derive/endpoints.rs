@@ -6,6 +6,7 @@ use orrery_model::{Node, NodeId, Report, SmolStr, TopologyKind, id};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::derive::keys;
+use crate::derive::layer::Restated;
 use crate::derive::networks::Networks;
 use crate::derive::node::{INTERNET_IN, INTERNET_OUT, NodeKind, PseudoKind, bare_host, service_id};
 use crate::derive::outside;
@@ -13,7 +14,6 @@ use crate::derive::outside;
 /// One side of connections.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
-    pub(crate) node: Arc<Node>,
     pub(crate) scope: SmolStr,
     pub(crate) address: SmolStr,
     pub(crate) port: SmolStr,
@@ -35,11 +35,13 @@ pub(crate) struct Flow {
     pub(crate) target: u32,
 }
 
-/// All endpoints of a report.
-#[derive(Debug, Default)]
+/// All endpoints of a report. What has the same shape shares all but what is said of each.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Endpoints {
-    list: Vec<Endpoint>,
-    flows: Vec<Flow>,
+    nodes: Vec<Arc<Node>>,
+    /// Parallel to the nodes.
+    list: Arc<Vec<Endpoint>>,
+    flows: Arc<Vec<Flow>>,
 }
 
 impl Endpoints {
@@ -68,8 +70,46 @@ impl Endpoints {
                 target: *to,
             }));
         }
-        mark_ambiguous(&mut list);
-        Endpoints { list, flows }
+        let nodes: Vec<Arc<Node>> = nodes.values().cloned().collect();
+        mark_ambiguous(&mut list, &nodes);
+        Endpoints {
+            nodes,
+            list: Arc::new(list),
+            flows: Arc::new(flows),
+        }
+    }
+
+    /// The same endpoints where what reports say of some is replaced. It may not decide the shape.
+    pub(crate) fn restated(&self, said: &Restated) -> Self {
+        let mut out = self.clone();
+        for node in &mut out.nodes {
+            if let Some(new) = said.of(node) {
+                *node = new.clone();
+            }
+        }
+        out
+    }
+
+    /// What reports say of the endpoint that a connection comes from.
+    pub(crate) fn source_node(&self, flow: u32) -> &Node {
+        &self.nodes[self.flows[flow as usize].source as usize]
+    }
+
+    /// First name seen for the address of the endpoint that a connection comes from.
+    pub(crate) fn source_name(&self, report: &Report, flow: u32) -> Option<SmolStr> {
+        self.name(report, self.flows[flow as usize].source)
+    }
+
+    /// The same of the endpoint at which it arrives, before address translation.
+    pub(crate) fn original_target_name(&self, report: &Report, flow: u32) -> Option<SmolStr> {
+        self.name(report, self.target(flow).original)
+    }
+
+    fn name(&self, report: &Report, at: u32) -> Option<SmolStr> {
+        let at = at as usize;
+        outside::names(report, &self.nodes[at], &self.list[at].address)
+            .first()
+            .map(SmolStr::new)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -106,8 +146,7 @@ impl Endpoints {
     /// Connections that a flow stands for: itself, and those that a thinning probe left out.
     pub(crate) fn weight(&self, flow: u32) -> u32 {
         let left_out = self
-            .source(flow)
-            .node
+            .source_node(flow)
             .latest(keys::CONN_COUNT)
             .and_then(|n| n.parse::<u32>().ok());
         left_out.unwrap_or(0).saturating_add(1)
@@ -124,7 +163,6 @@ impl Endpoint {
             None
         };
         Endpoint {
-            node: node.clone(),
             scope: SmolStr::new(scope),
             address: SmolStr::new(address),
             port: SmolStr::new(port),
@@ -140,13 +178,6 @@ impl Endpoint {
     pub(crate) fn process(&self) -> Option<NodeId> {
         let (host, pid) = (self.host.as_ref()?, self.pid.as_ref()?);
         (!self.ambiguous).then(|| smol_str::format_smolstr!("{};{pid}", bare_host(host)))
-    }
-
-    /// First name seen for its address.
-    pub(crate) fn name(&self, report: &Report) -> Option<SmolStr> {
-        outside::names(report, &self.node, &self.address)
-            .first()
-            .map(SmolStr::new)
     }
 }
 
@@ -173,17 +204,16 @@ fn outside_of(report: &Report, local: &Networks, node: &Node, address: &str) -> 
 }
 
 /// A source port that reaches more than one real target was used again within the window.
-fn mark_ambiguous(list: &mut [Endpoint]) {
-    let original_of: FxHashMap<SmolStr, SmolStr> = list
+fn mark_ambiguous(list: &mut [Endpoint], nodes: &[Arc<Node>]) {
+    let original_of: FxHashMap<&str, &str> = nodes
         .iter()
-        .filter_map(|e| Some((e.node.id.clone(), e.node.latest.get(keys::COPY_OF)?.value.clone())))
+        .filter_map(|node| Some((node.id.as_str(), node.latest(keys::COPY_OF)?)))
         .collect();
-    for endpoint in list.iter_mut().filter(|e| e.node.adjacency.len() > 1) {
-        let targets: FxHashSet<&str> = endpoint
-            .node
+    for (endpoint, node) in list.iter_mut().zip(nodes).filter(|(_, n)| n.adjacency.len() > 1) {
+        let targets: FxHashSet<&str> = node
             .adjacency
             .iter()
-            .map(|to| original_of.get(to).map_or(to.as_str(), SmolStr::as_str))
+            .map(|to| original_of.get(to.as_str()).copied().unwrap_or(to))
             .collect();
         endpoint.ambiguous = targets.len() > 1;
     }

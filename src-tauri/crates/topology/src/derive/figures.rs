@@ -47,7 +47,7 @@ pub(crate) fn figures(endpoints: &Endpoints, flows: &[u32]) -> EdgeFigures {
         }
         if counted.insert(endpoints.connection_key(*flow)) {
             connections = connections.saturating_add(endpoints.weight(*flow));
-            add(&mut sums, &endpoints.source(*flow).node);
+            add(&mut sums, endpoints.source_node(*flow));
         }
     }
     EdgeFigures {

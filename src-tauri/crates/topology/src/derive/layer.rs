@@ -3,12 +3,12 @@
 //! Every join maps nodes of one layer (or endpoints) to nodes of the next and carries their connections
 //! over; an edge remembers which connections it stands for, so figures and tables can be made of any edge.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orrery_model::{NodeId, Topology, TopologyKind};
+use orrery_model::{Node, NodeId, Topology, TopologyKind};
 use rustc_hash::FxHashMap;
 
+use crate::derive::edges::{Edges, Gathered};
 use crate::derive::endpoints::Endpoints;
 use crate::derive::node::{Child, NodeKind, RenderNode};
 
@@ -46,14 +46,12 @@ impl From<Option<u32>> for Targets {
     }
 }
 
-/// A finished layer.
+/// A finished layer. What has the same shape shares its index and edges.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Layer {
     pub(crate) nodes: Vec<RenderNode>,
-    pub(crate) index: FxHashMap<NodeId, u32>,
-    /// Connections (numbers into [`Endpoints::flows`], ascending) by source and target. None where the
-    /// edge was reported as such.
-    pub(crate) edges: BTreeMap<(u32, u32), Arc<Vec<u32>>>,
+    pub(crate) index: Arc<FxHashMap<NodeId, u32>>,
+    pub(crate) edges: Arc<Edges>,
     /// Nodes that the last join dropped.
     pub(crate) filtered: u32,
 }
@@ -70,27 +68,55 @@ impl Layer {
             return self;
         }
         let mut moved: Vec<Option<u32>> = Vec::with_capacity(self.nodes.len());
-        let mut out = Layer {
-            filtered: self.filtered,
-            ..Layer::default()
-        };
+        let mut nodes = Vec::with_capacity(self.nodes.len());
         for node in self.nodes {
-            if keep(&node) {
-                let at = out.nodes.len() as u32;
-                out.index.insert(node.id.clone(), at);
-                out.nodes.push(node);
-                moved.push(Some(at));
-            } else {
-                out.filtered += 1;
-                moved.push(None);
+            let kept = keep(&node);
+            moved.push(kept.then_some(nodes.len() as u32));
+            if kept {
+                nodes.push(node);
             }
         }
-        for ((a, b), flows) in self.edges {
-            if let (Some(a), Some(b)) = (moved[a as usize], moved[b as usize]) {
-                out.edges.insert((a, b), flows);
+        let filtered = self.filtered + (moved.len() - nodes.len()) as u32;
+        let index = (0u32..).zip(&nodes).map(|(at, node)| (node.id.clone(), at));
+        Layer {
+            index: Arc::new(index.collect()),
+            edges: Arc::new(self.edges.renumbered(&moved)),
+            nodes,
+            filtered,
+        }
+    }
+
+    /// The same layer where what reports say of some nodes is replaced. It may not decide the shape.
+    pub(crate) fn restated(&self, said: &Restated) -> Layer {
+        let mut out = self.clone();
+        for node in &mut out.nodes {
+            if let Some(new) = said.of(&node.node) {
+                node.node = new.clone();
+            }
+            if node.children.iter().any(|c| said.of(&c.node).is_some()) {
+                let children = node.children.iter().map(|c| Child {
+                    kind: c.kind,
+                    node: said.of(&c.node).unwrap_or(&c.node).clone(),
+                });
+                node.children = Arc::new(children.collect());
             }
         }
         out
+    }
+}
+
+/// What reports say anew of nodes, by where it stood before. The report that said it before must be held for
+/// as long as this is.
+#[derive(Debug, Default)]
+pub(crate) struct Restated(FxHashMap<usize, Arc<Node>>);
+
+impl Restated {
+    pub(crate) fn note(&mut self, old: &Arc<Node>, new: &Arc<Node>) {
+        self.0.insert(Arc::as_ptr(old).addr(), new.clone());
+    }
+
+    pub(crate) fn of(&self, old: &Arc<Node>) -> Option<&Arc<Node>> {
+        self.0.get(&Arc::as_ptr(old).addr())
     }
 }
 
@@ -100,7 +126,7 @@ pub(crate) struct Join {
     nodes: Vec<RenderNode>,
     children: Vec<Vec<Child>>,
     index: FxHashMap<NodeId, u32>,
-    edges: BTreeMap<(u32, u32), Vec<u32>>,
+    edges: Gathered,
 }
 
 impl Join {
@@ -110,6 +136,10 @@ impl Join {
 
     /// Adds every node of a report topology.
     pub(crate) fn seed(&mut self, kind: TopologyKind, topology: &Topology) {
+        let more = topology.nodes.len();
+        self.nodes.reserve(more);
+        self.children.reserve(more);
+        self.index.reserve(more);
         for (id, node) in &topology.nodes {
             self.add(RenderNode::known(kind, id.clone(), node.clone()));
         }
@@ -149,7 +179,7 @@ impl Join {
     }
 
     pub(crate) fn add_edge(&mut self, from: u32, to: u32) {
-        self.edges.entry((from, to)).or_default();
+        self.edges.flows(from, to, &[]);
     }
 
     /// A pseudo node taken over as it is, with everything below it.
@@ -179,13 +209,10 @@ impl Join {
             .iter()
             .map(|n| self.lift_node(n, deep, &mut map))
             .collect();
-        for ((a, b), flows) in &input.edges {
-            for from in targets[*a as usize].as_slice() {
-                for to in targets[*b as usize].as_slice() {
-                    self.edges
-                        .entry((*from, *to))
-                        .or_default()
-                        .extend_from_slice(flows);
+        for (a, b, flows) in input.edges.iter() {
+            for from in targets[a as usize].as_slice() {
+                for to in targets[b as usize].as_slice() {
+                    self.edges.flows(*from, *to, flows);
                 }
             }
         }
@@ -223,14 +250,14 @@ impl Join {
         for (i, flow) in endpoints.flows().iter().enumerate() {
             for from in targets[flow.source as usize].as_slice() {
                 for to in targets[flow.target as usize].as_slice() {
-                    self.edges.entry((*from, *to)).or_default().push(i as u32);
+                    self.edges.flow(*from, *to, i as u32);
                 }
             }
         }
     }
 
     /// Replaces what is known of a node.
-    pub(crate) fn set_node(&mut self, at: u32, node: Arc<orrery_model::Node>) {
+    pub(crate) fn set_node(&mut self, at: u32, node: Arc<Node>) {
         self.nodes[at as usize].node = node;
     }
 
@@ -252,22 +279,15 @@ impl Join {
             below.dedup_by(|a, b| a.kind == b.kind && a.node.id == b.node.id);
             node.children = Arc::new(below);
         }
-        let edges: BTreeMap<_, _> = edges
-            .into_iter()
-            .map(|(ends, mut flows)| {
-                flows.sort_unstable();
-                flows.dedup();
-                (ends, Arc::new(flows))
-            })
-            .collect();
-        for (from, to) in edges.keys().filter(|(a, b)| a != b) {
-            nodes[*from as usize].connected = true;
-            nodes[*to as usize].connected = true;
+        let edges = edges.finish();
+        for (from, to, _) in edges.iter().filter(|(a, b, _)| a != b) {
+            nodes[from as usize].connected = true;
+            nodes[to as usize].connected = true;
         }
         Layer {
             nodes,
-            index,
-            edges,
+            index: Arc::new(index),
+            edges: Arc::new(edges),
             filtered: 0,
         }
     }

@@ -5,16 +5,20 @@
 //! endpoints are joined to processes, containers, pods and hosts ([`layer`] carries connections from join to
 //! join), what no probe sees becomes pseudo nodes, and filters come last ([`derived`]).
 
+mod carry;
 mod catalog;
+mod changes;
 mod clouds;
 pub(crate) mod containers;
 mod derived;
+mod edges;
 mod endpoints;
 pub(crate) mod everything;
 mod figures;
 mod heads;
 pub(crate) mod hosts;
 pub(crate) mod keys;
+mod kinds;
 pub(crate) mod kubernetes;
 mod layer;
 pub mod limits;
@@ -34,7 +38,7 @@ use orrery_model::{NodeId, TopologyKind};
 
 pub use catalog::{CATALOG, TopologyEntry, TopologyKey};
 pub use derived::{Derived, RenderEdge};
-pub(crate) use endpoints::{Endpoint, Endpoints};
+pub(crate) use endpoints::Endpoints;
 pub use figures::EdgeFigures;
 pub(crate) use figures::{bytes_per_s, figures};
 pub use node::{Child, GroupKind, INTERNET_IN, INTERNET_OUT, NodeKind, PseudoKind, RenderNode};
@@ -53,7 +57,22 @@ pub trait OriginLookup: Send + Sync {
     /// When a node was last seen, in milliseconds since the epoch, if no source has repeated it within its
     /// interval.
     fn stale_since_ms(&self, kind: TopologyKind, id: &NodeId) -> Option<i64>;
+
+    /// Whether any of a node's sources is a plugin.
+    fn by_plugin(&self, kind: TopologyKind, id: &NodeId) -> bool {
+        self.sources(kind, id)
+            .iter()
+            .any(|s| s.starts_with(PLUGIN_SOURCE))
+    }
+
+    /// False where no source is a plugin.
+    fn any_plugin(&self) -> bool {
+        true
+    }
 }
+
+/// Sources of plugins begin with this.
+pub const PLUGIN_SOURCE: &str = "plugin:";
 
 /// Why a topology cannot be derived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,14 +1,18 @@
 //! All topologies of one snapshot, each made when it is first asked for.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use orrery_model::{NodeId, Report, SmolStr, TopologyKind};
 use rustc_hash::FxHashMap;
 
+use crate::derive::carry::{Shelved, Slot};
 use crate::derive::catalog::{CATALOG, TopologyKey};
+use crate::derive::changes::Changes;
 use crate::derive::derived::{Derived, RenderEdge};
 use crate::derive::endpoints::Endpoints;
 use crate::derive::figures::{EdgeFigures, figures};
+use crate::derive::kinds::{self, Kinds, Sources};
 use crate::derive::layer::Layer;
 use crate::derive::limits::MAX_SOURCES;
 use crate::derive::node::{NodeKind, RenderNode};
@@ -20,24 +24,29 @@ use crate::derive::{
 };
 use crate::info::{TopologyInfo, ViewStats};
 use crate::labels::host_label;
+use crate::picture::PictureNode;
+use crate::scope_api::Summary;
 use crate::search::SearchIndex;
-
-/// Sources of plugins begin with this.
-const PLUGIN_SOURCE: &str = "plugin:";
 
 /// What is derived from one snapshot's report.
 pub struct Derivation {
     report: Arc<Report>,
     origins: Option<Arc<dyn OriginLookup>>,
-    endpoints: OnceLock<Endpoints>,
     settings: Arc<Settings>,
-    names: OnceLock<Names>,
+    endpoints: Slot<Endpoints>,
+    names: Slot<Names>,
     /// Containers before what their images say is added.
-    plain_containers: OnceLock<Layer>,
-    layers: [OnceLock<Layer>; CATALOG.len()],
-    templates: [OnceLock<Templates>; TopologyKind::ALL.len()],
+    plain_containers: Slot<Layer>,
+    layers: [Slot<Layer>; CATALOG.len()],
+    templates: [Slot<Templates>; TopologyKind::ALL.len()],
     host_labels: OnceLock<FxHashMap<NodeId, SmolStr>>,
     search: OnceLock<SearchIndex>,
+    /// Rises when what is shown of a node may differ though the node does not: templates, labels of others.
+    labels_epoch: u64,
+    /// Rises when nodes that say the same come from elsewhere, or turn stale or fresh.
+    origins_epoch: u64,
+    pub(crate) summaries: [Shelved<Summary>; CATALOG.len()],
+    pub(crate) pictured: [Shelved<PictureNode>; CATALOG.len()],
 }
 
 impl std::fmt::Debug for Derivation {
@@ -54,15 +63,86 @@ impl Derivation {
         Derivation {
             report,
             origins,
-            endpoints: OnceLock::new(),
             settings: Arc::default(),
-            names: OnceLock::new(),
-            plain_containers: OnceLock::new(),
-            layers: std::array::from_fn(|_| OnceLock::new()),
-            templates: std::array::from_fn(|_| OnceLock::new()),
+            endpoints: Slot::default(),
+            names: Slot::default(),
+            plain_containers: Slot::default(),
+            layers: std::array::from_fn(|_| Slot::default()),
+            templates: std::array::from_fn(|_| Slot::default()),
             host_labels: OnceLock::new(),
             search: OnceLock::new(),
+            labels_epoch: 0,
+            origins_epoch: 0,
+            summaries: std::array::from_fn(|_| Shelved::default()),
+            pictured: std::array::from_fn(|_| Shelved::default()),
         }
+    }
+
+    /// Of the report that follows, of which the nodes in `changed` may differ from this one's or come from
+    /// elsewhere, and no others. What they do not touch is taken over; the result is the same as that of
+    /// [`Derivation::new`].
+    #[must_use]
+    pub fn next(
+        &self,
+        report: Arc<Report>,
+        origins: Option<Arc<dyn OriginLookup>>,
+        changed: &BTreeSet<(TopologyKind, NodeId)>,
+    ) -> Self {
+        let mut changes = Changes::between(&self.report, &report, changed);
+        let mut next = Derivation::new(report, origins).with_settings(self.settings.clone());
+        if self.layers[TopologyKey::Everything.index()].used().is_some() {
+            changes.origins |= self.plugins_moved(&next, changed);
+        }
+        let relabelled = !changes.records.is_empty() || changes.shape.meets(kinds::LABELLING);
+        next.labels_epoch = self.labels_epoch + u64::from(relabelled);
+        next.origins_epoch = self.origins_epoch + u64::from(changes.origins);
+        next.endpoints = carried_endpoints(&self.endpoints, &changes);
+        next.names = Slot::holding(
+            self.names
+                .used()
+                .filter(|_| !changes.shape.meets(kinds::OPTION_NAMES))
+                .cloned(),
+        );
+        next.plain_containers = carried_layer(&self.plain_containers, kinds::PLAIN, &changes);
+        for entry in &CATALOG {
+            let at = entry.key.index();
+            if entry.key == TopologyKey::Everything && changes.origins {
+                continue;
+            }
+            next.layers[at] = carried_layer(&self.layers[at], kinds::sources(entry.key), &changes);
+        }
+        for kind in TopologyKind::ALL {
+            if !changes.records.meets(Kinds::of(&[kind])) {
+                next.templates[kind as usize] = Slot::holding(self.templates[kind as usize].used().cloned());
+            }
+        }
+        next.summaries = std::array::from_fn(|at| self.summaries[at].next());
+        next.pictured = std::array::from_fn(|at| self.pictured[at].next());
+        next
+    }
+
+    /// Whether a plugin began or ceased to report one of these processes.
+    fn plugins_moved(&self, next: &Derivation, changed: &BTreeSet<(TopologyKind, NodeId)>) -> bool {
+        let plugins = |of: &Derivation| of.origins.as_ref().is_some_and(|o| o.any_plugin());
+        if !plugins(self) && !plugins(next) {
+            return false;
+        }
+        let process = TopologyKind::Process;
+        changed
+            .range((process, NodeId::default())..)
+            .take_while(|(kind, _)| *kind == process)
+            .any(|(kind, id)| self.reported_by_plugin(*kind, id) != next.reported_by_plugin(*kind, id))
+    }
+
+    /// Equal numbers mean that equal nodes are shown the same in Scope's form.
+    pub(crate) fn summaries_epoch(&self) -> u64 {
+        self.labels_epoch
+    }
+
+    /// The same of pictures, which show where nodes come from. Neither number ever falls, so that no two sums
+    /// of them are equal by chance.
+    pub(crate) fn pictures_epoch(&self) -> u64 {
+        self.labels_epoch + self.origins_epoch
     }
 
     /// The same under settings.
@@ -85,8 +165,8 @@ impl Derivation {
     }
 
     /// What the connections of an edge add up to.
-    pub fn edge_figures(&self, edge: &RenderEdge) -> EdgeFigures {
-        figures(self.endpoints(), &edge.flows)
+    pub fn edge_figures(&self, edge: RenderEdge<'_>) -> EdgeFigures {
+        figures(self.endpoints(), edge.flows)
     }
 
     /// Every topology with its options, and how much the default options show of it.
@@ -118,23 +198,23 @@ impl Derivation {
     }
 
     pub(crate) fn derived(&self, key: TopologyKey, chosen: Chosen<'_>) -> Derived {
-        Derived::of(self.layer(key), &Filter::of(key, self.names(), chosen))
+        Derived::of(self.layer(key).clone(), &Filter::of(key, self.names(), chosen))
     }
 
     /// The same, with one node in it whatever the options say.
     pub(crate) fn derived_keeping(&self, key: TopologyKey, node_id: &str, chosen: Chosen<'_>) -> Derived {
         Derived::of(
-            self.layer(key),
+            self.layer(key).clone(),
             &Filter::of(key, self.names(), chosen).keeping(node_id),
         )
     }
 
     pub(crate) fn names(&self) -> &Names {
-        self.names.get_or_init(|| Names::of(&self.report, &self.settings))
+        self.names.get(|| Names::of(&self.report, &self.settings))
     }
 
     pub(crate) fn endpoints(&self) -> &Endpoints {
-        self.endpoints.get_or_init(|| Endpoints::of(&self.report))
+        self.endpoints.get(|| Endpoints::of(&self.report))
     }
 
     /// Short name of a host; nearly every node has one as its parent.
@@ -148,7 +228,7 @@ impl Derivation {
 
     /// How nodes of a kind are shown.
     pub(crate) fn templates(&self, kind: TopologyKind) -> &Templates {
-        self.templates[kind as usize].get_or_init(|| Templates::of(self.report.topology(kind)))
+        self.templates[kind as usize].get(|| Templates::of(self.report.topology(kind)))
     }
 
     pub(crate) fn search_index(&self) -> &SearchIndex {
@@ -156,8 +236,8 @@ impl Derivation {
     }
 
     /// A topology before filters.
-    pub(crate) fn layer(&self, key: TopologyKey) -> &Layer {
-        self.layers[key.index()].get_or_init(|| self.make(key))
+    pub(crate) fn layer(&self, key: TopologyKey) -> &Arc<Layer> {
+        self.layers[key.index()].get(|| self.make(key))
     }
 
     fn make(&self, key: TopologyKey) -> Layer {
@@ -191,16 +271,14 @@ impl Derivation {
         }
     }
 
-    fn plain_containers(&self) -> &Layer {
-        self.plain_containers.get_or_init(|| {
+    fn plain_containers(&self) -> &Arc<Layer> {
+        self.plain_containers.get(|| {
             containers::containers(&self.report, self.endpoints(), self.layer(TopologyKey::Processes))
         })
     }
 
     fn reported_by_plugin(&self, kind: TopologyKind, id: &NodeId) -> bool {
-        self.origins
-            .as_ref()
-            .is_some_and(|o| o.sources(kind, id).iter().any(|s| s.starts_with(PLUGIN_SOURCE)))
+        self.origins.as_ref().is_some_and(|o| o.by_plugin(kind, id))
     }
 
     /// Sources whose reports name a node, or anything a group stands for.
@@ -239,6 +317,30 @@ impl Derivation {
             NodeKind::Pseudo(_) => None,
         }
     }
+}
+
+fn carried_layer(slot: &Slot<Layer>, sources: Sources, changes: &Changes) -> Slot<Layer> {
+    let anew = sources.shape.meets(changes.shape)
+        || sources.blended.meets(changes.content)
+        || (sources.joined && changes.dns);
+    Slot::holding(slot.used().filter(|_| !anew).map(|layer| {
+        if sources.carried.meets(changes.content) {
+            Arc::new(layer.restated(&changes.said))
+        } else {
+            layer.clone()
+        }
+    }))
+}
+
+fn carried_endpoints(slot: &Slot<Endpoints>, changes: &Changes) -> Slot<Endpoints> {
+    let anew = kinds::ENDPOINTS.meets(changes.shape) || changes.dns;
+    Slot::holding(slot.used().filter(|_| !anew).map(|endpoints| {
+        if changes.content.meets(kinds::ENDPOINTS) {
+            Arc::new(endpoints.restated(&changes.said))
+        } else {
+            endpoints.clone()
+        }
+    }))
 }
 
 /// The topology of a name.

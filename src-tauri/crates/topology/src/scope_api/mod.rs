@@ -7,22 +7,23 @@ mod list;
 mod node;
 mod summary;
 
-use std::collections::BTreeMap;
-
-use orrery_model::SmolStr;
-
 use crate::derive::{Chosen, Derivation, Options, TopologyKey};
 use crate::query::{Query, QueryError};
 
 pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
 pub use node::{ChildrenGroup, Column, Connection, Connections, ControlInstance, Details, NodeAnswer};
-pub use summary::{Metadata, MetricRow, MetricSample, Parent, Summary, Table, TableColumn, TableRow};
+pub use summary::{Listed, Metadata, MetricRow, MetricSample, Parent, Summary, Table, TableColumn, TableRow};
 
 /// Answer to `GET /api/topology/T`.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct TopologyAnswer {
-    /// Nodes by id.
-    pub nodes: BTreeMap<SmolStr, Summary>,
+    /// Nodes by id in ascending order; a map of them by id for clients.
+    #[serde(serialize_with = "by_id")]
+    pub nodes: Vec<Listed>,
+}
+
+fn by_id<S: serde::Serializer>(nodes: &[Listed], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(nodes.iter().map(|node| (&node.summary.id, node)))
 }
 
 impl Derivation {
@@ -41,14 +42,18 @@ impl Derivation {
     pub fn scope_nodes(&self, topology: &str, options: Option<&Options>) -> Option<TopologyAnswer> {
         let key = scope_key(topology)?;
         let derived = self.derived(key, chosen(options));
-        let nodes = derived
-            .graph
-            .node_indices()
-            .map(|at| {
-                let summary = Summary::of_node(self, &derived, at, summary::Readings::Newest);
-                (summary.id.clone(), summary)
+        let shelf = self.summaries[key.index()].shelf(derived.layer(), self.summaries_epoch());
+        let mut nodes: Vec<Listed> = derived
+            .places()
+            .map(|place| Listed {
+                summary: shelf
+                    .get(place, |node| Summary::of(self, node, summary::Readings::Newest))
+                    .clone(),
+                adjacency: derived.adjacency(place),
             })
             .collect();
+        // Nearly in order: report nodes come by id, others after them.
+        nodes.sort_by(|a, b| a.summary.id.cmp(&b.summary.id));
         Some(TopologyAnswer { nodes })
     }
 
@@ -68,9 +73,9 @@ impl Derivation {
         };
         if let (false, Some(key)) = (query.is_empty(), scope_key(topology)) {
             let matching = self.matching(key, chosen(options), &query);
-            answer.nodes.retain(|id, _| matching.contains(id));
-            for summary in answer.nodes.values_mut() {
-                summary.adjacency.retain(|id| matching.contains(id));
+            answer.nodes.retain(|n| matching.contains(&n.summary.id));
+            for node in &mut answer.nodes {
+                node.adjacency.retain(|id| matching.contains(id));
             }
         }
         Ok(Some(answer))
@@ -87,9 +92,9 @@ impl Derivation {
     ) -> Option<NodeAnswer> {
         let key = scope_key(topology)?;
         let derived = self.derived_keeping(key, node_id, chosen(options));
-        let at = derived.place(node_id)?;
+        let place = derived.place(node_id)?;
         Some(NodeAnswer {
-            node: Details::of(self, key, &derived, at, probe_id),
+            node: Details::of(self, key, &derived, place, probe_id),
         })
     }
 }

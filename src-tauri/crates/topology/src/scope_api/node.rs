@@ -1,8 +1,9 @@
 //! A node in full.
 
+use std::sync::Arc;
+
 use orrery_model::SmolStr;
 use petgraph::Direction;
-use petgraph::stable_graph::NodeIndex;
 use serde::Serialize;
 
 use crate::card::children::{ChildColumn, groups};
@@ -10,7 +11,7 @@ use crate::card::connections::{Link, is_internet, links};
 use crate::card::controls::active;
 use crate::derive::{Derivation, Derived, RenderNode, TopologyKey};
 use crate::labels::{Style, labels};
-use crate::scope_api::summary::{Metadata, Readings, Summary};
+use crate::scope_api::summary::{Listed, Metadata, Readings, Summary};
 
 /// Answer to `GET /api/topology/T/ID`.
 #[derive(Debug, Clone, Serialize)]
@@ -24,7 +25,7 @@ pub struct NodeAnswer {
 pub struct Details {
     /// What lists show of it, with readings.
     #[serde(flatten)]
-    pub summary: Summary,
+    pub summary: Listed,
     /// Controls active on it.
     pub controls: Vec<ControlInstance>,
     /// Children by kind.
@@ -64,7 +65,7 @@ pub struct ChildrenGroup {
     /// Text shown.
     pub label: String,
     /// By id.
-    pub nodes: Vec<Summary>,
+    pub nodes: Vec<Listed>,
     /// Topology that shows them.
     pub topology_id: String,
     /// Columns.
@@ -123,10 +124,10 @@ impl Details {
         derivation: &Derivation,
         key: TopologyKey,
         derived: &Derived,
-        at: NodeIndex,
+        place: u32,
         probe_id: &str,
     ) -> Self {
-        let node = &derived.graph[at];
+        let node = derived.at(place);
         let connections = |direction, id: &str, label: &str| Connections {
             id: id.to_owned(),
             topology_id: key.id().to_owned(),
@@ -135,7 +136,10 @@ impl Details {
             connections: rows(derivation, derived, node, direction),
         };
         Details {
-            summary: Summary::of_node(derivation, derived, at, Readings::All),
+            summary: Listed {
+                summary: Arc::new(Summary::of(derivation, node, Readings::All)),
+                adjacency: derived.adjacency(place),
+            },
             controls: controls(derivation, node, probe_id),
             children: children(derivation, node),
             connections: vec![
@@ -169,12 +173,9 @@ fn children(derivation: &Derivation, node: &RenderNode) -> Vec<ChildrenGroup> {
     groups(derivation, node)
         .into_iter()
         .map(|group| {
-            let nodes = group.nodes.iter().map(|n| {
-                let summary = Summary::of(derivation, n, Readings::Newest);
-                Summary {
-                    adjacency: adjacency(derivation, group.topology, n),
-                    ..summary
-                }
+            let nodes = group.nodes.iter().map(|n| Listed {
+                summary: Arc::new(Summary::of(derivation, n, Readings::Newest)),
+                adjacency: adjacency(derivation, group.topology, n),
             });
             ChildrenGroup {
                 id: String::new(),
@@ -193,10 +194,7 @@ fn adjacency(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Ve
     let Some((at, _)) = layer.get(&node.id) else {
         return Vec::new();
     };
-    let targets = layer
-        .edges
-        .range((at, 0)..=(at, u32::MAX))
-        .map(|((_, to), _)| *to);
+    let targets = layer.edges.targets(at);
     let mut ids: Vec<SmolStr> = targets.map(|to| layer.nodes[to as usize].id.clone()).collect();
     ids.sort_unstable();
     ids

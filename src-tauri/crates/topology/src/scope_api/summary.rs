@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orrery_model::{MetadataTemplate, Metric, MetricTemplate, SmolStr, TableType};
-use petgraph::stable_graph::NodeIndex;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::card::tables::{TableRows, tables};
 use crate::derive::templates::Keyed;
-use crate::derive::{Derivation, Derived, RenderNode};
+use crate::derive::{Derivation, RenderNode};
 use crate::labels::{Style, labels};
 use crate::summary;
 
@@ -50,6 +49,14 @@ pub struct Summary {
     /// Tables by key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Table>,
+}
+
+/// A node in short, with its edges.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listed {
+    /// The node.
+    #[serde(flatten)]
+    pub summary: Arc<Summary>,
     /// Ids of nodes it has edges to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub adjacency: Vec<SmolStr>,
@@ -202,19 +209,6 @@ pub(super) enum Readings {
 }
 
 impl Summary {
-    /// A node of a topology, with its edges.
-    pub(super) fn of_node(
-        derivation: &Derivation,
-        derived: &Derived,
-        at: NodeIndex,
-        readings: Readings,
-    ) -> Self {
-        Summary {
-            adjacency: derived.adjacency(at),
-            ..Self::of(derivation, &derived.graph[at], readings)
-        }
-    }
-
     /// A node by itself. Groups have neither facts nor metrics.
     pub(super) fn of(derivation: &Derivation, node: &RenderNode, readings: Readings) -> Self {
         let report = &**derivation.report();
@@ -260,7 +254,6 @@ impl Summary {
                 })
                 .collect(),
             tables: tables(report, node).into_iter().map(Table::of).collect(),
-            adjacency: Vec::new(),
         }
     }
 }

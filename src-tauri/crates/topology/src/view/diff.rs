@@ -1,17 +1,27 @@
 //! What changed between two pictures, and applying it.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::view::{ViewDelta, ViewEdge, ViewFrame, ViewNode};
 
 /// What has an id and is listed by it in ascending order.
 trait Listed: PartialEq + Clone {
     fn id(&self) -> &str;
+
+    /// Whether both show the same.
+    fn is(&self, other: &Self) -> bool {
+        self == other
+    }
 }
 
-impl Listed for ViewNode {
+impl Listed for Arc<ViewNode> {
     fn id(&self) -> &str {
         &self.id
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self, other) || self == other
     }
 }
 
@@ -71,7 +81,7 @@ fn changes<T: Listed>(old: &[T], new: &[T]) -> (Vec<T>, Vec<String>) {
                 n += 1;
             }
             Ordering::Equal => {
-                if old[o] != new[n] {
+                if !old[o].is(&new[n]) {
                     changed.push(new[n].clone());
                 }
                 o += 1;

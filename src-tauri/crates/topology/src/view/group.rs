@@ -9,11 +9,11 @@
 //! re-arranging decides anew.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use crate::picture::Facet;
-use crate::view::ViewNode;
+use crate::picture::{Facet, PictureNode};
 
 /// Boxes in each other, at most; further fields are ignored.
 const MAX_DEPTH: usize = 4;
@@ -74,9 +74,9 @@ impl Grouper {
         self.drawn.clear();
     }
 
-    /// The boxes of these nodes. `facets` is parallel to `nodes`.
-    pub(crate) fn group(&mut self, nodes: &[ViewNode], facets: &[BTreeMap<String, Facet>]) -> Grouping {
-        let (candidates, innermost) = self.candidates(facets);
+    /// The boxes of these nodes.
+    pub(crate) fn group(&mut self, nodes: &[Arc<PictureNode>]) -> Grouping {
+        let (candidates, innermost) = self.candidates(nodes);
         let drawn = self.decide(&candidates, nodes);
         let mut place: Vec<Option<u32>> = vec![None; candidates.len()];
         let mut groups = Vec::new();
@@ -105,14 +105,16 @@ impl Grouper {
     }
 
     /// Every possible box, outer ones before inner ones of the same node, and the innermost of every node.
-    fn candidates(&self, facets: &[BTreeMap<String, Facet>]) -> (Vec<Candidate>, Vec<Option<usize>>) {
+    fn candidates(&self, nodes: &[Arc<PictureNode>]) -> (Vec<Candidate>, Vec<Option<usize>>) {
         let mut found: FxHashMap<(Option<usize>, usize, &str), usize> = FxHashMap::default();
         let mut candidates: Vec<Candidate> = Vec::new();
-        let mut innermost = Vec::with_capacity(facets.len());
-        for (node, facets) in facets.iter().enumerate() {
+        let mut innermost = Vec::with_capacity(nodes.len());
+        for (node, pictured) in nodes.iter().enumerate() {
             let mut at = None;
             for (field, name) in self.fields.iter().enumerate() {
-                let Some(facet) = facets.get(name) else { continue };
+                let Some(facet) = pictured.facets.get(name) else {
+                    continue;
+                };
                 let index = *found.entry((at, field, facet.key.as_str())).or_insert_with(|| {
                     let outer = at.map_or("", |p: usize| candidates[p].id.as_str());
                     let id = group_id(outer, name, &facet.key);
@@ -135,9 +137,9 @@ impl Grouper {
     }
 
     /// Whether each box is drawn: as before where it is known.
-    fn decide(&self, candidates: &[Candidate], nodes: &[ViewNode]) -> Vec<bool> {
+    fn decide(&self, candidates: &[Candidate], nodes: &[Arc<PictureNode>]) -> Vec<bool> {
         let decide = |c: &Candidate| {
-            let names_its_node = c.count == 1 && nodes[c.only].label == c.facet.label;
+            let names_its_node = c.count == 1 && nodes[c.only].node.label == c.facet.label;
             let fills_outer = c.parent.is_some_and(|p| candidates[p].count == c.count);
             !names_its_node && !fills_outer
         };
@@ -165,34 +167,28 @@ fn group_id(outer: &str, field: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::view::ViewNode;
 
     /// Nodes as `label`, `field=key` …; expects `node label → box id`.
     fn check(grouper: &mut Grouper, nodes: &[(&str, &str)], expected: &[&str]) {
-        let views: Vec<ViewNode> = nodes
+        let pictured: Vec<Arc<PictureNode>> = nodes
             .iter()
-            .map(|(label, _)| ViewNode {
-                label: (*label).into(),
-                ..ViewNode::default()
+            .map(|(label, facets)| {
+                let facet = |(field, key): (&str, &str)| {
+                    let (key, label) = (key.to_owned(), key.to_owned());
+                    (field.to_owned(), Facet { key, label })
+                };
+                let facets = facets.split_whitespace().filter_map(|f| f.split_once('='));
+                Arc::new(PictureNode {
+                    node: ViewNode {
+                        label: (*label).into(),
+                        ..ViewNode::default()
+                    },
+                    facets: facets.map(facet).collect(),
+                })
             })
             .collect();
-        let facets: Vec<BTreeMap<String, Facet>> = nodes
-            .iter()
-            .map(|(_, facets)| {
-                let split = facets.split_whitespace().filter_map(|f| f.split_once('='));
-                split
-                    .map(|(field, key)| {
-                        (
-                            field.to_owned(),
-                            Facet {
-                                key: key.to_owned(),
-                                label: key.to_owned(),
-                            },
-                        )
-                    })
-                    .collect()
-            })
-            .collect();
-        let grouping = grouper.group(&views, &facets);
+        let grouping = grouper.group(&pictured);
         let got: Vec<&str> = grouping
             .of_node
             .iter()

@@ -11,6 +11,7 @@ mod state;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use orrery_model::SmolStr;
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,7 @@ pub struct ViewFrame {
     /// When the snapshot was published, in milliseconds since the epoch.
     pub at_ms: i64,
     /// Nodes, by id in ascending order.
-    pub nodes: Vec<ViewNode>,
+    pub nodes: Vec<Arc<ViewNode>>,
     /// Edges, by id in ascending order.
     pub edges: Vec<ViewEdge>,
     /// Boxes, parents before children.
@@ -108,7 +109,7 @@ pub struct ViewDelta {
     /// When the snapshot was published, in milliseconds since the epoch.
     pub at_ms: i64,
     /// Nodes that are new or differ.
-    pub nodes: Vec<ViewNode>,
+    pub nodes: Vec<Arc<ViewNode>>,
     /// Ids of nodes that left.
     pub nodes_removed: Vec<String>,
     /// Edges that are new or differ.
@@ -228,9 +229,9 @@ pub struct ViewEdge {
     /// `<source>---<target>`.
     pub id: String,
     /// Node id.
-    pub source: String,
+    pub source: SmolStr,
     /// Node id.
-    pub target: String,
+    pub target: SmolStr,
     /// Connections that it stands for.
     pub connections: u32,
     /// Server ports, ascending, at most 16.

@@ -1,11 +1,12 @@
 //! One view over time: boxes, places and what changed, picture by picture.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use crate::layout::{Layout, LayoutGroup, LayoutInput, LayoutNode, Positions};
-use crate::picture::{Facet, Picture};
+use crate::picture::{Picture, PictureNode};
 use crate::view::diff::diff;
 use crate::view::group::{Grouper, Grouping};
 use crate::view::{ViewDelta, ViewEdge, ViewFrame, ViewGroup, ViewNode};
@@ -27,8 +28,8 @@ pub struct ViewState {
     grouper: Grouper,
     layout: Layout,
     frame: ViewFrame,
-    /// Parallel to the frame's nodes; kept for arranging them anew.
-    facets: Vec<BTreeMap<String, Facet>>,
+    /// What the frame's nodes are made of; kept for arranging them anew, and for knowing which are the same.
+    pictured: Vec<Arc<PictureNode>>,
     /// Facts beside boxes' labels, by field and key.
     facts: BTreeMap<(String, String), String>,
 }
@@ -40,7 +41,7 @@ impl ViewState {
             grouper: Grouper::new(group_fields),
             layout: Layout::new(),
             frame: ViewFrame::default(),
-            facets: Vec::new(),
+            pictured: Vec::new(),
             facts: BTreeMap::new(),
         }
     }
@@ -48,8 +49,8 @@ impl ViewState {
     /// Shows a picture; `at_ms` is when its snapshot was published, in milliseconds since the epoch.
     pub fn advance(&mut self, mut picture: Picture, at_ms: i64) -> Advance {
         put_in_order(&mut picture);
-        let (nodes, facets) = picture.nodes.into_iter().map(|n| (n.node, n.facets)).unzip();
-        self.facets = facets;
+        let nodes = self.placed_before(&picture.nodes);
+        self.pictured = picture.nodes;
         self.facts = picture.facts;
         let frame = ViewFrame {
             seq: self.frame.seq,
@@ -62,6 +63,21 @@ impl ViewState {
             truncated_nodes: picture.truncated_nodes,
         };
         self.show(frame)
+    }
+
+    /// The nodes of a new picture: with the places they have where they are the same as in the one before.
+    fn placed_before(&self, nodes: &[Arc<PictureNode>]) -> Vec<Arc<ViewNode>> {
+        let mut before = self.pictured.iter().zip(&self.frame.nodes).peekable();
+        nodes
+            .iter()
+            .map(|new| {
+                while before.next_if(|(old, _)| old.node.id < new.node.id).is_some() {}
+                match before.peek() {
+                    Some((old, placed)) if Arc::ptr_eq(old, new) => Arc::clone(placed),
+                    _ => Arc::new(new.node.clone()),
+                }
+            })
+            .collect()
     }
 
     /// The whole current picture; sequence number 0 before the first.
@@ -86,15 +102,19 @@ impl ViewState {
 
     /// Boxes and places the nodes of a frame and makes it the current one.
     fn show(&mut self, mut frame: ViewFrame) -> Advance {
-        let grouping = self.grouper.group(&frame.nodes, &self.facets);
+        let grouping = self.grouper.group(&self.pictured);
         let positions = self.layout.place(&layout_input(&frame, &grouping));
         frame.groups = boxes(&grouping, positions, &self.facts);
         for (node, spot) in frame.nodes.iter_mut().zip(&positions.nodes) {
-            (node.x, node.y) = (spot.x, spot.y);
-            node.group = spot
+            let group = spot
                 .in_box
                 .and_then(|b| frame.groups.get(b as usize))
-                .map(|g| g.id.clone());
+                .map(|g| &g.id);
+            let stays = (node.x, node.y, node.group.as_ref()) == (spot.x, spot.y, group);
+            if !stays {
+                let node = Arc::make_mut(node);
+                (node.x, node.y, node.group) = (spot.x, spot.y, group.cloned());
+            }
         }
         if self.frame.seq == 0 {
             frame.seq = 1;
@@ -152,7 +172,7 @@ fn is_outside(node: &ViewNode, group: Option<u32>) -> bool {
     node.pseudo && group.is_none()
 }
 
-fn edge_indices(nodes: &[ViewNode], edges: &[ViewEdge]) -> Vec<(u32, u32)> {
+fn edge_indices(nodes: &[Arc<ViewNode>], edges: &[ViewEdge]) -> Vec<(u32, u32)> {
     let index: FxHashMap<&str, u32> = (0u32..).zip(nodes).map(|(i, n)| (n.id.as_str(), i)).collect();
     edges
         .iter()

@@ -53,8 +53,8 @@ fn picture(nodes: &BTreeMap<u8, u8>, edges: &[(u8, u8)]) -> Picture {
         .filter(|(a, b)| nodes.contains_key(a) && nodes.contains_key(b))
         .map(|(a, b)| ViewEdge {
             id: format!("{a:03}---{b:03}"),
-            source: format!("{a:03}"),
-            target: format!("{b:03}"),
+            source: format!("{a:03}").into(),
+            target: format!("{b:03}").into(),
             connections: 1,
             ..ViewEdge::default()
         })
@@ -67,7 +67,7 @@ fn picture(nodes: &BTreeMap<u8, u8>, edges: &[(u8, u8)]) -> Picture {
     )]);
     let nodes = nodes
         .iter()
-        .map(|(&number, &reading)| node(number, reading))
+        .map(|(&number, &reading)| node(number, reading).into())
         .collect();
     Picture {
         nodes,
@@ -164,7 +164,7 @@ fn pictures_out_of_order_do_no_harm() {
     let mut state = by_host_and_unit();
     let mut wrong = picture(&some(&[1, 2, 3]), &[(1, 2)]);
     wrong.nodes.reverse();
-    wrong.nodes.push(node(2, 0));
+    wrong.nodes.push(node(2, 0).into());
     wrong.edges.push(ViewEdge {
         id: "x".into(),
         source: "1".into(),

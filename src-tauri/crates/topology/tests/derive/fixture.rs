@@ -1,6 +1,6 @@
 //! Small reports made by hand, and what is drawn of them as text.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use orrery_model::{
@@ -201,16 +201,14 @@ pub(crate) fn options(chosen: &[(&str, &str)]) -> Options {
 /// What is drawn, as text: ids of nodes without edges, and `source -> target` lines.
 pub(crate) fn drawn(derivation: &Derivation, topology: &str, chosen: Chosen<'_>) -> Vec<String> {
     let derived = derivation.derive(topology, chosen).expect("the topology exists");
-    let graph = &derived.graph;
-    let mut lines: Vec<String> = graph
-        .edge_indices()
-        .filter_map(|edge| graph.edge_endpoints(edge))
-        .map(|(a, b)| format!("{} -> {}", graph[a].id, graph[b].id))
-        .collect();
-    let lonely = graph
-        .node_indices()
-        .filter(|at| graph.neighbors_undirected(*at).next().is_none());
-    lines.extend(lonely.map(|at| graph[at].id.to_string()));
+    let mut lines = Vec::new();
+    let mut joined = BTreeSet::new();
+    for (from, to, _) in derived.edges() {
+        lines.push(format!("{} -> {}", from.id, to.id));
+        joined.extend([&from.id, &to.id]);
+    }
+    let lonely = derived.nodes().into_iter().filter(|n| !joined.contains(&n.id));
+    lines.extend(lonely.map(|n| n.id.to_string()));
     lines.sort();
     lines
 }

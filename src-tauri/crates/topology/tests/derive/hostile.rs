@@ -111,7 +111,7 @@ fn nonsense_is_derived_all_the_same() {
             .picture(entry.id, &Options::default(), "not (a or cpu > 1)")
             .unwrap();
         assert!(picture.edges.iter().all(|edge| {
-            let known = |id: &String| picture.nodes.iter().any(|n| n.node.id == *id);
+            let known = |id: &orrery_model::SmolStr| picture.nodes.iter().any(|n| n.node.id == *id);
             known(&edge.source) && known(&edge.target)
         }));
         for node in derived.nodes() {
