@@ -9,6 +9,11 @@ const COMMANDS: &[&str] = &[
     "close_view",
     "save_export",
     "save_text",
+    "pick_package",
+    "pipe_open",
+    "pipe_send",
+    "pipe_detach",
+    "pipe_close",
     "open_external",
 ];
 

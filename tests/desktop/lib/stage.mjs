@@ -127,7 +127,7 @@ export async function until(what, probe, timeout = 20_000) {
   }
 }
 
-function freePort() {
+export function freePort() {
   return new Promise((done) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const { port } = server.address();
