@@ -3,6 +3,7 @@
 pub(crate) mod children;
 pub(crate) mod connections;
 pub(crate) mod controls;
+pub(crate) mod ends;
 mod notes;
 pub(crate) mod tables;
 

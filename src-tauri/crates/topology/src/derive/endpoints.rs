@@ -112,6 +112,22 @@ impl Endpoints {
             .map(SmolStr::new)
     }
 
+    /// Connections that come from an endpoint.
+    pub(crate) fn flows_from(&self, source: u32) -> impl Iterator<Item = (u32, Flow)> {
+        let begin = self.flows.partition_point(|flow| flow.source < source);
+        (begin as u32..)
+            .zip(self.flows[begin..].iter().copied())
+            .take_while(move |(_, flow)| flow.source == source)
+    }
+
+    /// False when the endpoint at which a connection arrives is a translated one, and the one before
+    /// translation is not reported.
+    pub(crate) fn aim_is_known(&self, flow: u32) -> bool {
+        let target = self.flows[flow as usize].target;
+        let translated = self.nodes[target as usize].latest(keys::COPY_OF).is_some();
+        !translated || self.list[target as usize].original != target
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.list.len()
     }

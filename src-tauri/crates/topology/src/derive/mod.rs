@@ -30,7 +30,7 @@ mod processes;
 mod settings;
 mod snapshot;
 pub(crate) mod stacks;
-mod system;
+pub(crate) mod system;
 pub(crate) mod templates;
 pub(crate) mod units;
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use orrery_model::{NodeId, Report, SmolStr, TopologyKind};
 use rustc_hash::FxHashMap;
 
+use crate::card::ends::Ends;
 use crate::derive::carry::{Shelved, Slot};
 use crate::derive::catalog::{CATALOG, TopologyKey};
 use crate::derive::changes::Changes;
@@ -40,6 +41,7 @@ pub struct Derivation {
     layers: [Slot<Layer>; CATALOG.len()],
     templates: [Slot<Templates>; TopologyKind::ALL.len()],
     host_labels: OnceLock<FxHashMap<NodeId, SmolStr>>,
+    ends: OnceLock<Ends>,
     search: OnceLock<SearchIndex>,
     /// Rises when what is shown of a node may differ though the node does not: templates, labels of others.
     labels_epoch: u64,
@@ -70,6 +72,7 @@ impl Derivation {
             layers: std::array::from_fn(|_| Slot::default()),
             templates: std::array::from_fn(|_| Slot::default()),
             host_labels: OnceLock::new(),
+            ends: OnceLock::new(),
             search: OnceLock::new(),
             labels_epoch: 0,
             origins_epoch: 0,
@@ -215,6 +218,11 @@ impl Derivation {
 
     pub(crate) fn endpoints(&self) -> &Endpoints {
         self.endpoints.get(|| Endpoints::of(&self.report))
+    }
+
+    /// Which endpoints nodes stand for.
+    pub(crate) fn ends(&self) -> &Ends {
+        self.ends.get_or_init(|| Ends::of(&self.report, self.endpoints()))
     }
 
     /// Short name of a host; nearly every node has one as its parent.

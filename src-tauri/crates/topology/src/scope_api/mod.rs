@@ -7,10 +7,15 @@ mod list;
 mod node;
 mod summary;
 
-use crate::derive::{Chosen, Derivation, Options, TopologyKey};
+use orrery_model::SmolStr;
+use petgraph::Direction;
+
+use crate::card::connections::neighbours;
+use crate::derive::{Chosen, Derivation, Options, RenderEdge, TopologyKey};
 use crate::query::{Query, QueryError};
 
 pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
+use node::Around;
 pub use node::{ChildrenGroup, Column, Connection, Connections, ControlInstance, Details, NodeAnswer};
 pub use summary::{Listed, Metadata, MetricRow, MetricSample, Parent, Summary, Table, TableColumn, TableRow};
 
@@ -91,11 +96,36 @@ impl Derivation {
         probe_id: &str,
     ) -> Option<NodeAnswer> {
         let key = scope_key(topology)?;
-        let derived = self.derived_keeping(key, node_id, chosen(options));
-        let place = derived.place(node_id)?;
-        Some(NodeAnswer {
-            node: Details::of(self, key, &derived, place, probe_id),
-        })
+        let shown = self.derived(key, chosen(options));
+        if let Some(place) = shown.place(node_id) {
+            let neighbours = |direction| neighbours(&shown, shown.at(place), direction);
+            let around = Around {
+                adjacency: shown.adjacency(place),
+                incoming: neighbours(Direction::Incoming),
+                outgoing: neighbours(Direction::Outgoing),
+            };
+            let node = Details::of(self, key, shown.at(place), around, probe_id);
+            return Some(NodeAnswer { node });
+        }
+        // A node that the options hide keeps its own edges, but nothing shown has one to it.
+        let layer = shown.layer();
+        let (place, node) = layer.get(node_id)?;
+        let mut adjacency: Vec<SmolStr> = layer
+            .edges
+            .targets(place)
+            .map(|to| layer.nodes[to as usize].id.clone())
+            .collect();
+        adjacency.sort_unstable();
+        let outgoing = adjacency
+            .iter()
+            .filter_map(|id| Some((shown.get(id)?, RenderEdge { flows: &[] })));
+        let around = Around {
+            incoming: Vec::new(),
+            outgoing: outgoing.collect(),
+            adjacency: adjacency.clone(),
+        };
+        let node = Details::of(self, key, node, around, probe_id);
+        Some(NodeAnswer { node })
     }
 }
 

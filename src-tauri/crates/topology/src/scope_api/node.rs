@@ -9,7 +9,9 @@ use serde::Serialize;
 use crate::card::children::{ChildColumn, groups};
 use crate::card::connections::{Link, is_internet, links};
 use crate::card::controls::active;
-use crate::derive::{Derivation, Derived, RenderNode, TopologyKey};
+use crate::derive::kubernetes::is_storage;
+use crate::derive::system::{is_pause, is_running};
+use crate::derive::{Derivation, NodeKind, RenderEdge, RenderNode, TopologyKey};
 use crate::labels::{Style, labels};
 use crate::scope_api::summary::{Listed, Metadata, Readings, Summary};
 
@@ -119,32 +121,43 @@ pub struct Connection {
     pub metadata: Vec<Metadata>,
 }
 
+/// What a node is connected with, as far as the options show it.
+pub(super) struct Around<'a> {
+    /// Ids of nodes that it has edges to.
+    pub(super) adjacency: Vec<SmolStr>,
+    /// Nodes that have edges to it, by id.
+    pub(super) incoming: Vec<(&'a RenderNode, RenderEdge<'a>)>,
+    /// Nodes that it has edges to, by id.
+    pub(super) outgoing: Vec<(&'a RenderNode, RenderEdge<'a>)>,
+}
+
 impl Details {
     pub(super) fn of(
         derivation: &Derivation,
         key: TopologyKey,
-        derived: &Derived,
-        place: u32,
+        node: &RenderNode,
+        around: Around<'_>,
         probe_id: &str,
     ) -> Self {
-        let node = derived.at(place);
-        let connections = |direction, id: &str, label: &str| Connections {
+        let table = |links: Vec<Link<'_>>, id: &str, label: &str| Connections {
             id: id.to_owned(),
             topology_id: key.id().to_owned(),
             label: label.to_owned(),
             columns: connection_columns(node),
-            connections: rows(derivation, derived, node, direction),
+            connections: rows(derivation, node, links),
         };
+        let incoming = links(derivation, key, node, around.incoming, Direction::Incoming);
+        let outgoing = links(derivation, key, node, around.outgoing, Direction::Outgoing);
         Details {
             summary: Listed {
                 summary: Arc::new(Summary::of(derivation, node, Readings::All)),
-                adjacency: derived.adjacency(place),
+                adjacency: around.adjacency,
             },
             controls: controls(derivation, node, probe_id),
-            children: children(derivation, node),
+            children: children(derivation, key, node),
             connections: vec![
-                connections(Direction::Incoming, "incoming-connections", "Inbound"),
-                connections(Direction::Outgoing, "outgoing-connections", "Outbound"),
+                table(incoming, "incoming-connections", "Inbound"),
+                table(outgoing, "outgoing-connections", "Outbound"),
             ],
         }
     }
@@ -169,13 +182,13 @@ fn controls(derivation: &Derivation, node: &RenderNode, probe_id: &str) -> Vec<C
         .collect()
 }
 
-fn children(derivation: &Derivation, node: &RenderNode) -> Vec<ChildrenGroup> {
+fn children(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Vec<ChildrenGroup> {
     groups(derivation, node)
         .into_iter()
         .map(|group| {
             let nodes = group.nodes.iter().map(|n| Listed {
                 summary: Arc::new(Summary::of(derivation, n, Readings::Newest)),
-                adjacency: adjacency(derivation, group.topology, n),
+                adjacency: adjacency(derivation, key, group.topology, n),
             });
             ChildrenGroup {
                 id: String::new(),
@@ -188,16 +201,38 @@ fn children(derivation: &Derivation, node: &RenderNode) -> Vec<ChildrenGroup> {
         .collect()
 }
 
-/// What a child has edges to in its own topology.
-fn adjacency(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Vec<SmolStr> {
-    let layer = derivation.layer(key);
-    let Some((at, _)) = layer.get(&node.id) else {
+/// What a child has edges to in its own topology, as far as the parent's topology was made of it. Storage
+/// comes below others as reports name it, without edges.
+fn adjacency(
+    derivation: &Derivation,
+    parent: TopologyKey,
+    own: TopologyKey,
+    node: &RenderNode,
+) -> Vec<SmolStr> {
+    let storage = matches!(node.kind, NodeKind::Known(kind) if is_storage(kind));
+    let layer = derivation.layer(own);
+    let Some((at, _)) = layer.get(&node.id).filter(|_| !storage) else {
         return Vec::new();
     };
-    let targets = layer.edges.targets(at);
-    let mut ids: Vec<SmolStr> = targets.map(|to| layer.nodes[to as usize].id.clone()).collect();
+    let targets = layer.edges.targets(at).map(|to| &layer.nodes[to as usize]);
+    let mut ids: Vec<SmolStr> = targets
+        .filter(|to| own != TopologyKey::Containers || takes_part(parent, to))
+        .map(|to| to.id.clone())
+        .collect();
     ids.sort_unstable();
     ids
+}
+
+/// Whether a topology over containers is made of this one too: most are of those that run.
+fn takes_part(parent: TopologyKey, container: &RenderNode) -> bool {
+    let running = container.kind.is_pseudo() || is_running(&container.node);
+    match parent {
+        TopologyKey::Pods | TopologyKey::KubeControllers | TopologyKey::Services => {
+            running && !is_pause(&container.node)
+        }
+        TopologyKey::EcsTasks | TopologyKey::EcsServices | TopologyKey::SwarmServices => running,
+        _ => true,
+    }
 }
 
 fn connection_columns(node: &RenderNode) -> Vec<Column> {
@@ -218,14 +253,9 @@ fn column((id, label, data_type): &ChildColumn, default_sort: bool) -> Column {
     }
 }
 
-fn rows(
-    derivation: &Derivation,
-    derived: &Derived,
-    node: &RenderNode,
-    direction: Direction,
-) -> Vec<Connection> {
+fn rows(derivation: &Derivation, node: &RenderNode, links: Vec<Link<'_>>) -> Vec<Connection> {
     let report = &**derivation.report();
-    links(report, derivation.endpoints(), derived, node, direction)
+    links
         .into_iter()
         .map(|link| {
             let labels = labels(report, link.neighbour, Style::Full);

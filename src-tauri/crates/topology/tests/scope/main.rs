@@ -1,0 +1,9 @@
+//! Weave Scope's rules, worked out by hand: reports and what Scope shows of them, as data.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "tests end where something is missing"
+)]
+
+mod cases;
+mod short;
