@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 use crate::arrivals::Arrival;
 use crate::engine::Shared;
 use crate::limits::{COALESCE, EXPIRE_EVERY, FIRST_WAIT, FRAME_EVERY, ROUTINE, WINDOW};
-use crate::published::Published;
 use crate::{clock, record};
 
 /// How soon an arrival must be seen.
@@ -69,8 +68,9 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
             continue;
         }
         let snapshot = state.window.snapshot(now);
-        if shared.published.load().seq != snapshot.seq {
-            shared.publish(Published::of(&snapshot, now.as_millis()));
+        let before = shared.published.load();
+        if before.seq != snapshot.seq {
+            shared.publish(before.next(&snapshot, now.as_millis()));
             published_at = Instant::now();
         }
         if Instant::now() >= next_frame {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use orrery_model::window::{Origins, Snapshot, SourceId};
 use orrery_model::{NodeId, Report, TopologyKind};
 use orrery_topology::censor::{self, Hide};
-use orrery_topology::derive::{Derivation, OriginLookup};
+use orrery_topology::derive::{Derivation, OriginLookup, PLUGIN_SOURCE};
 
 /// A published snapshot. Derivations are made on first use and shared by all readers.
 pub struct Published {
@@ -44,6 +44,23 @@ impl Published {
             derivation: Derivation::new(snapshot.report.clone(), Some(Arc::new(origins))),
             origins: Some(snapshot.origins.clone()),
             hiding: Mutex::default(),
+        }
+    }
+
+    /// Of the snapshot that follows: what is derived is taken over where nothing touches it.
+    #[must_use]
+    pub fn next(&self, snapshot: &Snapshot, at_ms: i64) -> Self {
+        if snapshot.seq != self.seq + 1 {
+            // What changed in between is not known.
+            return Published {
+                derivation: self.derivation.anew(snapshot.report.clone(), lookup(snapshot)),
+                ..Published::of(snapshot, at_ms)
+            };
+        }
+        let report = snapshot.report.clone();
+        Published {
+            derivation: self.derivation.next(report, lookup(snapshot), &snapshot.changed),
+            ..Published::of(snapshot, at_ms)
         }
     }
 
@@ -104,6 +121,10 @@ impl Published {
     }
 }
 
+fn lookup(snapshot: &Snapshot) -> Option<Arc<dyn OriginLookup>> {
+    Some(Arc::new(SharedOrigins(snapshot.origins.clone())))
+}
+
 struct SharedOrigins(Arc<Origins>);
 
 impl OriginLookup for SharedOrigins {
@@ -116,4 +137,16 @@ impl OriginLookup for SharedOrigins {
             .stale_since(kind, id)
             .map(orrery_model::Timestamp::as_millis)
     }
+
+    fn by_plugin(&self, kind: TopologyKind, id: &NodeId) -> bool {
+        self.0.any_source(kind, id, is_plugin)
+    }
+
+    fn any_plugin(&self) -> bool {
+        self.0.all_sources().any(is_plugin)
+    }
+}
+
+fn is_plugin(source: &SourceId) -> bool {
+    source.as_str().starts_with(PLUGIN_SOURCE)
 }

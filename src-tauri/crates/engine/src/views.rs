@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use orrery_topology::derive::Basis;
 use orrery_topology::view::{Advance, VIEW_PROTOCOL, ViewMessage, ViewRequest, ViewSpec, ViewState};
 use tokio::sync::{broadcast, mpsc};
 use tokio::time::Instant;
@@ -32,6 +33,8 @@ struct Inner {
     state: ViewState,
     /// Publication that the state shows; none before the first.
     seen: Option<u64>,
+    /// What the state was drawn of; none where that does not say everything.
+    basis: Option<Basis>,
     /// Why the view cannot be shown at present.
     failed: Option<ApiError>,
     used: Instant,
@@ -43,6 +46,7 @@ impl View {
         let inner = Inner {
             state,
             seen: None,
+            basis: None,
             failed: None,
             used: Instant::now(),
         };
@@ -91,6 +95,16 @@ impl View {
 
 impl Inner {
     fn step(&mut self, spec: &ViewSpec, published: &Published) -> Result<Advance, ApiError> {
+        // A query may ask for more than what a picture is drawn of.
+        let basis = match spec.query.is_empty() {
+            true => published.derivation.basis(&spec.topology).ok(),
+            false => None,
+        };
+        if basis.is_some() && basis == self.basis && self.failed.is_none() {
+            self.state.stay(published.at_ms);
+            return Ok(Advance::Unchanged);
+        }
+        self.basis = basis;
         let picture = crate::derived::picture(published, spec);
         match picture {
             Ok(picture) => {
@@ -248,6 +262,7 @@ impl Engine {
             let mut inner = Inner {
                 state,
                 seen: None,
+                basis: None,
                 failed: None,
                 used: Instant::now(),
             };
@@ -271,9 +286,12 @@ impl Engine {
         });
         view.advance(&self.published());
         let mut inner = view.lock();
-        inner.state.rearrange();
-        let frame = ViewMessage::Frame(inner.state.frame());
-        let _unheard = view.sender.send(encode(&frame));
+        let message = match inner.state.rearrange() {
+            Advance::Unchanged => return,
+            Advance::Delta(moved) => ViewMessage::Delta(moved),
+            Advance::First(frame) => ViewMessage::Frame(frame),
+        };
+        let _unheard = view.sender.send(encode(&message));
     }
 }
 

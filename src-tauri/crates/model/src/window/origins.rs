@@ -134,6 +134,16 @@ impl Origins {
             .collect()
     }
 
+    /// Whether any of a node's sources passes a test.
+    pub fn any_source(&self, kind: TopologyKind, id: &NodeId, test: impl Fn(&SourceId) -> bool) -> bool {
+        self.mentions(kind, id).any(|(presence, _)| test(&presence.id))
+    }
+
+    /// Every source that names anything, oldest first.
+    pub fn all_sources(&self) -> impl Iterator<Item = &SourceId> {
+        self.sources.values().map(|presence| &presence.id)
+    }
+
     /// When a stale node was named last; `None` for a fresh one and for one that is not there.
     pub fn stale_since(&self, kind: TopologyKind, id: &NodeId) -> Option<Timestamp> {
         self.get(kind, id)

@@ -44,8 +44,8 @@ pub(crate) use figures::{bytes_per_s, figures};
 pub use node::{Child, GroupKind, INTERNET_IN, INTERNET_OUT, NodeKind, PseudoKind, RenderNode};
 pub use options::{Chosen, Options};
 pub use settings::{ContainerFilter, FilterError, Settings};
-pub use snapshot::Derivation;
 pub(crate) use snapshot::key;
+pub use snapshot::{Basis, Derivation};
 
 use crate::query::QueryError;
 

@@ -1,6 +1,6 @@
 //! All topologies of one snapshot, each made when it is first asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use orrery_model::{NodeId, Report, SmolStr, TopologyKind};
@@ -23,6 +23,7 @@ use crate::derive::templates::Templates;
 use crate::derive::{
     DeriveError, OriginLookup, clouds, containers, everything, hosts, kubernetes, processes,
 };
+use crate::facets::facts;
 use crate::info::{TopologyInfo, ViewStats};
 use crate::labels::host_label;
 use crate::picture::PictureNode;
@@ -81,6 +82,12 @@ impl Derivation {
         }
     }
 
+    /// Of another report under the same settings, with nothing taken over.
+    #[must_use]
+    pub fn anew(&self, report: Arc<Report>, origins: Option<Arc<dyn OriginLookup>>) -> Self {
+        Derivation::new(report, origins).with_settings(self.settings.clone())
+    }
+
     /// Of the report that follows, of which the nodes in `changed` may differ from this one's or come from
     /// elsewhere, and no others. What they do not touch is taken over; the result is the same as that of
     /// [`Derivation::new`].
@@ -92,7 +99,7 @@ impl Derivation {
         changed: &BTreeSet<(TopologyKind, NodeId)>,
     ) -> Self {
         let mut changes = Changes::between(&self.report, &report, changed);
-        let mut next = Derivation::new(report, origins).with_settings(self.settings.clone());
+        let mut next = self.anew(report, origins);
         if self.layers[TopologyKey::Everything.index()].used().is_some() {
             changes.origins |= self.plugins_moved(&next, changed);
         }
@@ -122,6 +129,20 @@ impl Derivation {
         next.summaries = std::array::from_fn(|at| self.summaries[at].next());
         next.pictured = std::array::from_fn(|at| self.pictured[at].next());
         next
+    }
+
+    /// What a topology's pictures are made of. Where it is the same, pictures with the same options are.
+    ///
+    /// # Errors
+    /// When there is no topology of this name.
+    pub fn basis(&self, topology: &str) -> Result<Basis, DeriveError> {
+        Ok(Basis {
+            layer: self.layer(key(topology)?).clone(),
+            endpoints: self.endpoints().clone(),
+            names: self.names().clone(),
+            facts: facts(&self.report),
+            epoch: self.pictures_epoch(),
+        })
     }
 
     /// Whether a plugin began or ceased to report one of these processes.
@@ -212,11 +233,11 @@ impl Derivation {
         )
     }
 
-    pub(crate) fn names(&self) -> &Names {
+    pub(crate) fn names(&self) -> &Arc<Names> {
         self.names.get(|| Names::of(&self.report, &self.settings))
     }
 
-    pub(crate) fn endpoints(&self) -> &Endpoints {
+    pub(crate) fn endpoints(&self) -> &Arc<Endpoints> {
         self.endpoints.get(|| Endpoints::of(&self.report))
     }
 
@@ -324,6 +345,27 @@ impl Derivation {
             }
             NodeKind::Pseudo(_) => None,
         }
+    }
+}
+
+/// What pictures of a topology are made of, to know whether they would differ.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    layer: Arc<Layer>,
+    endpoints: Arc<Endpoints>,
+    names: Arc<Names>,
+    facts: BTreeMap<(String, String), String>,
+    epoch: u64,
+}
+
+impl PartialEq for Basis {
+    /// Holding what they are made of keeps places from being used again, so comparing places is enough.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.layer, &other.layer)
+            && Arc::ptr_eq(&self.endpoints, &other.endpoints)
+            && Arc::ptr_eq(&self.names, &other.names)
+            && self.epoch == other.epoch
+            && self.facts == other.facts
     }
 }
 

@@ -80,6 +80,11 @@ impl ViewState {
             .collect()
     }
 
+    /// A later moment shows the same: what [`ViewState::advance`] does with an equal picture, for less.
+    pub fn stay(&mut self, at_ms: i64) {
+        self.frame.at_ms = at_ms;
+    }
+
     /// The whole current picture; sequence number 0 before the first.
     pub fn frame(&self) -> ViewFrame {
         self.frame.clone()
