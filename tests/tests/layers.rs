@@ -48,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "orrery-tests",
         &[
             "orrery-engine",
+            "orrery-exposition",
             "orrery-gateway",
             "orrery-history",
             "orrery-manager",
@@ -58,6 +59,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-store",
             "orrery-supervisor",
             "orrery-testkit",
+            "orrery-topology",
         ],
     ),
     // Examples are guides for people who have nothing of ours.

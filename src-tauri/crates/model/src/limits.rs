@@ -2,8 +2,8 @@
 
 /// Bytes of a report before decompression.
 pub const BODY_BYTES: usize = 50 << 20;
-/// Bytes of a report after decompression.
-pub const UNPACKED_BYTES: usize = 256 << 20;
+/// Bytes of a report after decompression; reports of thousands of processes have about 7 MiB.
+pub const UNPACKED_BYTES: usize = 64 << 20;
 /// Levels to which nodes may nest in nodes by `children`.
 pub const CHILDREN_DEPTH: usize = 8;
 /// Levels of arrays and maps in a report.
@@ -14,8 +14,10 @@ pub const ID_BYTES: usize = 4 << 10;
 pub const VALUE_BYTES: usize = 1 << 20;
 /// Nodes in all topologies of a report, nested ones included.
 pub const NODES: usize = 500_000;
-/// Entries of one map or list of a node (facts, edges, samples of one metric) or of a topology's templates.
+/// Entries of one map or list of a node: facts, edges, samples of one metric.
 pub const ENTRIES: usize = 100_000;
+/// Controls, or templates of one sort, that a topology declares.
+pub const CONTROLS: usize = 5_000;
 /// Plugins in one report.
 pub const PLUGINS: usize = 1_000;
 /// Addresses in a report's `DNS`.

@@ -49,7 +49,7 @@ fn gunzip(bytes: &[u8], most: usize) -> Result<Vec<u8>, DecodeError> {
         .map_err(|e| DecodeError::Gzip(e.to_string()))?;
     if unpacked.len() > most {
         return Err(DecodeError::TooLarge(format!(
-            "more than {most} bytes when unpacked"
+            "more than {most} bytes when unpacked (UNPACKED_BYTES)"
         )));
     }
     Ok(unpacked)

@@ -9,7 +9,7 @@ use smol_str::ToSmolStr;
 
 use super::context::{Context, Oddity, quoted};
 use super::metric::Metrics;
-use super::scalar::{Id, Integer, Text, Time, Truth};
+use super::scalar::{Id, Integer, Text, Time, Truth, within_id};
 use super::shape::{Each, Fill, List, Record};
 use crate::{ControlState, Latest, Node, OWN_CONTROLS, SmolStr, Timestamp, limits};
 
@@ -61,8 +61,8 @@ impl Record for Draft {
             "topology" => node.topology = map.next_value_seed(Id(ctx))?,
             "latest" => map.next_value_seed(Fill(&mut Facts(node), ctx))?,
             "metrics" => map.next_value_seed(Fill(&mut Metrics(&mut node.metrics), ctx))?,
-            "adjacency" => map.next_value_seed(Each(&mut Texts(&mut node.adjacency), ctx))?,
-            "parents" => map.next_value_seed(Fill(&mut Sets(&mut node.parents), ctx))?,
+            "adjacency" => map.next_value_seed(Each(&mut Ids(&mut node.adjacency), ctx))?,
+            "parents" => map.next_value_seed(Fill(&mut Parents(&mut node.parents), ctx))?,
             "sets" => map.next_value_seed(Fill(&mut Sets(&mut node.sets), ctx))?,
             "latestControls" => map.next_value_seed(Fill(&mut Controls(node), ctx))?,
             "children" => map.next_value_seed(Each(&mut Children(&mut node.children), ctx))?,
@@ -72,7 +72,8 @@ impl Record for Draft {
                 let mut old = OldControls::default();
                 map.next_value_seed(Fill(&mut old, ctx))?;
                 if old.timestamp.is_some() || !old.ids.is_empty() {
-                    own_controls(node, old.timestamp.unwrap_or(ctx.received), old.ids);
+                    let ids = split_controls(old.ids.iter(), ctx);
+                    own_controls(node, old.timestamp.unwrap_or(ctx.received), ids);
                 }
             }
             _ => skip(map)?,
@@ -84,6 +85,15 @@ impl Record for Draft {
 /// Passes over a value that means nothing to us.
 pub(super) fn skip<'de, A: MapAccess<'de>>(map: &mut A) -> Result<(), A::Error> {
     map.next_value::<IgnoredAny>().map(|_| ())
+}
+
+/// Ids of controls. They travel joined by semicolons, so that none can contain one.
+fn split_controls<'a>(joined: impl Iterator<Item = &'a SmolStr>, ctx: &mut Context) -> BTreeSet<SmolStr> {
+    joined
+        .flat_map(|ids| ids.split(';'))
+        .filter(|id| !id.is_empty())
+        .map(|id| ctx.share(id))
+        .collect()
 }
 
 /// Notes what a reporter says of its own active controls; the newest word counts.
@@ -122,11 +132,7 @@ impl Record for Facts<'_> {
             return Ok(());
         };
         if key == ACTIVE_CONTROLS {
-            let ids = value
-                .split(';')
-                .filter(|id| !id.is_empty())
-                .map(|id| ctx.share(id))
-                .collect();
+            let ids = split_controls([&value].into_iter(), ctx);
             own_controls(self.0, timestamp, ids);
         } else {
             self.0.latest.insert(ctx.share(&key), Latest { timestamp, value });
@@ -189,7 +195,48 @@ impl List for Texts<'_> {
     }
 }
 
-/// `sets` and `parents`: sets of texts by key. A set that is `null` or empty says nothing.
+/// A set of ids from a list; a single id stands for a list of one.
+struct Ids<'a>(&'a mut BTreeSet<SmolStr>);
+
+impl List for Ids<'_> {
+    const WHAT: &'static str = Texts::WHAT;
+
+    fn item<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, ctx: &mut Context) -> Result<bool, A::Error> {
+        let Some(id) = seq.next_element_seed(Id(ctx))? else {
+            return Ok(false);
+        };
+        self.0.insert(id);
+        Ok(true)
+    }
+
+    fn bare<E: Error>(&mut self, id: &str, ctx: &mut Context) -> Result<(), E> {
+        self.0.insert(within_id(ctx.share(id))?);
+        Ok(())
+    }
+}
+
+/// `parents`: sets of ids by tag. A set that is `null` or empty says nothing.
+struct Parents<'a>(&'a mut BTreeMap<SmolStr, BTreeSet<SmolStr>>);
+
+impl Record for Parents<'_> {
+    const WHAT: &'static str = Sets::WHAT;
+
+    fn field<'de, A: MapAccess<'de>>(
+        &mut self,
+        key: Cow<'de, str>,
+        map: &mut A,
+        ctx: &mut Context,
+    ) -> Result<(), A::Error> {
+        let mut ids = BTreeSet::new();
+        map.next_value_seed(Each(&mut Ids(&mut ids), ctx))?;
+        if !ids.is_empty() {
+            self.0.insert(ctx.share(&key), ids);
+        }
+        Ok(())
+    }
+}
+
+/// `sets`: sets of texts by key. A set that is `null` or empty says nothing.
 struct Sets<'a>(&'a mut BTreeMap<SmolStr, BTreeSet<SmolStr>>);
 
 impl Record for Sets<'_> {

@@ -163,7 +163,10 @@ impl Record for Nodes<'_> {
         map: &mut A,
         ctx: &mut Context,
     ) -> Result<(), A::Error> {
-        ctx.count_node()?;
+        if let Err(error) = ctx.count_node() {
+            ctx.blame(|| format!("node {}", quoted(&key)));
+            return Err(error);
+        }
         let mut draft = Draft::default();
         if let Err(error) = map.next_value_seed(Fill(&mut draft, ctx)) {
             ctx.blame(|| format!("node {}", quoted(&key)));

@@ -76,15 +76,17 @@ impl<'de> DeserializeSeed<'de> for Id<'_> {
     type Value = SmolStr;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<SmolStr, D::Error> {
-        let id = deserializer.deserialize_any(Text(self.0))?;
-        if id.len() > limits::ID_BYTES {
-            let (head, most) = (quoted(&id), limits::ID_BYTES);
-            return Err(D::Error::custom(format_args!(
-                "id {head} is longer than {most} bytes"
-            )));
-        }
-        Ok(id)
+        within_id(deserializer.deserialize_any(Text(self.0))?)
     }
+}
+
+/// The id, unless it is longer than [`limits::ID_BYTES`].
+pub(super) fn within_id<E: Error>(id: SmolStr) -> Result<SmolStr, E> {
+    if id.len() > limits::ID_BYTES {
+        let (head, most) = (quoted(&id), limits::ID_BYTES);
+        return Err(E::custom(format_args!("id {head} is longer than {most} bytes")));
+    }
+    Ok(id)
 }
 
 /// A finite number, also written as text; `None` for `null` and for what is no number.

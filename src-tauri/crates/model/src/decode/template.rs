@@ -11,7 +11,7 @@ use super::scalar::{Id, Integer, Number, Text, Time};
 use super::shape::{Each, Fill, List, Record};
 use crate::{
     Column, Control, FixedRows, MetadataSource, MetadataTemplate, MetricTemplate, SmolStr, TableTemplate,
-    TableType, Timestamp,
+    TableType, Timestamp, limits,
 };
 
 /// Stands in [`Control::declared`] until the time of the report is known.
@@ -28,6 +28,7 @@ pub(super) struct ByKey<'a, T>(pub(super) &'a mut BTreeMap<SmolStr, T>);
 
 impl<T: Declared> Record for ByKey<'_, T> {
     const WHAT: &'static str = "a map of controls or templates";
+    const ENTRIES: usize = limits::CONTROLS;
 
     fn field<'de, A: MapAccess<'de>>(
         &mut self,
