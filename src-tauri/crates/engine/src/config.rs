@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use std::sync::Arc;
+
 use orrery_topology::censor::Hide;
+use orrery_topology::derive::Settings as DeriveSettings;
 
 /// Built-in reporters that can be switched on one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +70,8 @@ pub struct Config {
     pub allow_foreign_owners: bool,
     /// What nobody is shown.
     pub hide: Hide,
+    /// What changes how topologies are derived for everybody.
+    pub derive: Arc<DeriveSettings>,
     /// Longest time history is kept.
     pub history_max_age: Duration,
     /// Largest size history may take on disk, in bytes.
@@ -84,6 +89,7 @@ impl Config {
             read_only: false,
             allow_foreign_owners: false,
             hide: Hide::default(),
+            derive: Arc::default(),
             history_max_age: Duration::from_secs(7 * 24 * 3600),
             history_max_bytes: 1 << 30,
         }

@@ -140,7 +140,9 @@ impl Engine {
             events: EventLog::default(),
             links: Arc::default(),
             pipes: Pipes::default(),
-            published: ArcSwap::from_pointee(Published::of(&empty, clock::now_ms())),
+            published: ArcSwap::from_pointee(
+                Published::of(&empty, clock::now_ms()).with_settings(config.derive.clone()),
+            ),
             publications: watch::Sender::new(0),
             plugins_changed: watch::Sender::new(0),
             views: Views::default(),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orrery_model::{Report, Timestamp};
+use orrery_topology::censor;
 
 use crate::api::ApiError;
 use crate::engine::Shared;
@@ -59,7 +60,15 @@ impl Shared {
         .await
         .map_err(ApiError::internal)?
         .map_err(|error| ApiError::internal(format!("The record of that moment cannot be read: {error}")))?;
-        let moment = Arc::new(Published::of_past(decoded.report, frame_ms));
+        // What is hidden from everybody may have been recorded before it was.
+        let hide = self.config.hide;
+        let report = if hide.nothing() {
+            decoded.report
+        } else {
+            censor::derivable(&decoded.report, hide)
+        };
+        let moment = Published::of_past(report, frame_ms).with_settings(self.config.derive.clone());
+        let moment = Arc::new(moment);
         self.moments.keep(moment.clone());
         Ok(moment)
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use orrery_model::window::{Origins, Snapshot, SourceId};
 use orrery_model::{NodeId, Report, TopologyKind};
 use orrery_topology::censor::{self, Hide};
-use orrery_topology::derive::{Derivation, OriginLookup, PLUGIN_SOURCE};
+use orrery_topology::derive::{Derivation, OriginLookup, PLUGIN_SOURCE, Settings};
 
 /// A published snapshot. Derivations are made on first use and shared by all readers.
 pub struct Published {
@@ -64,6 +64,15 @@ impl Published {
         }
     }
 
+    /// The same with what is derived under settings.
+    #[must_use]
+    pub fn with_settings(self, settings: Arc<Settings>) -> Self {
+        Published {
+            derivation: self.derivation.with_settings(settings),
+            ..self
+        }
+    }
+
     /// Of a report from the past, whose sources are not known any more.
     pub fn of_past(report: Report, at_ms: i64) -> Self {
         let report = Arc::new(report);
@@ -94,7 +103,7 @@ impl Published {
                 at_ms: self.at_ms,
                 seq: self.seq,
                 report: report.clone(),
-                derivation: Derivation::new(report, lookup),
+                derivation: self.derivation.anew(report, lookup),
                 origins,
                 hiding: Mutex::default(),
             })

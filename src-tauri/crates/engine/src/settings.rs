@@ -25,6 +25,10 @@ pub struct Settings {
     pub hide_command_line_arguments: Option<bool>,
     /// Hide environment variables of containers from everybody.
     pub hide_environment_variables: Option<bool>,
+    /// Choices of the filter of containers that keep those with a label, as `Title:label=value`.
+    pub container_filters: Option<Vec<String>>,
+    /// The same that drop them.
+    pub container_filters_exclude: Option<Vec<String>>,
     /// History.
     pub history: HistorySettings,
 }
@@ -87,7 +91,7 @@ impl Settings {
     /// Puts the settings into a configuration.
     ///
     /// # Errors
-    /// The name of a probe that does not exist.
+    /// The name of a probe that does not exist, or a filter of containers that does not read.
     pub fn apply(&self, config: &mut crate::Config) -> Result<(), String> {
         if let Some(roots) = &self.plugins {
             config.plugin_roots.clone_from(roots);
@@ -109,6 +113,12 @@ impl Settings {
         }
         if let Some(hide) = self.hide_environment_variables {
             config.hide.environment_variables = hide;
+        }
+        let keep = self.container_filters.as_deref().unwrap_or_default();
+        let drop = self.container_filters_exclude.as_deref().unwrap_or_default();
+        if !(keep.is_empty() && drop.is_empty()) {
+            let filters = orrery_topology::derive::Settings::with_filters(keep, drop);
+            config.derive = filters.map_err(|error| error.to_string())?.into();
         }
         if let Some(hours) = self.history.max_age_hours {
             config.history_max_age = Duration::from_secs(hours.saturating_mul(3_600));
@@ -151,6 +161,17 @@ mod tests {
         let settings = read("probes = [\"hosts\"]\n").unwrap();
         let error = settings.apply(&mut crate::Config::new("/d".into())).unwrap_err();
         assert!(error.contains("hosts"), "{error}");
+        let settings = read("container_filters = [\"Databases\"]\n").unwrap();
+        let error = settings.apply(&mut crate::Config::new("/d".into())).unwrap_err();
+        assert!(error.contains("Databases") && error.contains("colon"), "{error}");
+    }
+
+    #[test]
+    fn filters_of_containers_reach_the_configuration() {
+        let text = "container_filters = [\"Databases:role=db\"]\ncontainer_filters_exclude = [\"No tests:env=test\"]\n";
+        let mut config = crate::Config::new("/d".into());
+        read(text).unwrap().apply(&mut config).unwrap();
+        assert_eq!(config.derive.container_filters.len(), 2);
     }
 
     #[test]

@@ -198,7 +198,7 @@ async fn upload(
 
 async fn topologies(State(gateway): State<Gateway>, Params(q): Parameters) -> Answer {
     let published = gateway.engine.at(moment(&q)?).await?;
-    derived(move || Ok(published.derivation.scope_topologies())).await
+    derived(move || Ok(published.derivation.scope_topologies_with(options(&q).as_ref()))).await
 }
 
 async fn topology(
