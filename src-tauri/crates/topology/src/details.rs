@@ -1,5 +1,7 @@
 //! Everything the details card shows of one node.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -39,7 +41,8 @@ pub struct NodeDetails {
     /// Controls active on it, by rank.
     pub controls: Vec<DetailControl>,
     /// Parents.
-    pub parents: Vec<ParentRef>,
+    #[ts(as = "Vec<ParentRef>")]
+    pub parents: Arc<[ParentRef]>,
     /// Tables from templates.
     pub tables: Vec<DetailTable>,
     /// Inbound, then outbound connections.

@@ -12,9 +12,9 @@ use smol_str::format_smolstr;
 
 use crate::derive::node::{NodeKind, RenderNode};
 use crate::derive::stacks::summed;
-use crate::derive::templates::Keyed;
+use crate::derive::templates::{Keyed, Templates};
 use crate::derive::{Derivation, TopologyKey};
-use crate::labels::{Style, labels};
+use crate::labels::{Style, host_label, labels};
 use crate::view::{MetadataRow, MetricInfo, ParentRef};
 
 /// Limits from here on mean that there is none: a probe writes 2^64 − 1 for it.
@@ -44,62 +44,53 @@ pub(crate) struct NodeMetric<'a> {
     pub(crate) metric: Cow<'a, Metric>,
 }
 
-/// A fact of a node with how to show it.
-#[derive(Debug)]
-pub(crate) struct Fact<'a> {
-    pub(crate) shown: &'a Arc<Keyed<MetadataTemplate>>,
-    pub(crate) value: SmolStr,
-}
-
-/// Facts of a node, by priority. Groups and pseudo nodes have none.
-pub(crate) fn facts<'a>(derivation: &'a Derivation, node: &'a RenderNode) -> impl Iterator<Item = Fact<'a>> {
-    let templates = match node.kind {
-        NodeKind::Known(kind) => derivation.templates(kind).facts.as_slice(),
-        _ => &[],
-    };
-    templates.iter().filter_map(|shown| {
-        let value = fact(node, &shown.id, &shown.template)?;
-        Some(Fact { shown, value })
-    })
-}
-
-/// How many facts a node of this kind may have.
-pub(crate) fn facts_possible(derivation: &Derivation, node: &RenderNode) -> usize {
-    match node.kind {
-        NodeKind::Known(kind) => derivation.templates(kind).facts.len(),
-        _ => 0,
+/// Tells the facts of a node by priority: place among the templates of its kind, and value. Groups and pseudo
+/// nodes have none.
+pub(crate) fn facts(templates: &Templates, node: &RenderNode, mut tell: impl FnMut(usize, SmolStr)) {
+    let found = templates.facts_of(&node.node);
+    for (place, shown) in templates.facts.iter().enumerate() {
+        let latest = found.at(place).map(|l| &l.value);
+        if let Some(value) = fact(node, shown, latest) {
+            tell(place, value);
+        }
     }
 }
 
-/// The same as rows.
+/// Facts of a node as rows, by priority.
 pub(crate) fn metadata(derivation: &Derivation, node: &RenderNode) -> Vec<MetadataRow> {
-    facts(derivation, node)
-        .map(|fact| MetadataRow {
-            id: fact.shown.id.clone(),
-            label: fact.shown.template.label.clone(),
-            value: fact.value,
-            priority: fact.shown.template.priority,
-            data_type: fact.shown.template.data_type.clone(),
-            truncate: fact.shown.template.truncate,
-        })
-        .collect()
+    let NodeKind::Known(kind) = node.kind else {
+        return Vec::new();
+    };
+    let templates = derivation.templates(kind);
+    let mut rows = Vec::with_capacity(templates.facts.len());
+    facts(templates, node, |place, value| {
+        let Keyed { id, template } = &*templates.facts[place];
+        rows.push(MetadataRow {
+            id: id.clone(),
+            label: template.label.clone(),
+            value,
+            priority: template.priority,
+            data_type: template.data_type.clone(),
+            truncate: template.truncate,
+        });
+    });
+    rows
 }
 
-fn fact(node: &RenderNode, key: &str, template: &MetadataTemplate) -> Option<SmolStr> {
-    let latest = || node.node.latest.get(key).map(|l| l.value.clone());
+fn fact(node: &RenderNode, shown: &Keyed<MetadataTemplate>, latest: Option<&SmolStr>) -> Option<SmolStr> {
     let set = || {
-        let set = node.node.sets.get(key).filter(|s| !s.is_empty())?;
+        let set = node.node.sets.get(&shown.id).filter(|s| !s.is_empty())?;
         let joined = set.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
         Some(SmolStr::from(joined))
     };
-    match template.from {
+    match shown.template.from {
         // Where a template does not say, all are looked at.
-        MetadataSource::Latest => latest().or_else(set),
+        MetadataSource::Latest => latest.cloned().or_else(set),
         MetadataSource::Sets => set(),
         // Counts of what is below a node are made here; a probe of long ago may have sent them.
-        MetadataSource::Counters => match TopologyKind::from_tag(key).map(|k| node.count(k)) {
+        MetadataSource::Counters => match TopologyKind::from_tag(&shown.id).map(|k| node.count(k)) {
             Some(count) if count > 0 => Some(format_smolstr!("{count}")),
-            _ => latest(),
+            _ => latest.cloned(),
         },
     }
 }
@@ -109,29 +100,47 @@ pub(crate) fn metrics<'a>(derivation: &'a Derivation, node: &'a RenderNode) -> V
     let Some(kind) = node.kind.topology() else {
         return Vec::new();
     };
-    let templates = derivation.templates(kind).metrics.iter();
-    match node.kind {
-        NodeKind::Group(group) => {
-            let members = node
-                .children
-                .iter()
-                .filter(|c| c.kind == group.member())
-                .map(|c| &*c.node);
-            let mut sums: BTreeMap<SmolStr, Metric> = summed(members);
-            templates
-                .filter_map(|shown| {
-                    let metric = Cow::Owned(sums.remove(&shown.id)?);
-                    Some(NodeMetric { shown, metric })
-                })
-                .collect()
+    let templates = derivation.templates(kind);
+    let NodeKind::Group(group) = node.kind else {
+        let mut out = Vec::with_capacity(node.node.metrics.len());
+        readings(templates, node, |place, metric| {
+            out.push(NodeMetric {
+                shown: &templates.metrics[place],
+                metric: Cow::Borrowed(metric),
+            });
+        });
+        return out;
+    };
+    let members = node
+        .children
+        .iter()
+        .filter(|c| c.kind == group.member())
+        .map(|c| &*c.node);
+    let mut sums: BTreeMap<SmolStr, Metric> = summed(members);
+    templates
+        .metrics
+        .iter()
+        .filter_map(|shown| {
+            let metric = Cow::Owned(sums.remove(&shown.id)?);
+            Some(NodeMetric { shown, metric })
+        })
+        .collect()
+}
+
+/// Tells the metrics of a node itself by priority: place among the templates of its kind, and metric.
+pub(crate) fn readings<'a>(
+    templates: &Templates,
+    node: &'a RenderNode,
+    mut tell: impl FnMut(usize, &'a Metric),
+) {
+    if node.node.metrics.is_empty() {
+        return;
+    }
+    let found = templates.metrics_of(&node.node);
+    for place in 0..templates.metrics.len() {
+        if let Some(metric) = found.at(place) {
+            tell(place, metric);
         }
-        _ if node.node.metrics.is_empty() => Vec::new(),
-        _ => templates
-            .filter_map(|shown| {
-                let metric = Cow::Borrowed(node.node.metrics.get(&shown.id)?);
-                Some(NodeMetric { shown, metric })
-            })
-            .collect(),
     }
 }
 
@@ -156,15 +165,21 @@ pub(crate) fn metric_info(id: &str, template: &MetricTemplate) -> MetricInfo {
 }
 
 /// Links to parents, in the order of the parents row. A parent that no report describes is linked by id.
-pub(crate) fn parents(derivation: &Derivation, node: &RenderNode) -> Vec<ParentRef> {
-    if node.kind.is_pseudo() || node.node.parents.is_empty() {
-        return Vec::new();
+pub(crate) fn parents(derivation: &Derivation, node: &RenderNode) -> Arc<[ParentRef]> {
+    let parents = &node.node.parents;
+    if node.kind.is_pseudo() || parents.is_empty() {
+        return Arc::default();
+    }
+    if let Some((tag, ids)) = parents.first_key_value()
+        && parents.len() == 1
+        && tag == TopologyKind::Host.tag()
+        && let Some(id) = ids.first().filter(|id| ids.len() == 1 && **id != node.id)
+    {
+        return derivation.host_alone(id);
     }
     let report = &**derivation.report();
     // A node has one or two kinds of parents out of many possible ones.
-    let mut kinds: Vec<(usize, TopologyKind, &SmolStr)> = node
-        .node
-        .parents
+    let mut kinds: Vec<(usize, TopologyKind, &SmolStr)> = parents
         .keys()
         .filter_map(|tag| {
             let kind = TopologyKind::from_tag(tag)?;
@@ -177,18 +192,27 @@ pub(crate) fn parents(derivation: &Derivation, node: &RenderNode) -> Vec<ParentR
         let Some(topology) = TopologyKey::primary(kind) else {
             continue;
         };
-        let ids = node.node.parents.get(tag).into_iter().flatten();
+        let ids = parents.get(tag).into_iter().flatten();
         out.extend(ids.filter(|id| **id != node.id).map(|id| ParentRef {
             id: id.clone(),
             label: if kind == TopologyKind::Host {
-                derivation.host_label(id)
+                host_label(id)
             } else {
                 parent_label(report, kind, id)
             },
             topology: SmolStr::new_static(topology.id()),
         }));
     }
-    out
+    out.into()
+}
+
+/// Links to a host as the only parent, which is what nearly every node has.
+pub(crate) fn only_host(id: &NodeId) -> Arc<[ParentRef]> {
+    Arc::new([ParentRef {
+        id: id.clone(),
+        label: host_label(id),
+        topology: SmolStr::new_static(TopologyKey::Hosts.id()),
+    }])
 }
 
 fn parent_label(report: &Report, kind: TopologyKind, id: &NodeId) -> SmolStr {

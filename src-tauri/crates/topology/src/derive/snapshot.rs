@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use orrery_model::{NodeId, Report, SmolStr, TopologyKind};
+use orrery_model::{NodeId, Report, TopologyKind};
 use rustc_hash::FxHashMap;
 
 use crate::card::ends::Ends;
@@ -25,10 +25,11 @@ use crate::derive::{
 };
 use crate::facets::facts;
 use crate::info::{TopologyInfo, ViewStats};
-use crate::labels::host_label;
 use crate::picture::PictureNode;
 use crate::scope_api::Summary;
 use crate::search::SearchIndex;
+use crate::summary::only_host;
+use crate::view::ParentRef;
 
 /// What is derived from one snapshot's report.
 pub struct Derivation {
@@ -41,7 +42,7 @@ pub struct Derivation {
     plain_containers: Slot<Layer>,
     layers: [Slot<Layer>; CATALOG.len()],
     templates: [Slot<Templates>; TopologyKind::ALL.len()],
-    host_labels: OnceLock<FxHashMap<NodeId, SmolStr>>,
+    host_links: OnceLock<FxHashMap<NodeId, Arc<[ParentRef]>>>,
     ends: OnceLock<Ends>,
     search: OnceLock<SearchIndex>,
     /// Rises when what is shown of a node may differ though the node does not: templates, labels of others.
@@ -72,7 +73,7 @@ impl Derivation {
             plain_containers: Slot::default(),
             layers: std::array::from_fn(|_| Slot::default()),
             templates: std::array::from_fn(|_| Slot::default()),
-            host_labels: OnceLock::new(),
+            host_links: OnceLock::new(),
             ends: OnceLock::new(),
             search: OnceLock::new(),
             labels_epoch: 0,
@@ -246,17 +247,17 @@ impl Derivation {
         self.ends.get_or_init(|| Ends::of(&self.report, self.endpoints()))
     }
 
-    /// Short name of a host; nearly every node has one as its parent.
-    pub(crate) fn host_label(&self, id: &NodeId) -> SmolStr {
-        let labels = self.host_labels.get_or_init(|| {
+    /// Links to a host as the only parent.
+    pub(crate) fn host_alone(&self, id: &NodeId) -> Arc<[ParentRef]> {
+        let links = self.host_links.get_or_init(|| {
             let hosts = self.report.topology(TopologyKind::Host).nodes.keys();
-            hosts.map(|id| (id.clone(), host_label(id))).collect()
+            hosts.map(|id| (id.clone(), only_host(id))).collect()
         });
-        labels.get(id).cloned().unwrap_or_else(|| host_label(id))
+        links.get(id).cloned().unwrap_or_else(|| only_host(id))
     }
 
     /// How nodes of a kind are shown.
-    pub(crate) fn templates(&self, kind: TopologyKind) -> &Templates {
+    pub(crate) fn templates(&self, kind: TopologyKind) -> &Arc<Templates> {
         self.templates[kind as usize].get(|| Templates::of(self.report.topology(kind)))
     }
 

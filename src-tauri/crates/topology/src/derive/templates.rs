@@ -1,8 +1,10 @@
 //! How a kind of node is shown, in the order of display: worked out once for all nodes of a snapshot.
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orrery_model::{MetadataTemplate, MetricTemplate, SmolStr, Topology};
+use orrery_model::{Latest, MetadataTemplate, Metric, MetricTemplate, Node, SmolStr, Topology};
 
 use crate::derive::keys;
 
@@ -18,6 +20,62 @@ pub(crate) struct Keyed<T> {
 pub(crate) struct Templates {
     pub(crate) facts: Vec<Arc<Keyed<MetadataTemplate>>>,
     pub(crate) metrics: Vec<Arc<Keyed<MetricTemplate>>>,
+    facts_by_key: Vec<(SmolStr, usize)>,
+    metrics_by_key: Vec<(SmolStr, usize)>,
+}
+
+/// Templates up to which looking a node's facts up needs no memory from the heap.
+const ON_THE_STACK: usize = 24;
+
+/// What a map holds under each of some keys.
+pub(crate) struct Found<'a, V> {
+    few: [Option<&'a V>; ON_THE_STACK],
+    many: Vec<Option<&'a V>>,
+}
+
+impl<'a, V> Found<'a, V> {
+    /// Walks over a map and over keys in their order, which is faster than looking each of them up.
+    fn of(keys: &[(SmolStr, usize)], map: &'a BTreeMap<SmolStr, V>) -> Self {
+        let mut out = Found {
+            few: [None; ON_THE_STACK],
+            many: Vec::new(),
+        };
+        if keys.len() > ON_THE_STACK {
+            out.many.resize(keys.len(), None);
+        }
+        let mut entries = map.iter();
+        let mut entry = entries.next();
+        for (key, place) in keys {
+            while let Some((held, value)) = entry {
+                match held.as_str().cmp(key.as_str()) {
+                    Ordering::Less => entry = entries.next(),
+                    Ordering::Equal => {
+                        out.slots()[*place] = Some(value);
+                        break;
+                    }
+                    Ordering::Greater => break,
+                }
+            }
+        }
+        out
+    }
+
+    fn slots(&mut self) -> &mut [Option<&'a V>] {
+        if self.many.is_empty() {
+            &mut self.few
+        } else {
+            &mut self.many
+        }
+    }
+
+    pub(crate) fn at(&self, place: usize) -> Option<&'a V> {
+        let slots = if self.many.is_empty() {
+            &self.few[..]
+        } else {
+            &self.many
+        };
+        slots[place]
+    }
 }
 
 impl Templates {
@@ -31,20 +89,44 @@ impl Templates {
         facts.sort_by(|a, b| a.1.priority.total_cmp(&b.1.priority));
         let mut metrics: Vec<_> = topology.metric_templates.iter().collect();
         metrics.sort_by(|a, b| a.1.priority.total_cmp(&b.1.priority));
+        let facts: Vec<_> = facts
+            .into_iter()
+            .map(|(key, template)| {
+                let id = if template.id.is_empty() { key } else { &template.id };
+                keyed(id, &template)
+            })
+            .collect();
+        let metrics: Vec<_> = metrics
+            .into_iter()
+            .map(|(key, template)| keyed(key, template))
+            .collect();
         Templates {
-            facts: facts
-                .into_iter()
-                .map(|(key, template)| {
-                    let id = if template.id.is_empty() { key } else { &template.id };
-                    keyed(id, &template)
-                })
-                .collect(),
-            metrics: metrics
-                .into_iter()
-                .map(|(key, template)| keyed(key, template))
-                .collect(),
+            facts_by_key: by_key(&facts),
+            metrics_by_key: by_key(&metrics),
+            facts,
+            metrics,
         }
     }
+
+    /// What a node says under the keys of the facts.
+    pub(crate) fn facts_of<'a>(&self, node: &'a Node) -> Found<'a, Latest> {
+        Found::of(&self.facts_by_key, &node.latest)
+    }
+
+    /// What a node reads under the keys of the metrics.
+    pub(crate) fn metrics_of<'a>(&self, node: &'a Node) -> Found<'a, Metric> {
+        Found::of(&self.metrics_by_key, &node.metrics)
+    }
+}
+
+fn by_key<T>(all: &[Arc<Keyed<T>>]) -> Vec<(SmolStr, usize)> {
+    let mut out: Vec<_> = all
+        .iter()
+        .enumerate()
+        .map(|(place, shown)| (shown.id.clone(), place))
+        .collect();
+    out.sort();
+    out
 }
 
 /// Scope's probe calls the namespace of a volume snapshot its name.
@@ -61,4 +143,44 @@ fn keyed<T: Clone>(id: &SmolStr, template: &T) -> Arc<Keyed<T>> {
         id: id.clone(),
         template: template.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use orrery_model::Timestamp;
+
+    #[test]
+    fn walking_finds_what_looking_up_finds() {
+        let node = ["b", "d", "e", "k30"]
+            .into_iter()
+            .fold(Node::new("n", "process"), |n, key| {
+                n.with_latest(key, Timestamp(1), key)
+            });
+        let check = |keys: &[&str]| {
+            let mut topology = Topology::default();
+            for (at, key) in keys.iter().enumerate() {
+                let template = MetadataTemplate {
+                    id: SmolStr::new(key.trim_end_matches('\'')),
+                    priority: ((at * 7) % 5) as f64,
+                    ..MetadataTemplate::default()
+                };
+                topology.metadata_templates.insert(SmolStr::new(key), template);
+            }
+            let templates = Templates::of(&topology);
+            let found = templates.facts_of(&node);
+            for (place, shown) in templates.facts.iter().enumerate() {
+                assert_eq!(
+                    found.at(place),
+                    node.latest.get(&shown.id),
+                    "{} of {keys:?}",
+                    shown.id
+                );
+            }
+        };
+        check(&[]);
+        check(&["a", "b", "c", "d", "d'", "f"]);
+        let many: Vec<String> = (0..40).map(|n| format!("k{n}")).collect();
+        check(&many.iter().map(String::as_str).collect::<Vec<_>>());
+    }
 }

@@ -39,11 +39,12 @@ fn nginx() -> (ViewNode, Vec<MetricInfo>) {
             reading("mem", 3.0 * 1024.0 * 1024.0),
             reading("open_files_count", 14.0),
         ],
-        parents: vec![ParentRef {
+        parents: [ParentRef {
             id: "tern;<host>".into(),
             label: "tern".into(),
             topology: "hosts".into(),
-        }],
+        }]
+        .into(),
         ..ViewNode::default()
     };
     (

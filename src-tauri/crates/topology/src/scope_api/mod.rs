@@ -16,8 +16,8 @@ use crate::query::{Query, QueryError};
 
 pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
 use node::Around;
-pub use node::{ChildrenGroup, Column, Connection, Connections, ControlInstance, Details, NodeAnswer};
-pub use summary::{Listed, Metadata, MetricRow, MetricSample, Parent, Summary, Table, TableColumn, TableRow};
+pub use node::{Cell, ChildrenGroup, Column, Connection, Connections, ControlInstance, Details, NodeAnswer};
+pub use summary::{Facts, Listed, MetricRows, MetricSample, Summary, Table, TableColumn, TableRow};
 
 /// Answer to `GET /api/topology/T`.
 #[derive(Debug, Clone, serde::Serialize)]

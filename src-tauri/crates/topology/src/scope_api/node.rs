@@ -13,7 +13,7 @@ use crate::derive::kubernetes::is_storage;
 use crate::derive::system::{is_pause, is_running};
 use crate::derive::{Derivation, NodeKind, RenderEdge, RenderNode, TopologyKey};
 use crate::labels::{Style, labels};
-use crate::scope_api::summary::{Listed, Metadata, Readings, Summary};
+use crate::scope_api::summary::{Listed, Readings, Summary};
 
 /// Answer to `GET /api/topology/T/ID`.
 #[derive(Debug, Clone, Serialize)]
@@ -84,7 +84,7 @@ pub struct Column {
     pub label: String,
     /// Sorted by at first.
     pub default_sort: bool,
-    /// As in [`Metadata::data_type`].
+    /// `number`, or nothing for text.
     pub data_type: String,
 }
 
@@ -118,7 +118,7 @@ pub struct Connection {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub label_minor: String,
     /// Cells.
-    pub metadata: Vec<Metadata>,
+    pub metadata: Vec<Cell>,
 }
 
 /// What a node is connected with, as far as the options show it.
@@ -129,6 +129,17 @@ pub(super) struct Around<'a> {
     pub(super) incoming: Vec<(&'a RenderNode, RenderEdge<'a>)>,
     /// Nodes that it has edges to, by id.
     pub(super) outgoing: Vec<(&'a RenderNode, RenderEdge<'a>)>,
+}
+
+/// A cell of a row of connections.
+#[derive(Debug, Clone, Serialize)]
+pub struct Cell {
+    /// Column.
+    pub id: &'static str,
+    /// Always empty.
+    pub label: &'static str,
+    /// Text shown.
+    pub value: String,
 }
 
 impl Details {
@@ -279,8 +290,8 @@ fn rows(derivation: &Derivation, node: &RenderNode, links: Vec<Link<'_>>) -> Vec
         .collect()
 }
 
-fn cells(node: &RenderNode, link: &Link<'_>) -> Vec<Metadata> {
-    let cell = Metadata::bare;
+fn cells(node: &RenderNode, link: &Link<'_>) -> Vec<Cell> {
+    let cell = |id, value| Cell { id, label: "", value };
     let remote = is_internet(node).then(|| cell("remote", link.local_address.clone()));
     let common = [
         cell("port", link.port.clone()),

@@ -8,10 +8,11 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::card::tables::{TableRows, tables};
-use crate::derive::templates::Keyed;
-use crate::derive::{Derivation, RenderNode};
+use crate::derive::templates::{Keyed, Templates};
+use crate::derive::{Derivation, NodeKind, RenderNode};
 use crate::labels::{Style, labels};
 use crate::summary;
+use crate::view::ParentRef;
 
 /// A node as lists and children show it.
 #[derive(Debug, Clone, Serialize)]
@@ -38,14 +39,14 @@ pub struct Summary {
     #[serde(skip_serializing_if = "is_false")]
     pub pseudo: bool,
     /// Facts by priority.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub metadata: Vec<Metadata>,
+    #[serde(skip_serializing_if = "Facts::is_empty")]
+    pub metadata: Facts,
     /// Links to parents.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub parents: Vec<Parent>,
+    #[serde(skip_serializing_if = "is_none", serialize_with = "links")]
+    pub parents: Arc<[ParentRef]>,
     /// Metrics by priority.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub metrics: Vec<MetricRow>,
+    #[serde(skip_serializing_if = "MetricRows::is_empty")]
+    pub metrics: MetricRows,
     /// Tables by key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tables: Vec<Table>,
@@ -62,32 +63,47 @@ pub struct Listed {
     pub adjacency: Vec<SmolStr>,
 }
 
-/// One fact, as `{id, label, value, priority?, dataType?, truncate?}`.
-#[derive(Debug, Clone)]
-pub struct Metadata {
-    shown: Arc<Keyed<MetadataTemplate>>,
-    value: SmolStr,
+/// Facts by priority, each as `{id, label, value, priority?, dataType?, truncate?}`.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    shown: Arc<Templates>,
+    /// Places among the templates, and values.
+    rows: Vec<(usize, SmolStr)>,
 }
 
-impl Metadata {
-    /// A fact that no template describes: its key and its value.
-    pub(super) fn bare(id: &str, value: impl Into<SmolStr>) -> Self {
-        let template = MetadataTemplate::default();
-        let id = SmolStr::new(id);
-        Metadata {
-            shown: Arc::new(Keyed { id, template }),
-            value: value.into(),
-        }
+impl Facts {
+    fn of(derivation: &Derivation, node: &RenderNode) -> Self {
+        let NodeKind::Known(kind) = node.kind else {
+            return Facts::default();
+        };
+        let shown = derivation.templates(kind).clone();
+        // Nearly every node has nearly every fact: one allocation of the right size.
+        let mut rows = Vec::with_capacity(shown.facts.len());
+        summary::facts(&shown, node, |place, value| rows.push((place, value)));
+        Facts { shown, rows }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty()
     }
 }
 
-impl Serialize for Metadata {
+impl Serialize for Facts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Keyed { id, template } = &*self.shown;
+        let rows = self.rows.iter();
+        serializer.collect_seq(rows.map(|(place, value)| Fact(&self.shown.facts[*place], value)))
+    }
+}
+
+struct Fact<'a>(&'a Keyed<MetadataTemplate>, &'a SmolStr);
+
+impl Serialize for Fact<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (Keyed { id, template }, value) = (self.0, self.1);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", id)?;
         map.serialize_entry("label", &template.label)?;
-        map.serialize_entry("value", &self.value)?;
+        map.serialize_entry("value", value)?;
         if template.priority != 0.0 {
             map.serialize_entry("priority", &template.priority)?;
         }
@@ -101,33 +117,81 @@ impl Serialize for Metadata {
     }
 }
 
-/// A link to a parent.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Parent {
-    /// Id.
-    pub id: SmolStr,
-    /// Text shown.
-    pub label: SmolStr,
-    /// Topology that shows it.
-    pub topology_id: SmolStr,
+/// Links to parents, each as `{id, label, topologyId}`.
+fn links<S: Serializer>(parents: &Arc<[ParentRef]>, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Link<'a> {
+        id: &'a SmolStr,
+        label: &'a SmolStr,
+        topology_id: &'a SmolStr,
+    }
+    serializer.collect_seq(parents.iter().map(|parent| Link {
+        id: &parent.id,
+        label: &parent.label,
+        topology_id: &parent.topology,
+    }))
 }
 
-/// One metric, as `{id, label, format?, group?, value, priority?, samples, min, max, url}`; readings are null in
-/// lists, and the link is one that Orrery does not make.
+fn is_none(parents: &Arc<[ParentRef]>) -> bool {
+    parents.is_empty()
+}
+
+/// Metrics by priority, each as `{id, label, format?, group?, value, priority?, samples, min, max, url}`; readings
+/// are null in lists, and the link is one that Orrery does not make.
+#[derive(Debug, Clone, Default)]
+pub struct MetricRows {
+    shown: Arc<Templates>,
+    rows: Vec<Reading>,
+}
+
 #[derive(Debug, Clone)]
-pub struct MetricRow {
-    shown: Arc<Keyed<MetricTemplate>>,
+struct Reading {
+    /// Place among the templates.
+    place: usize,
     /// Newest reading, cut to two decimals.
     value: f64,
-    samples: Option<Vec<MetricSample>>,
     min: f64,
     max: f64,
+    samples: Option<Box<[MetricSample]>>,
 }
 
-impl Serialize for MetricRow {
+impl MetricRows {
+    fn of(derivation: &Derivation, node: &RenderNode, which: Readings) -> Self {
+        let NodeKind::Known(kind) = node.kind else {
+            return MetricRows::default();
+        };
+        let shown = derivation.templates(kind).clone();
+        let mut rows = Vec::with_capacity(node.node.metrics.len());
+        summary::readings(&shown, node, |place, metric| {
+            rows.push(Reading {
+                place,
+                value: metric.last().map_or(0.0, |s| two_decimals(s.value)),
+                samples: (which == Readings::All).then(|| samples(metric)),
+                min: metric.min,
+                max: metric.max,
+            });
+        });
+        MetricRows { shown, rows }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl Serialize for MetricRows {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Keyed { id, template } = &*self.shown;
+        let rows = self.rows.iter();
+        serializer.collect_seq(rows.map(|reading| Row(&self.shown.metrics[reading.place], reading)))
+    }
+}
+
+struct Row<'a>(&'a Keyed<MetricTemplate>, &'a Reading);
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (Keyed { id, template }, reading) = (self.0, self.1);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("id", id)?;
         map.serialize_entry("label", &template.label)?;
@@ -137,13 +201,13 @@ impl Serialize for MetricRow {
         if !template.group.is_empty() {
             map.serialize_entry("group", &template.group)?;
         }
-        map.serialize_entry("value", &self.value)?;
+        map.serialize_entry("value", &reading.value)?;
         if template.priority != 0.0 {
             map.serialize_entry("priority", &template.priority)?;
         }
-        map.serialize_entry("samples", &self.samples)?;
-        map.serialize_entry("min", &self.min)?;
-        map.serialize_entry("max", &self.max)?;
+        map.serialize_entry("samples", &reading.samples)?;
+        map.serialize_entry("min", &reading.min)?;
+        map.serialize_entry("max", &reading.max)?;
         map.serialize_entry("url", "")?;
         map.end()
     }
@@ -186,7 +250,7 @@ pub struct TableColumn {
     pub id: String,
     /// Text shown.
     pub label: String,
-    /// As in [`Metadata::data_type`].
+    /// `number`, `ip`, `datetime`, `duration`, `link` or nothing.
     pub data_type: String,
 }
 
@@ -213,18 +277,6 @@ impl Summary {
     pub(super) fn of(derivation: &Derivation, node: &RenderNode, readings: Readings) -> Self {
         let report = &**derivation.report();
         let labels = labels(report, node, Style::Full);
-        let known = matches!(node.kind, crate::derive::NodeKind::Known(_));
-        let metrics = if known {
-            summary::metrics(derivation, node)
-        } else {
-            Vec::new()
-        };
-        // Nearly every node has nearly every fact: one allocation of the right size.
-        let mut metadata = Vec::with_capacity(summary::facts_possible(derivation, node));
-        metadata.extend(summary::facts(derivation, node).map(|fact| Metadata {
-            shown: fact.shown.clone(),
-            value: fact.value,
-        }));
         Summary {
             id: node.id.clone(),
             label: labels.label,
@@ -234,25 +286,9 @@ impl Summary {
             tag: labels.tag,
             stack: labels.stack,
             pseudo: node.kind.is_pseudo(),
-            metadata,
-            parents: summary::parents(derivation, node)
-                .into_iter()
-                .map(|p| Parent {
-                    id: p.id,
-                    label: p.label,
-                    topology_id: p.topology,
-                })
-                .collect(),
-            metrics: metrics
-                .into_iter()
-                .map(|m| MetricRow {
-                    shown: m.shown.clone(),
-                    value: m.metric.last().map_or(0.0, |s| two_decimals(s.value)),
-                    samples: (readings == Readings::All).then(|| samples(&m.metric)),
-                    min: m.metric.min,
-                    max: m.metric.max,
-                })
-                .collect(),
+            metadata: Facts::of(derivation, node),
+            parents: summary::parents(derivation, node),
+            metrics: MetricRows::of(derivation, node, readings),
             tables: tables(report, node).into_iter().map(Table::of).collect(),
         }
     }
@@ -285,7 +321,7 @@ impl Table {
     }
 }
 
-fn samples(metric: &Metric) -> Vec<MetricSample> {
+fn samples(metric: &Metric) -> Box<[MetricSample]> {
     metric
         .samples
         .iter()

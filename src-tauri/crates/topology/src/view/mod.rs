@@ -173,7 +173,8 @@ pub struct ViewNode {
     /// Metadata rows, by priority.
     pub metadata: Vec<MetadataRow>,
     /// Parents, in the order of the parents row.
-    pub parents: Vec<ParentRef>,
+    #[ts(as = "Vec<ParentRef>")]
+    pub parents: Arc<[ParentRef]>,
     /// Sources whose reports name it, such as `probe:host` or `plugin:iowait`.
     pub sources: Vec<String>,
     /// Start of this incarnation, in milliseconds since the epoch, where known.
