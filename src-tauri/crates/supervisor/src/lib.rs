@@ -5,16 +5,31 @@
 //! `lifecycle/mod.rs`, the pure heart, then `actor/mod.rs`, one of which runs for each plugin, and
 //! [`Supervisor`], the handle on them all.
 
+mod actor;
 mod calls;
-pub mod health;
+mod candidate;
+mod error;
+mod event;
+mod files;
+mod health;
 mod launcher;
 mod lifecycle;
 pub mod limits;
+mod outbox;
+mod sockets;
 pub mod spec;
+mod supervisor;
+mod tenure;
 mod text;
 mod usage;
 pub mod view;
 
+pub use actor::Heard;
 pub use calls::{CallError, Calls, Configured, Later, Peer, ReportFacts};
-pub use launcher::{Ended, LaunchFailure, LaunchOrder, Launcher, Log, Program, Used, Violated};
+pub use candidate::Candidate;
+pub use error::SupervisorError;
+pub use event::{Event, EventKind};
+pub use health::{HealthAnswer, HealthReply, HealthWord};
+pub use launcher::{Launcher, Program};
 pub use spec::{Spec, Want};
+pub use supervisor::{AskError, Lease, Supervisor};

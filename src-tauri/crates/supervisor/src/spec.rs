@@ -68,6 +68,20 @@ impl Spec {
             metrics: MetricsSpec::default(),
         }
     }
+
+    /// Whether a process started by this spec needs no replacement to follow the other.
+    pub(crate) fn is_same_process(&self, other: &Spec) -> bool {
+        let mut same = other.clone();
+        same.activation = self.activation;
+        same.start = self.start;
+        same.stop_timeout = self.stop_timeout;
+        same.health = self.health;
+        same.restart = self.restart;
+        same.metrics = self.metrics;
+        same.log_file.clone_from(&self.log_file);
+        same.socket.staging.clone_from(&self.socket.staging);
+        same == *self
+    }
 }
 
 /// Where a plugin listens.

@@ -18,7 +18,7 @@ pub(crate) fn span(time: std::time::Duration) -> String {
     let ms = time.as_millis();
     match ms {
         0..1_000 => format!("{ms} ms"),
-        1_000..10_000 if ms % 1_000 != 0 => format!("{:.1} s", time.as_secs_f64()),
+        1_000..10_000 if !ms.is_multiple_of(1_000) => format!("{:.1} s", time.as_secs_f64()),
         1_000..120_000 => format!("{:.0} s", time.as_secs_f64()),
         120_000..7_200_000 => format!("{:.0} min", time.as_secs_f64() / 60.0),
         _ => format!("{:.0} h", time.as_secs_f64() / 3_600.0),

@@ -16,7 +16,11 @@ pub(crate) struct UsageRing {
 impl UsageRing {
     /// Keeps this many points; at least one.
     pub(crate) fn new(keep: usize) -> Self {
-        UsageRing { points: VecDeque::new(), keep: bounded(keep), next: 1 }
+        UsageRing {
+            points: VecDeque::new(),
+            keep: bounded(keep),
+            next: 1,
+        }
     }
 
     /// Keeps this many from now on; the oldest go when that is less than before.
@@ -27,7 +31,10 @@ impl UsageRing {
 
     /// Takes in a point, whose number it sets.
     pub(crate) fn push(&mut self, point: UsagePoint) {
-        self.points.push_back(UsagePoint { seq: self.next, ..point });
+        self.points.push_back(UsagePoint {
+            seq: self.next,
+            ..point
+        });
         self.next += 1;
         self.trim();
     }
@@ -66,7 +73,10 @@ mod tests {
         let mut ring = UsageRing::new(3);
         assert_eq!(ring.newest(), None);
         for memory_bytes in 0..5 {
-            ring.push(UsagePoint { memory_bytes, ..UsagePoint::default() });
+            ring.push(UsagePoint {
+                memory_bytes,
+                ..UsagePoint::default()
+            });
         }
         assert_eq!(numbers(&ring.after(0)), [3, 4, 5]);
         assert_eq!(ring.newest().map(|point| point.memory_bytes), Some(4));

@@ -43,12 +43,20 @@ impl HealthAnswer {
     /// [`CallError::Protocol`] when it is an answer, but not to this question.
     pub fn read(status: u16, body: &[u8]) -> Result<Option<HealthAnswer>, CallError> {
         let value: Option<Value> = serde_json::from_slice(body).ok();
-        let word = value.as_ref().and_then(|value| value.get("status")).and_then(Value::as_str).and_then(word);
+        let word = value
+            .as_ref()
+            .and_then(|value| value.get("status"))
+            .and_then(Value::as_str)
+            .and_then(word);
         match (status, value, word) {
             (200..=299 | 500..=599, Some(value), Some(word)) => Self::of(&value, word).map(Some),
             (400..=499 | 501, ..) | (200..=299, Some(Value::Object(_)), None) => Ok(None),
-            (200..=299, ..) => Err(CallError::Protocol("its health answer is not an object of JSON".to_owned())),
-            _ => Err(CallError::Protocol(format!("it answered its health with status {status}"))),
+            (200..=299, ..) => Err(CallError::Protocol(
+                "its health answer is not an object of JSON".to_owned(),
+            )),
+            _ => Err(CallError::Protocol(format!(
+                "it answered its health with status {status}"
+            ))),
         }
     }
 
@@ -67,16 +75,23 @@ impl HealthAnswer {
                 Some(details.clone())
             }
             Some(Value::Object(_)) => {
-                return Err(CallError::Protocol("the details of its health are too large".to_owned()));
+                return Err(CallError::Protocol(
+                    "the details of its health are too large".to_owned(),
+                ));
             }
             Some(_) => {
-                return Err(CallError::Protocol("the details of its health are not an object".to_owned()));
+                return Err(CallError::Protocol(
+                    "the details of its health are not an object".to_owned(),
+                ));
             }
         };
         let fatal = value.get("fatal").and_then(Value::as_bool) == Some(true);
         Ok(HealthAnswer {
             word: if fatal { HealthWord::Fatal } else { word },
-            code: value.get("code").and_then(Value::as_i64).unwrap_or(i64::from(word != HealthWord::Ok)),
+            code: value
+                .get("code")
+                .and_then(Value::as_i64)
+                .unwrap_or(i64::from(word != HealthWord::Ok)),
             messages,
             details,
         })
@@ -101,19 +116,57 @@ mod tests {
     #[test]
     fn answers_are_read_in_every_spelling() {
         let check = |status: u16, body: &str, word: HealthWord, code: i64, messages: &[&str]| {
-            let answer = HealthAnswer::read(status, body.as_bytes()).expect("reads").expect("is one");
+            let answer = HealthAnswer::read(status, body.as_bytes())
+                .expect("reads")
+                .expect("is one");
             assert_eq!((answer.word, answer.code), (word, code), "{body}");
             assert_eq!(answer.messages, messages, "{body}");
         };
         check(200, r#"{"status":"ok"}"#, HealthWord::Ok, 0, &[]);
-        check(200, r#"{"status":"OK","info":"fine"}"#, HealthWord::Ok, 0, &["fine"]);
-        check(200, r#"{"status":"OK","info":"a","message":"b"}"#, HealthWord::Ok, 0, &["b"]);
-        check(200, r#"{"status":"degraded","code":7,"messages":["a","b",3]}"#, HealthWord::Degraded, 7, &["a", "b"]);
-        check(503, r#"{"status":"ERROR","info":"no disk"}"#, HealthWord::Error, 1, &["no disk"]);
+        check(
+            200,
+            r#"{"status":"OK","info":"fine"}"#,
+            HealthWord::Ok,
+            0,
+            &["fine"],
+        );
+        check(
+            200,
+            r#"{"status":"OK","info":"a","message":"b"}"#,
+            HealthWord::Ok,
+            0,
+            &["b"],
+        );
+        check(
+            200,
+            r#"{"status":"degraded","code":7,"messages":["a","b",3]}"#,
+            HealthWord::Degraded,
+            7,
+            &["a", "b"],
+        );
+        check(
+            503,
+            r#"{"status":"ERROR","info":"no disk"}"#,
+            HealthWord::Error,
+            1,
+            &["no disk"],
+        );
         check(200, r#"{"status":"UNKNOWN"}"#, HealthWord::Unknown, 1, &[]);
         check(200, r#"{"status":"fatal"}"#, HealthWord::Fatal, 1, &[]);
-        check(200, r#"{"status":"error","fatal":true}"#, HealthWord::Fatal, 1, &[]);
-        check(200, "{\"status\":\"ok\",\"message\":\"a\\u001b[31m\"}", HealthWord::Ok, 0, &["a [31m"]);
+        check(
+            200,
+            r#"{"status":"error","fatal":true}"#,
+            HealthWord::Fatal,
+            1,
+            &[],
+        );
+        check(
+            200,
+            "{\"status\":\"ok\",\"message\":\"a\\u001b[31m\"}",
+            HealthWord::Ok,
+            0,
+            &["a [31m"],
+        );
     }
 
     #[test]
@@ -121,7 +174,11 @@ mod tests {
         let check = |status: u16, body: &str, missing: bool| {
             let answer = HealthAnswer::read(status, body.as_bytes());
             assert_eq!(matches!(answer, Ok(None)), missing, "{status} {body}: {answer:?}");
-            assert_eq!(matches!(answer, Err(CallError::Protocol(_))), !missing, "{status} {body}: {answer:?}");
+            assert_eq!(
+                matches!(answer, Err(CallError::Protocol(_))),
+                !missing,
+                "{status} {body}: {answer:?}"
+            );
         };
         check(404, "not found", true);
         check(405, "", true);
@@ -135,7 +192,10 @@ mod tests {
         check(500, "oops", false);
         check(302, "", false);
         check(200, r#"{"status":"ok","details":[1]}"#, false);
-        let large = format!(r#"{{"status":"ok","details":{{"a":"{}"}}}}"#, "x".repeat(limits::DETAILS_BYTES));
+        let large = format!(
+            r#"{{"status":"ok","details":{{"a":"{}"}}}}"#,
+            "x".repeat(limits::DETAILS_BYTES)
+        );
         check(200, &large, false);
     }
 }

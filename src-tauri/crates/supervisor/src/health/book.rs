@@ -50,7 +50,14 @@ mod tests {
     use super::*;
 
     fn check(at_ms: i64, state: HealthState) -> HealthCheck {
-        HealthCheck { at_ms, state, code: 0, messages: Vec::new(), source: "report".to_owned(), took_ms: 1 }
+        HealthCheck {
+            at_ms,
+            state,
+            code: 0,
+            messages: Vec::new(),
+            source: "report".to_owned(),
+            took_ms: 1,
+        }
     }
 
     #[test]
@@ -61,7 +68,10 @@ mod tests {
             assert_eq!(book.record(check(at, HealthState::Ok)), None);
         }
         assert_eq!(book.view().streak, 30);
-        assert_eq!(book.record(check(30, HealthState::Failing)), Some(HealthState::Ok));
+        assert_eq!(
+            book.record(check(30, HealthState::Failing)),
+            Some(HealthState::Ok)
+        );
         let view = book.view();
         assert_eq!((view.state, view.streak), (HealthState::Failing, 1));
         let times: Vec<i64> = view.checks.iter().map(|check| check.at_ms).collect();

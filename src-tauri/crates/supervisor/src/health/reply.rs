@@ -27,6 +27,8 @@ pub(crate) enum Source {
     Health,
     /// Its reports.
     Report,
+    /// That it runs at all.
+    Process,
 }
 
 impl Source {
@@ -34,6 +36,7 @@ impl Source {
         match self {
             Source::Health => "health",
             Source::Report => "report",
+            Source::Process => "process",
         }
     }
 }
@@ -51,8 +54,18 @@ pub(crate) struct Finding {
 impl Finding {
     /// A good report.
     pub(crate) fn good_report(at_ms: i64, took: Duration) -> Self {
-        let well = HealthAnswer { word: HealthWord::Ok, code: 0, messages: Vec::new(), details: None };
-        Finding { source: Source::Report, found: Ok(well), at_ms, took }
+        let well = HealthAnswer {
+            word: HealthWord::Ok,
+            code: 0,
+            messages: Vec::new(),
+            details: None,
+        };
+        Finding {
+            source: Source::Report,
+            found: Ok(well),
+            at_ms,
+            took,
+        }
     }
 
     pub(crate) fn state(&self) -> HealthState {
@@ -95,7 +108,9 @@ impl HealthReply {
 
     /// It does not run.
     pub(crate) fn not_running(view: &InstanceView, now_ms: i64) -> Self {
-        let wait_ms = view.next_try_ms.map(|next| u64::try_from(next - now_ms).unwrap_or(0));
+        let wait_ms = view
+            .next_try_ms
+            .map(|next| u64::try_from(next - now_ms).unwrap_or(0));
         HealthReply {
             status: 503,
             body: json!({
@@ -123,7 +138,10 @@ impl HealthReply {
         let check = finding.check();
         let message = check.messages.join("; ");
         let details = match &finding.found {
-            Ok(HealthAnswer { details: Some(details), .. }) => details.clone(),
+            Ok(HealthAnswer {
+                details: Some(details),
+                ..
+            }) => details.clone(),
             Ok(_) | Err(_) => json!({}),
         };
         HealthReply {
@@ -145,13 +163,25 @@ mod tests {
     use crate::view::InstanceState;
 
     fn finding(found: Result<&str, CallError>) -> Finding {
-        let found = found.map(|body| HealthAnswer::read(200, body.as_bytes()).expect("reads").expect("is one"));
-        Finding { source: Source::Health, found, at_ms: 1_000, took: Duration::from_millis(3) }
+        let found = found.map(|body| {
+            HealthAnswer::read(200, body.as_bytes())
+                .expect("reads")
+                .expect("is one")
+        });
+        Finding {
+            source: Source::Health,
+            found,
+            at_ms: 1_000,
+            took: Duration::from_millis(3),
+        }
     }
 
     #[test]
     fn only_a_plugin_that_is_well_gives_200() {
-        let view = InstanceView { state: InstanceState::Running, ..InstanceView::default() };
+        let view = InstanceView {
+            state: InstanceState::Running,
+            ..InstanceView::default()
+        };
         let check = |found: Result<&str, CallError>, status: u16, word: &str, reason: &str, info: &str| {
             let reply = HealthReply::running(&view, &finding(found));
             assert_eq!(reply.status, status, "{reply:?}");
@@ -164,12 +194,36 @@ mod tests {
             assert_eq!(reply.body["checked_at"], 1_000);
         };
         check(Ok(r#"{"status":"OK","info":"fine"}"#), 200, "OK", "", "fine");
-        check(Ok(r#"{"status":"ERROR","message":"no disk"}"#), 503, "ERROR", "", "no disk");
+        check(
+            Ok(r#"{"status":"ERROR","message":"no disk"}"#),
+            503,
+            "ERROR",
+            "",
+            "no disk",
+        );
         check(Ok(r#"{"status":"UNKNOWN"}"#), 503, "UNKNOWN", "", "");
         check(Ok(r#"{"status":"degraded"}"#), 503, "ERROR", "", "");
-        check(Err(CallError::Timeout), 503, "ERROR", "Timeout", "no answer in time");
-        check(Err(CallError::Protocol("odd".to_owned())), 503, "ERROR", "BadResponse", "odd");
-        check(Err(CallError::Refused("gone".to_owned())), 503, "ERROR", "Unreachable", "nobody listens: gone");
+        check(
+            Err(CallError::Timeout),
+            503,
+            "ERROR",
+            "Timeout",
+            "no answer in time",
+        );
+        check(
+            Err(CallError::Protocol("odd".to_owned())),
+            503,
+            "ERROR",
+            "BadResponse",
+            "odd",
+        );
+        check(
+            Err(CallError::Refused("gone".to_owned())),
+            503,
+            "ERROR",
+            "Unreachable",
+            "nobody listens: gone",
+        );
     }
 
     #[test]

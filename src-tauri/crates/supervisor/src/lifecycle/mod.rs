@@ -122,7 +122,9 @@ impl Cause {
     pub(crate) fn is_failure(self) -> bool {
         match self {
             Cause::Unwanted | Cause::Restart | Cause::Yield => false,
-            Cause::StartTimeout | Cause::Protocol | Cause::Unresponsive | Cause::Fatal | Cause::Overtime => true,
+            Cause::StartTimeout | Cause::Protocol | Cause::Unresponsive | Cause::Fatal | Cause::Overtime => {
+                true
+            }
         }
     }
 }
@@ -133,7 +135,11 @@ pub(crate) enum Effect {
     /// Launch a process.
     Launch { generation: u64 },
     /// End the process, even one that is just being launched.
-    End { generation: u64, cause: Cause, grace: Duration },
+    End {
+        generation: u64,
+        cause: Cause,
+        grace: Duration,
+    },
     /// Tell.
     Tell(News),
 }
@@ -142,19 +148,37 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
     Starting,
-    Running { tries: u32 },
-    Unresponsive { checks: u32 },
+    Running {
+        tries: u32,
+    },
+    Unresponsive {
+        checks: u32,
+    },
     Recovered,
     /// It has run long enough for earlier failures to be forgotten.
-    Settled { failures: u32 },
+    Settled {
+        failures: u32,
+    },
     /// The process ended; `cause` is why we ended it, none when it ended by itself.
-    Ended { cause: Option<Cause>, was_ready: bool },
-    Backoff { wait: Duration },
-    CrashLoop { ends: usize, wait: Duration },
-    NotStartable { wait: Duration },
+    Ended {
+        cause: Option<Cause>,
+        was_ready: bool,
+    },
+    Backoff {
+        wait: Duration,
+    },
+    CrashLoop {
+        ends: usize,
+        wait: Duration,
+    },
+    NotStartable {
+        wait: Duration,
+    },
     Stopped,
     /// It ended and the restart policy leaves it so.
-    Left { success: bool },
+    Left {
+        success: bool,
+    },
     Completed,
     ExecutionFailed,
 }
@@ -167,7 +191,11 @@ enum Phase {
     /// Launched or being launched; not ready.
     Starting { deadline: Duration },
     /// Ready (or, for a trigger, at work).
-    Running { since: Duration, settled: bool, misses: u32 },
+    Running {
+        since: Duration,
+        settled: bool,
+        misses: u32,
+    },
     /// Being ended.
     Ending { cause: Cause, was_ready: bool },
     /// Waiting for the next try.
@@ -240,9 +268,14 @@ impl Lifecycle {
             Phase::Starting { .. } => InstanceState::Starting,
             Phase::Running { misses, .. } if misses >= self.rules.failures => InstanceState::Unresponsive,
             Phase::Running { .. } => InstanceState::Running,
-            Phase::Ending { cause: Cause::Unresponsive, .. } => InstanceState::Unresponsive,
+            Phase::Ending {
+                cause: Cause::Unresponsive,
+                ..
+            } => InstanceState::Unresponsive,
             Phase::Ending { .. } => InstanceState::Stopping,
-            Phase::Waiting { why: Wait::CrashLoop, .. } => InstanceState::CrashLoop,
+            Phase::Waiting {
+                why: Wait::CrashLoop, ..
+            } => InstanceState::CrashLoop,
             Phase::Waiting { .. } => InstanceState::Backoff,
         }
     }
@@ -298,7 +331,13 @@ impl Lifecycle {
 
     /// Whether a change of its files could help.
     pub(crate) fn awaits_files(&self) -> bool {
-        matches!(self.phase, Phase::Waiting { why: Wait::CrashLoop | Wait::NotStartable, .. })
+        matches!(
+            self.phase,
+            Phase::Waiting {
+                why: Wait::CrashLoop | Wait::NotStartable,
+                ..
+            }
+        )
     }
 
     /// Whether there is a process, or one is being launched.

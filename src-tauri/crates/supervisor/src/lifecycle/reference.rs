@@ -53,7 +53,10 @@ pub(super) struct Reference {
 
 impl Reference {
     pub(super) fn new(rules: Rules) -> Self {
-        Reference { rules, book: vec![(Duration::ZERO, Entry::Said(Want::Rest(Rest::Absent)))] }
+        Reference {
+            rules,
+            book: vec![(Duration::ZERO, Entry::Said(Want::Rest(Rest::Absent)))],
+        }
     }
 
     /// Reads the book backwards for the newest entry that `pick` takes.
@@ -63,7 +66,13 @@ impl Reference {
     }
 
     fn want(&self) -> Want {
-        let said = |e: &Entry| if let Entry::Said(want) = e { Some(want.clone()) } else { None };
+        let said = |e: &Entry| {
+            if let Entry::Said(want) = e {
+                Some(want.clone())
+            } else {
+                None
+            }
+        };
         self.last(said).map(|(_, _, want)| want).unwrap_or_default()
     }
 
@@ -73,8 +82,15 @@ impl Reference {
     }
 
     fn kept_out(&self) -> bool {
-        let room = |e: &Entry| if let Entry::Room(room) = e { Some(*room) } else { None };
-        self.last(room).is_some_and(|(_, _, room)| room) || self.book.iter().any(|(_, e)| *e == Entry::Closing)
+        let room = |e: &Entry| {
+            if let Entry::Room(room) = e {
+                Some(*room)
+            } else {
+                None
+            }
+        };
+        self.last(room).is_some_and(|(_, _, room)| room)
+            || self.book.iter().any(|(_, e)| *e == Entry::Closing)
     }
 
     /// Index of the order of the process that exists, and its number.
@@ -89,26 +105,44 @@ impl Reference {
     }
 
     pub(super) fn number(&self) -> u64 {
-        let order = |e: &Entry| if let Entry::Ordered(number) = e { Some(*number) } else { None };
+        let order = |e: &Entry| {
+            if let Entry::Ordered(number) = e {
+                Some(*number)
+            } else {
+                None
+            }
+        };
         self.last(order).map_or(0, |(_, _, number)| number)
     }
 
     /// What the book says of the present process.
     fn of_process<T>(&self, pick: impl Fn(&Entry) -> Option<T>) -> Option<(Duration, T)> {
         let (begin, _) = self.process()?;
-        self.last(pick).filter(|(index, ..)| *index > begin).map(|(_, at, found)| (at, found))
+        self.last(pick)
+            .filter(|(index, ..)| *index > begin)
+            .map(|(_, at, found)| (at, found))
     }
 
     fn told(&self) -> Option<Cause> {
-        self.of_process(|e| if let Entry::ToldToEnd(cause) = e { Some(*cause) } else { None }).map(|(_, c)| c)
+        self.of_process(|e| {
+            if let Entry::ToldToEnd(cause) = e {
+                Some(*cause)
+            } else {
+                None
+            }
+        })
+        .map(|(_, c)| c)
     }
 
     fn ready_since(&self) -> Option<Duration> {
-        self.of_process(|e| (*e == Entry::Ready).then_some(())).map(|(at, ())| at)
+        self.of_process(|e| (*e == Entry::Ready).then_some(()))
+            .map(|(at, ())| at)
     }
 
     fn misses(&self) -> u32 {
-        let Some((begin, _)) = self.process() else { return 0 };
+        let Some((begin, _)) = self.process() else {
+            return 0;
+        };
         let checks = self.book[begin..].iter().rev().filter_map(|(_, e)| match e {
             Entry::Check(check) => Some(*check),
             _ => None,
@@ -135,8 +169,14 @@ impl Reference {
     }
 
     fn failures(&self) -> Vec<Duration> {
-        let since = self.last(|e| (*e == Entry::Forgiven).then_some(())).map_or(0, |(index, ..)| index);
-        self.book[since..].iter().filter(|(_, e)| *e == Entry::Failure).map(|(at, _)| *at).collect()
+        let since = self
+            .last(|e| (*e == Entry::Forgiven).then_some(()))
+            .map_or(0, |(index, ..)| index);
+        self.book[since..]
+            .iter()
+            .filter(|(_, e)| *e == Entry::Failure)
+            .map(|(at, _)| *at)
+            .collect()
     }
 
     /// Some failure since the last forgiveness was the one too many in its window.
@@ -144,7 +184,10 @@ impl Reference {
         let ends = self.failures();
         let window = self.rules.restart.window;
         ends.iter().enumerate().any(|(index, end)| {
-            let inside = ends[..=index].iter().filter(|other| *end - **other <= window).count();
+            let inside = ends[..=index]
+                .iter()
+                .filter(|other| *end - **other <= window)
+                .count();
             inside >= self.rules.restart.max as usize
         })
     }
@@ -175,7 +218,11 @@ impl Reference {
             };
         }
         if let Some((_, why)) = self.waiting() {
-            return if why == Why::Loop { InstanceState::CrashLoop } else { InstanceState::Backoff };
+            return if why == Why::Loop {
+                InstanceState::CrashLoop
+            } else {
+                InstanceState::Backoff
+            };
         }
         if self.book.iter().any(|(_, e)| *e == Entry::Closing) {
             return InstanceState::Stopped;
@@ -185,15 +232,20 @@ impl Reference {
             Want::Rest(Rest::Stopped) => InstanceState::Stopped,
             Want::Rest(Rest::Disabled) => InstanceState::Disabled,
             Want::Rest(Rest::Inapplicable(_)) => InstanceState::Inapplicable,
-            _ if self.kept_out() => InstanceState::Stopped,
-            _ => self.left().unwrap_or(InstanceState::Idle),
+            _ => self.left().unwrap_or(if self.kept_out() {
+                InstanceState::Stopped
+            } else {
+                InstanceState::Idle
+            }),
         }
     }
 
     /// Bounds of the next try's time, when one is waited for: jitter leaves the exact time open.
     pub(super) fn wait_bounds(&self) -> Option<(Duration, Duration)> {
         let (_, why) = self.waiting()?;
-        let (since, _) = self.last(|e| matches!(e, Entry::Wait(..)).then_some(())).map(|(_, at, ())| (at, ()))?;
+        let (since, _) = self
+            .last(|e| matches!(e, Entry::Wait(..)).then_some(()))
+            .map(|(_, at, ())| (at, ()))?;
         let spec = self.rules.start.backoff;
         let mut plain = spec.first;
         for _ in 1..self.failures().len() {
@@ -201,7 +253,10 @@ impl Reference {
         }
         let (least, most) = match why {
             Why::Files => (limits::NOT_STARTABLE_RETRY, limits::NOT_STARTABLE_RETRY),
-            Why::Loop => (spec.max.mul_f64(1.0 - spec.jitter), spec.max.mul_f64(1.0 + spec.jitter)),
+            Why::Loop => (
+                spec.max.mul_f64(1.0 - spec.jitter),
+                spec.max.mul_f64(1.0 + spec.jitter),
+            ),
             Why::Backoff => (plain.mul_f64(1.0 - spec.jitter), plain.mul_f64(1.0 + spec.jitter)),
         };
         Some((since + least, since + most))
@@ -325,7 +380,9 @@ impl Reference {
         }
         if let Some(since) = self.ready_since() {
             let settles = since + self.rules.restart.stable_after;
-            let forgiven = self.of_process(|e| (*e == Entry::Forgiven).then_some(())).is_some();
+            let forgiven = self
+                .of_process(|e| (*e == Entry::Forgiven).then_some(()))
+                .is_some();
             if !forgiven && now >= settles {
                 self.write(now, Entry::Forgiven);
             }
@@ -334,7 +391,8 @@ impl Reference {
                 Entry::Needed => Some(false),
                 _ => None,
             });
-            if let (Activation::OnDemand { idle_stop }, Want::Automatic) = (self.rules.activation, self.want())
+            if let (Activation::OnDemand { idle_stop }, Want::Automatic) =
+                (self.rules.activation, self.want())
                 && let Some((index, at, true)) = idle
                 && index > begin
                 && now >= at + idle_stop
@@ -342,7 +400,9 @@ impl Reference {
                 self.write(now, Entry::ToldToEnd(Cause::Unwanted));
             }
         } else {
-            let exists = self.of_process(|e| (*e == Entry::Exists).then_some(())).map(|(at, ())| at);
+            let exists = self
+                .of_process(|e| (*e == Entry::Exists).then_some(()))
+                .map(|(at, ())| at);
             let from = exists.unwrap_or(self.book[begin].0);
             if now >= from + self.rules.start.timeout {
                 self.write(now, Entry::ToldToEnd(Cause::StartTimeout));

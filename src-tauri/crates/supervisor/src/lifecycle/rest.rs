@@ -15,11 +15,11 @@ impl Lifecycle {
             (Want::Rest(Rest::Disabled), _) => InstanceState::Disabled,
             (Want::Rest(Rest::Inapplicable(_)), _) => InstanceState::Inapplicable,
             (Want::Rest(Rest::Stopped), _) => InstanceState::Stopped,
-            (Want::Automatic | Want::Run, _) if self.yielded => InstanceState::Stopped,
             (Want::Automatic | Want::Run, Some(Left::Finished)) => InstanceState::Stopped,
             (Want::Automatic | Want::Run, Some(Left::Failed)) => InstanceState::Crashed,
             (Want::Automatic | Want::Run, Some(Left::Completed)) => InstanceState::Completed,
             (Want::Automatic | Want::Run, Some(Left::ExecutionFailed)) => InstanceState::ExecutionFailed,
+            (Want::Automatic | Want::Run, None) if self.yielded => InstanceState::Stopped,
             (Want::Automatic | Want::Run, None) => InstanceState::Idle,
         }
     }
@@ -47,7 +47,9 @@ impl Lifecycle {
         match (&self.want, self.rules.activation) {
             (Want::Rest(_), _) | (Want::Automatic, Activation::Manual) => false,
             (Want::Run, _)
-            | (Want::Automatic, Activation::Always | Activation::OnDemand { .. } | Activation::Trigger(_)) => true,
+            | (Want::Automatic, Activation::Always | Activation::OnDemand { .. } | Activation::Trigger(_)) => {
+                true
+            }
         }
     }
 }

@@ -113,7 +113,9 @@ impl Lifecycle {
             self.run(now, effects);
         } else {
             // The program's time begins when it does, however long the launch took.
-            self.phase = Phase::Starting { deadline: now + self.rules.start.timeout };
+            self.phase = Phase::Starting {
+                deadline: now + self.rules.start.timeout,
+            };
         }
     }
 
@@ -138,7 +140,10 @@ impl Lifecycle {
             // It is wanted again since; obeying starts it.
         } else if lasting {
             let wait = limits::NOT_STARTABLE_RETRY;
-            self.phase = Phase::Waiting { until: now + wait, why: Wait::NotStartable };
+            self.phase = Phase::Waiting {
+                until: now + wait,
+                why: Wait::NotStartable,
+            };
             effects.push(Effect::Tell(News::NotStartable { wait }));
         } else {
             self.fail(now, random, effects);
@@ -152,8 +157,14 @@ impl Lifecycle {
     }
 
     fn run(&mut self, now: Duration, effects: &mut Vec<Effect>) {
-        self.phase = Phase::Running { since: now, settled: false, misses: 0 };
-        effects.push(Effect::Tell(News::Running { tries: self.tally.failures() }));
+        self.phase = Phase::Running {
+            since: now,
+            settled: false,
+            misses: 0,
+        };
+        effects.push(Effect::Tell(News::Running {
+            tries: self.tally.failures(),
+        }));
     }
 
     fn checked(&mut self, generation: u64, check: Check, effects: &mut Vec<Effect>) {
@@ -198,7 +209,14 @@ impl Lifecycle {
         let done = cause.is_none() && success && was_ready;
         let policy = self.rules.restart.policy;
         if failed && self.is_trigger() {
-            self.leave(if done { Left::Completed } else { Left::ExecutionFailed }, effects);
+            self.leave(
+                if done {
+                    Left::Completed
+                } else {
+                    Left::ExecutionFailed
+                },
+                effects,
+            );
         } else if !self.has_reason() {
             effects.push(Effect::Tell(News::Stopped));
         } else if !failed {
@@ -223,13 +241,24 @@ impl Lifecycle {
     }
 
     fn fail(&mut self, now: Duration, random: f64, effects: &mut Vec<Effect>) {
-        let wait = self.tally.failed(now, random, &self.rules.start.backoff, &self.rules.restart);
+        let wait = self
+            .tally
+            .failed(now, random, &self.rules.start.backoff, &self.rules.restart);
         let (why, news) = if self.tally.is_loop() {
-            (Wait::CrashLoop, News::CrashLoop { ends: self.tally.ends(), wait })
+            (
+                Wait::CrashLoop,
+                News::CrashLoop {
+                    ends: self.tally.ends(),
+                    wait,
+                },
+            )
         } else {
             (Wait::Backoff, News::Backoff { wait })
         };
-        self.phase = Phase::Waiting { until: now + wait, why };
+        self.phase = Phase::Waiting {
+            until: now + wait,
+            why,
+        };
         effects.push(Effect::Tell(news));
     }
 
@@ -256,11 +285,19 @@ impl Lifecycle {
         match self.phase {
             Phase::Starting { deadline } if now >= deadline => self.end(Cause::StartTimeout, effects),
             Phase::Waiting { until, .. } if now >= until => self.try_now(),
-            Phase::Running { since, settled, misses } => {
+            Phase::Running {
+                since,
+                settled,
+                misses,
+            } => {
                 if !settled && now >= since + self.rules.restart.stable_after {
                     let failures = self.tally.failures();
                     self.tally.reset();
-                    self.phase = Phase::Running { since, settled: true, misses };
+                    self.phase = Phase::Running {
+                        since,
+                        settled: true,
+                        misses,
+                    };
                     effects.push(Effect::Tell(News::Settled { failures }));
                 }
                 if self.overtime(since).is_some_and(|end| now >= end) {
@@ -280,7 +317,11 @@ impl Lifecycle {
     }
 
     fn try_now(&mut self) {
-        if let Phase::Waiting { why: Wait::Backoff | Wait::CrashLoop, .. } = self.phase {
+        if let Phase::Waiting {
+            why: Wait::Backoff | Wait::CrashLoop,
+            ..
+        } = self.phase
+        {
             self.restarts = self.restarts.saturating_add(1);
         }
         self.phase = Phase::Resting;
@@ -289,7 +330,11 @@ impl Lifecycle {
     fn end(&mut self, cause: Cause, effects: &mut Vec<Effect>) {
         let was_ready = matches!(self.phase, Phase::Running { .. });
         self.phase = Phase::Ending { cause, was_ready };
-        effects.push(Effect::End { generation: self.generation, cause, grace: self.grace(cause) });
+        effects.push(Effect::End {
+            generation: self.generation,
+            cause,
+            grace: self.grace(cause),
+        });
     }
 
     /// Makes the process follow what is wanted.
@@ -320,8 +365,12 @@ impl Lifecycle {
         }
         self.left = None;
         self.generation = self.issue();
-        self.phase = Phase::Starting { deadline: now + self.rules.start.timeout };
+        self.phase = Phase::Starting {
+            deadline: now + self.rules.start.timeout,
+        };
         effects.push(Effect::Tell(News::Starting));
-        effects.push(Effect::Launch { generation: self.generation });
+        effects.push(Effect::Launch {
+            generation: self.generation,
+        });
     }
 }

@@ -26,7 +26,10 @@ impl Tally {
         self.failures = self.failures.saturating_add(1);
         self.ends.push_back(now);
         while self.ends.len() > limits::ENDS_REMEMBERED
-            || self.ends.front().is_some_and(|end| now.saturating_sub(*end) > restart.window)
+            || self
+                .ends
+                .front()
+                .is_some_and(|end| now.saturating_sub(*end) > restart.window)
         {
             self.ends.pop_front();
         }
@@ -61,14 +64,26 @@ impl Tally {
 /// what failed together comes back apart.
 pub(crate) fn wait(failures: u32, random: f64, spec: &BackoffSpec) -> Duration {
     let clean = |value: f64, least: f64, most: f64| {
-        if value.is_finite() { value.clamp(least, most) } else { most }
+        if value.is_finite() {
+            value.clamp(least, most)
+        } else {
+            most
+        }
     };
     let max = spec.max.clamp(limits::BACKOFF_MIN, limits::BACKOFF_MAX);
     let factor = clean(spec.factor, 1.0, 1e3);
     let exponent = i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX);
-    let grown = clean(spec.first.as_secs_f64() * factor.powi(exponent), 0.0, max.as_secs_f64());
+    let grown = clean(
+        spec.first.as_secs_f64() * factor.powi(exponent),
+        0.0,
+        max.as_secs_f64(),
+    );
     // With a factor of 1 growth never reaches the maximum by itself; a crash loop goes at its pace anyhow.
-    let grown = if failures == u32::MAX { max.as_secs_f64() } else { grown };
+    let grown = if failures == u32::MAX {
+        max.as_secs_f64()
+    } else {
+        grown
+    };
     let shift = clean(spec.jitter, 0.0, 1.0) * (2.0 * clean(random, 0.0, 1.0) - 1.0);
     Duration::from_secs_f64(grown * (1.0 + shift)).clamp(limits::BACKOFF_MIN, limits::BACKOFF_MAX)
 }
@@ -95,7 +110,14 @@ mod tests {
             assert_eq!(found, Duration::from_millis(ms), "{spec:?} {failures} {random}");
         };
         let plain = spec(1_000, 2.0, 300, 0.0);
-        for (failures, ms) in [(1, 1_000), (2, 2_000), (3, 4_000), (9, 256_000), (10, 300_000), (1_000, 300_000)] {
+        for (failures, ms) in [
+            (1, 1_000),
+            (2, 2_000),
+            (3, 4_000),
+            (9, 256_000),
+            (10, 300_000),
+            (1_000, 300_000),
+        ] {
             check(plain, failures, 0.5, ms);
         }
         check(plain, u32::MAX, 0.5, 300_000);
@@ -109,13 +131,22 @@ mod tests {
         check(spec(1_000, 0.1, 300, 0.0), 5, 0.5, 1_000);
         check(spec(1_000, f64::NAN, 0, 0.0), 5, 0.5, 100);
         check(spec(1_000, f64::INFINITY, 300, 0.0), 2, 0.5, 300_000);
-        check(spec(1_000, 2.0, u64::MAX / 1_000, 1.0), 4_000_000, 1.0, 86_400_000);
+        check(
+            spec(1_000, 2.0, u64::MAX / 1_000, 1.0),
+            4_000_000,
+            1.0,
+            86_400_000,
+        );
     }
 
     #[test]
     fn too_many_ends_in_the_window_are_a_loop_until_a_lasting_start() {
         let backoff = spec(1_000, 2.0, 300, 0.0);
-        let restart = RestartSpec { max: 3, window: 10 * SECOND, ..RestartSpec::default() };
+        let restart = RestartSpec {
+            max: 3,
+            window: 10 * SECOND,
+            ..RestartSpec::default()
+        };
         let mut tally = Tally::default();
         assert_eq!(tally.failed(SECOND, 0.5, &backoff, &restart), SECOND);
         // The first end has left the window.

@@ -12,10 +12,16 @@ const MIDDLE: f64 = 0.5;
 
 fn rules(activation: Activation) -> Rules {
     let spec = Spec::new("/bin/true", "/", "/tmp/x.sock");
-    let backoff = BackoffSpec { jitter: 0.0, ..BackoffSpec::default() };
+    let backoff = BackoffSpec {
+        jitter: 0.0,
+        ..BackoffSpec::default()
+    };
     Rules {
         activation,
-        start: StartSpec { backoff, ..StartSpec::default() },
+        start: StartSpec {
+            backoff,
+            ..StartSpec::default()
+        },
         ..Rules::of(&spec)
     }
 }
@@ -28,7 +34,10 @@ struct Life {
 
 impl Life {
     fn new(rules: Rules) -> Self {
-        Life { cycle: Lifecycle::new(rules), now: Duration::ZERO }
+        Life {
+            cycle: Lifecycle::new(rules),
+            now: Duration::ZERO,
+        }
     }
 
     fn hear(&mut self, input: Input) -> Vec<Effect> {
@@ -52,7 +61,10 @@ impl Life {
 
     fn crash(&mut self) -> Vec<Effect> {
         let generation = self.generation();
-        self.hear(Input::Ended { generation, success: false })
+        self.hear(Input::Ended {
+            generation,
+            success: false,
+        })
     }
 
     #[track_caller]
@@ -73,15 +85,36 @@ fn live(life: &mut Life, script: &str) -> Vec<S> {
             'D' => drop(life.hear(Input::Want(Want::Rest(Rest::Disabled)))),
             'X' => drop(life.hear(Input::Restart)),
             'l' => drop(life.hear(Input::Launched { generation })),
-            'm' => drop(life.hear(Input::NotLaunched { generation, lasting: true })),
-            'n' => drop(life.hear(Input::NotLaunched { generation, lasting: false })),
+            'm' => drop(life.hear(Input::NotLaunched {
+                generation,
+                lasting: true,
+            })),
+            'n' => drop(life.hear(Input::NotLaunched {
+                generation,
+                lasting: false,
+            })),
             'r' => drop(life.hear(Input::Ready { generation })),
             'u' => drop(life.hear(Input::Unfit { generation })),
-            'g' => drop(life.hear(Input::Checked { generation, check: Check::Good })),
-            'b' => drop(life.hear(Input::Checked { generation, check: Check::Failed })),
-            'F' => drop(life.hear(Input::Checked { generation, check: Check::Fatal })),
-            'e' => drop(life.hear(Input::Ended { generation, success: false })),
-            'z' => drop(life.hear(Input::Ended { generation, success: true })),
+            'g' => drop(life.hear(Input::Checked {
+                generation,
+                check: Check::Good,
+            })),
+            'b' => drop(life.hear(Input::Checked {
+                generation,
+                check: Check::Failed,
+            })),
+            'F' => drop(life.hear(Input::Checked {
+                generation,
+                check: Check::Fatal,
+            })),
+            'e' => drop(life.hear(Input::Ended {
+                generation,
+                success: false,
+            })),
+            'z' => drop(life.hear(Input::Ended {
+                generation,
+                success: true,
+            })),
             'f' => drop(life.hear(Input::FileChanged)),
             '+' => drop(life.hear(Input::Acquired)),
             '-' => drop(life.hear(Input::Released)),
@@ -111,7 +144,9 @@ fn lives_end_where_the_table_says() {
     use RestartPolicy::{Always, Never, OnFailure};
     let always = Activation::Always;
     let manual = Activation::Manual;
-    let demand = Activation::OnDemand { idle_stop: 60 * SECOND };
+    let demand = Activation::OnDemand {
+        idle_stop: 60 * SECOND,
+    };
     // A first start has the same treatment as any other.
     check(always, OnFailure, "A", S::Starting);
     check(always, OnFailure, "Al", S::Starting);
@@ -216,7 +251,10 @@ fn a_crash_loop_slows_down_and_never_ends() {
     // A lasting start makes up for everything.
     life.run();
     let effects = life.pass(120 * SECOND);
-    assert!(effects.contains(&Effect::Tell(News::Settled { failures: 9 })), "{effects:?}");
+    assert!(
+        effects.contains(&Effect::Tell(News::Settled { failures: 9 })),
+        "{effects:?}"
+    );
     life.crash();
     life.is(S::Backoff);
     assert_eq!(life.cycle.next_try(), Some(life.now + SECOND));
@@ -250,12 +288,24 @@ fn late_news_of_an_old_process_change_nothing() {
     let before = format!("{:?}", life.cycle);
     for input in [
         Input::Launched { generation: old },
-        Input::NotLaunched { generation: old, lasting: true },
+        Input::NotLaunched {
+            generation: old,
+            lasting: true,
+        },
         Input::Ready { generation: old },
         Input::Unfit { generation: old },
-        Input::Checked { generation: old, check: Check::Fatal },
-        Input::Ended { generation: old, success: false },
-        Input::Ended { generation: 99, success: false },
+        Input::Checked {
+            generation: old,
+            check: Check::Fatal,
+        },
+        Input::Ended {
+            generation: old,
+            success: false,
+        },
+        Input::Ended {
+            generation: 99,
+            success: false,
+        },
     ] {
         assert_eq!(life.hear(input.clone()), [], "{input:?}");
         assert_eq!(format!("{:?}", life.cycle), before, "{input:?}");
@@ -270,7 +320,9 @@ fn a_candidate_takes_the_place_and_the_number() {
     assert_eq!(candidate, 2);
     live(&mut life, "ye");
     life.is(S::Stopped);
-    life.hear(Input::Promoted { generation: candidate });
+    life.hear(Input::Promoted {
+        generation: candidate,
+    });
     life.is(S::Running);
     assert!(!life.cycle.is_settled());
     life.pass(120 * SECOND);
@@ -281,7 +333,9 @@ fn a_candidate_takes_the_place_and_the_number() {
     // One that is not wanted any more does not stay.
     live(&mut life, "lrSe");
     let candidate = life.cycle.issue();
-    life.hear(Input::Promoted { generation: candidate });
+    life.hear(Input::Promoted {
+        generation: candidate,
+    });
     life.is(S::Stopping);
 }
 
@@ -291,17 +345,29 @@ fn new_settings_replace_the_process_only_where_they_must() {
     live(&mut life, "Alr");
     let mut other = rules(Activation::Always);
     other.failures = 1;
-    assert_eq!(life.hear(Input::Rules { rules: other.clone(), anew: false }), []);
+    assert_eq!(
+        life.hear(Input::Rules {
+            rules: other.clone(),
+            anew: false
+        }),
+        []
+    );
     live(&mut life, "b");
     life.is(S::Unresponsive);
     live(&mut life, "e1lr");
-    life.hear(Input::Rules { rules: other.clone(), anew: true });
+    life.hear(Input::Rules {
+        rules: other.clone(),
+        anew: true,
+    });
     life.is(S::Stopping);
     life.crash();
     life.is(S::Starting);
     // No more reason to run: it rests.
     other.activation = Activation::Manual;
-    life.hear(Input::Rules { rules: other, anew: true });
+    life.hear(Input::Rules {
+        rules: other,
+        anew: true,
+    });
     life.crash();
     life.is(S::Idle);
 }
@@ -314,11 +380,28 @@ fn triggers_work_when_they_should() {
         let found = (states.last().copied(), life.generation());
         assert_eq!(found, (Some(expected), launches), "{script}: {states:?}");
     };
-    let none = TriggerSpec { at_start: false, first_start: false, every: None, timeout: 300 * SECOND };
-    let at_start = TriggerSpec { at_start: true, ..none };
-    let first = TriggerSpec { first_start: true, ..none };
-    let hourly = TriggerSpec { every: Some(3_600 * SECOND), ..none };
-    let quick = TriggerSpec { timeout: 10 * SECOND, ..at_start };
+    let none = TriggerSpec {
+        at_start: false,
+        first_start: false,
+        every: None,
+        timeout: 300 * SECOND,
+    };
+    let at_start = TriggerSpec {
+        at_start: true,
+        ..none
+    };
+    let first = TriggerSpec {
+        first_start: true,
+        ..none
+    };
+    let hourly = TriggerSpec {
+        every: Some(3_600 * SECOND),
+        ..none
+    };
+    let quick = TriggerSpec {
+        timeout: 10 * SECOND,
+        ..at_start
+    };
     check(none, "A", S::Idle, 0);
     check(none, "AH", S::Idle, 0);
     check(at_start, "A", S::Starting, 1);
@@ -335,8 +418,24 @@ fn triggers_work_when_they_should() {
     check(hourly, "AHlzH", S::Starting, 2);
     check(hourly, "ATSH", S::Stopped, 0);
     // A slot that comes during its work is left out.
-    check(TriggerSpec { timeout: 10_000 * SECOND, ..hourly }, "AHlHz", S::Completed, 1);
-    check(TriggerSpec { timeout: 10_000 * SECOND, ..hourly }, "AHlHzH", S::Starting, 2);
+    check(
+        TriggerSpec {
+            timeout: 10_000 * SECOND,
+            ..hourly
+        },
+        "AHlHz",
+        S::Completed,
+        1,
+    );
+    check(
+        TriggerSpec {
+            timeout: 10_000 * SECOND,
+            ..hourly
+        },
+        "AHlHzH",
+        S::Starting,
+        2,
+    );
     // Too long.
     check(quick, "Alt", S::Stopping, 1);
     check(quick, "Alte", S::ExecutionFailed, 1);
@@ -351,17 +450,34 @@ fn triggers_work_when_they_should() {
 
 /// States that may follow each other, as people are told.
 fn may_follow(from: S, to: S) -> bool {
-    let from_rest = [S::Starting, S::Stopped, S::Idle, S::Disabled, S::Absent, S::Inapplicable];
+    let from_rest = [
+        S::Starting,
+        S::Stopped,
+        S::Idle,
+        S::Disabled,
+        S::Absent,
+        S::Inapplicable,
+    ];
     from == to
         || match from {
-            S::Absent | S::Inapplicable | S::Disabled | S::Idle | S::Stopped | S::Crashed => from_rest.contains(&to),
+            S::Absent | S::Inapplicable | S::Disabled | S::Idle | S::Stopped | S::Crashed => {
+                from_rest.contains(&to)
+            }
             S::Starting => {
                 // A launch that fails leaves no process to wait for.
                 let failed = [S::Running, S::Stopping, S::Backoff, S::CrashLoop, S::Crashed];
                 failed.contains(&to) || from_rest.contains(&to)
             }
             S::Running => {
-                let next = [S::Unresponsive, S::Stopping, S::Backoff, S::CrashLoop, S::Stopped, S::Crashed, S::Idle];
+                let next = [
+                    S::Unresponsive,
+                    S::Stopping,
+                    S::Backoff,
+                    S::CrashLoop,
+                    S::Stopped,
+                    S::Crashed,
+                    S::Idle,
+                ];
                 next.contains(&to)
             }
             S::Unresponsive | S::Stopping => {
@@ -428,27 +544,31 @@ fn any_rules() -> impl Strategy<Value = Rules> {
     let activation = prop_oneof![
         Just(Activation::Always),
         Just(Activation::Manual),
-        Just(Activation::OnDemand { idle_stop: 30 * SECOND }),
+        Just(Activation::OnDemand {
+            idle_stop: 30 * SECOND
+        }),
     ];
     let policy = prop_oneof![
         3 => Just(RestartPolicy::OnFailure),
         1 => Just(RestartPolicy::Always),
         1 => Just(RestartPolicy::Never),
     ];
-    (activation, policy, 1..6u32, 1..4u32, 0.0..0.5f64).prop_map(|(activation, policy, max, failures, jitter)| {
-        let mut rules = rules(activation);
-        rules.restart.policy = policy;
-        rules.restart.max = max;
-        rules.restart.window = 60 * SECOND;
-        rules.restart.stable_after = 15 * SECOND;
-        rules.failures = failures;
-        rules.start.backoff.jitter = jitter;
-        rules
-    })
+    (activation, policy, 1..6u32, 1..4u32, 0.0..0.5f64).prop_map(
+        |(activation, policy, max, failures, jitter)| {
+            let mut rules = rules(activation);
+            rules.restart.policy = policy;
+            rules.restart.max = max;
+            rules.restart.window = 60 * SECOND;
+            rules.restart.stable_after = 15 * SECOND;
+            rules.failures = failures;
+            rules.start.backoff.jitter = jitter;
+            rules
+        },
+    )
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_life_goes_as_the_reference_says(
