@@ -29,7 +29,11 @@ query: string,
 /**
  * At most this many hits with labels; counts are whole. 50 when not given, 500 at most.
  */
-limit: number | null, } | { "op": "control", 
+limit: number | null, 
+/**
+ * A moment in the past; none is live.
+ */
+at_ms?: number, } | { "op": "control", 
 /**
  * Node id.
  */

@@ -145,6 +145,10 @@ pub enum Request {
         /// At most this many hits with labels; counts are whole. 50 when not given, 500 at most.
         #[serde(default)]
         limit: Option<u32>,
+        /// A moment in the past; none is live.
+        #[serde(default)]
+        #[ts(optional)]
+        at_ms: Option<i64>,
     },
     /// → [`ControlOutcome`]
     Control {

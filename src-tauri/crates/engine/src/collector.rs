@@ -70,6 +70,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
         let snapshot = state.window.snapshot(now);
         let before = shared.published.load();
         if before.seq != snapshot.seq {
+            shared.changes.note(&before.report, &snapshot, now.as_millis());
             shared.publish(before.next(&snapshot, now.as_millis()));
             published_at = Instant::now();
         }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::Arrival;
+use crate::changes::Changes;
 use crate::config::{Config, ProbeKind};
 use crate::event_log::EventLog;
 use crate::limits::ARRIVALS_MAX;
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) links: Arc<Links>,
     pub(crate) pipes: Pipes,
     pub(crate) published: ArcSwap<Published>,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) publications: watch::Sender<u64>,
     pub(crate) plugins_changed: watch::Sender<u64>,
     pub(crate) views: Views,
@@ -127,6 +129,7 @@ impl Engine {
         })?;
         let (arrivals, inbox) = mpsc::channel(ARRIVALS_MAX);
         let empty = Window::new(1).snapshot(clock::now());
+        let changes = Arc::new(Changes::default());
         let shared = Arc::new(Shared {
             id,
             probe_id,
@@ -141,8 +144,11 @@ impl Engine {
             links: Arc::default(),
             pipes: Pipes::default(),
             published: ArcSwap::from_pointee(
-                Published::of(&empty, clock::now_ms()).with_settings(config.derive.clone()),
+                Published::of(&empty, clock::now_ms())
+                    .with_settings(config.derive.clone())
+                    .with_changes(changes.clone()),
             ),
+            changes,
             publications: watch::Sender::new(0),
             plugins_changed: watch::Sender::new(0),
             views: Views::default(),

@@ -6,6 +6,7 @@
 
 pub mod api;
 mod arrivals;
+mod changes;
 mod clock;
 mod collector;
 mod config;

@@ -14,6 +14,11 @@ pub const ROUTINE: Duration = Duration::from_millis(250);
 pub const ARRIVALS_MAX: usize = 256;
 /// Span over which reports of a source are combined.
 pub const WINDOW: Duration = Duration::from_secs(15);
+/// Nodes of which the time of the last change is remembered.
+pub const CHANGES_MAX: usize = 200_000;
+/// How long it is: the longest time that a query may ask for.
+pub const CHANGES_KEPT: Duration =
+    Duration::from_secs(orrery_topology::derive::limits::MAX_CHANGED_IN_S as u64);
 /// Pause between expiry passes when nothing arrives.
 pub const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 /// Pause between report keyframes kept for time travel.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use orrery_model::window::{Origins, Snapshot, SourceId};
 use orrery_model::{NodeId, Report, TopologyKind};
 use orrery_topology::censor::{self, Hide};
-use orrery_topology::derive::{Derivation, OriginLookup, PLUGIN_SOURCE, Settings};
+use orrery_topology::derive::{ChangeLookup, Derivation, OriginLookup, PLUGIN_SOURCE, Settings};
 
 /// A published snapshot. Derivations are made on first use and shared by all readers.
 pub struct Published {
@@ -69,6 +69,15 @@ impl Published {
     pub fn with_settings(self, settings: Arc<Settings>) -> Self {
         Published {
             derivation: self.derivation.with_settings(settings),
+            ..self
+        }
+    }
+
+    /// The same where it is known what changed; so is what follows.
+    #[must_use]
+    pub fn with_changes(self, changes: Arc<dyn ChangeLookup>) -> Self {
+        Published {
+            derivation: self.derivation.with_changes(changes),
             ..self
         }
     }

@@ -21,7 +21,7 @@ impl Derivation {
     /// # Errors
     /// When there is no topology of this name, or the query does not parse.
     pub fn picture(&self, topology: &str, options: &Options, query: &str) -> Result<Picture, DeriveError> {
-        let query = Query::parse(query)?;
+        let query = self.read_query(query)?;
         let key = crate::derive::key(topology)?;
         let derived = self.derived(key, Chosen::Values(options));
         Ok(self.draw(key, &derived, &query))
@@ -33,9 +33,12 @@ impl Derivation {
         let infos = metric_infos(self, &derived);
         derived
             .places()
-            .map(|place| self.view_node(key, derived.at(place)))
-            .filter(|node| query.matches(node, &infos).is_some())
-            .map(|node| node.id)
+            .map(|place| derived.at(place))
+            .filter(|node| {
+                let shown = self.view_node(key, node);
+                self.ask(query, node, &shown, &infos).is_some()
+            })
+            .map(|node| node.id.clone())
             .collect()
     }
 
@@ -50,7 +53,9 @@ impl Derivation {
                     shelf.get(place, |node| self.pictured_node(key, node)).clone(),
                 )
             })
-            .filter(|(_, n)| query.is_empty() || query.matches(&n.node, &infos).is_some())
+            .filter(|(place, n)| {
+                query.is_empty() || self.ask(query, derived.at(*place), &n.node, &infos).is_some()
+            })
             .collect();
         let truncated = truncate(&mut nodes, derived);
         let mut shown = vec![false; derived.layer().nodes.len()];

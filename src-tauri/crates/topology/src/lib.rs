@@ -4,6 +4,7 @@
 //! Everything here is a function of its arguments: no I/O, no clock, no thread. Start reading at [`view`]
 //! for what clients see and at [`details`] for one node.
 
+mod ask;
 mod card;
 pub mod censor;
 pub mod derive;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::derive::limits::MAX_SEARCH_HITS;
 use crate::derive::{CATALOG, Chosen, Derivation, DeriveError, Options, TopologyKey};
 use crate::draw::infos_of;
-use crate::query::{MatchedField, Query};
+use crate::query::MatchedField;
 use crate::view::{MetricInfo, ViewNode};
 
 /// What a search found.
@@ -84,7 +84,7 @@ impl Derivation {
     /// When the query does not parse.
     pub fn search(&self, query: &str, limit: usize) -> Result<Found, DeriveError> {
         let text = query.trim().to_lowercase();
-        let query = Query::parse(query)?;
+        let query = self.read_query(query)?;
         if query.is_empty() {
             return Ok(Found::default());
         }
@@ -92,8 +92,11 @@ impl Derivation {
         let mut candidates: Vec<(Score, &ViewNode, MatchedField)> = Vec::new();
         for topology in &self.search_index().topologies {
             let mut count = 0;
+            let layer = self.layer(topology.key);
             for (node, shown) in &topology.nodes {
-                let Some(matched) = query.matches(node, &topology.infos) else {
+                let whole = layer.get(&node.id).map(|(_, whole)| whole);
+                let Some(matched) = whole.and_then(|whole| self.ask(&query, whole, node, &topology.infos))
+                else {
                     continue;
                 };
                 count += u32::from(*shown);

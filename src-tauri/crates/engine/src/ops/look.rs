@@ -70,9 +70,15 @@ impl Engine {
     /// Nodes that match a query, counted per topology.
     ///
     /// # Errors
-    /// [`crate::api::Code::BadQuery`] with the place of the fault.
-    pub async fn search(&self, query: &str, limit: Option<u32>) -> Result<SearchResult, ApiError> {
-        let published = self.published();
+    /// [`crate::api::Code::BadQuery`] with the place of the fault, [`crate::api::Code::NotFound`] for a moment
+    /// that is not recorded.
+    pub async fn search(
+        &self,
+        query: &str,
+        limit: Option<u32>,
+        at_ms: Option<i64>,
+    ) -> Result<SearchResult, ApiError> {
+        let published = self.shared.moment(at_ms).await?;
         let limit = limit.unwrap_or(SEARCH_HITS.0).min(SEARCH_HITS.1);
         let query = query.to_owned();
         blocking(move || derived::search(&published, &query, limit as usize)).await

@@ -68,7 +68,9 @@ impl Engine {
                 let details = self.details(&topology, &node, at_ms).await?;
                 Ok(Response::Details(Box::new(details)))
             }
-            Request::Search { query, limit } => self.search(&query, limit).await.map(Response::Search),
+            Request::Search { query, limit, at_ms } => {
+                self.search(&query, limit, at_ms).await.map(Response::Search)
+            }
             Request::Control {
                 node,
                 control,

@@ -7,6 +7,7 @@ use orrery_model::{Node, Report, SmolStr, TableTemplate, TableType};
 use crate::derive::limits::MAX_TABLE_ROWS;
 use crate::derive::{NodeKind, RenderNode};
 use crate::details::{DetailTable, TableColumn};
+use crate::query::Cell;
 
 /// Between a row's and a column's key in the name of a fact.
 const CELL_SEPARATOR: &str = "___";
@@ -38,7 +39,7 @@ pub(crate) fn tables<'a>(report: &'a Report, node: &RenderNode) -> Vec<TableRows
             template,
             rows: match template.table_type {
                 TableType::PropertyList => properties(&node.node, template),
-                TableType::Multicolumn => cells(&node.node, template),
+                TableType::Multicolumn => rows_of_cells(&node.node, template),
             },
             left_out: node
                 .node
@@ -47,6 +48,34 @@ pub(crate) fn tables<'a>(report: &'a Report, node: &RenderNode) -> Vec<TableRows
                 .unwrap_or(0),
         })
         .collect()
+}
+
+/// Everything that stands in a node's tables, for searching.
+pub(crate) fn cells(report: &Report, node: &RenderNode) -> Vec<Cell> {
+    let mut out = Vec::new();
+    for table in tables(report, node) {
+        let property_list = table.template.table_type == TableType::PropertyList;
+        for mut row in table.rows.into_values() {
+            if property_list {
+                let mut take = |key: &str| row.remove(key).map(SmolStr::from);
+                out.extend(take(VALUE).map(|value| Cell {
+                    label: take(LABEL),
+                    value,
+                }));
+                continue;
+            }
+            let columns = table.template.columns.iter();
+            out.extend(
+                columns
+                    .filter_map(|c| row.remove(c.id.as_str()))
+                    .map(|value| Cell {
+                        label: None,
+                        value: value.into(),
+                    }),
+            );
+        }
+    }
+    out
 }
 
 /// Facts under a prefix: what follows it, and the value.
@@ -76,7 +105,7 @@ fn properties(node: &Node, template: &TableTemplate) -> BTreeMap<String, BTreeMa
         .collect()
 }
 
-fn cells(node: &Node, template: &TableTemplate) -> BTreeMap<String, BTreeMap<String, String>> {
+fn rows_of_cells(node: &Node, template: &TableTemplate) -> BTreeMap<String, BTreeMap<String, String>> {
     let mut rows: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for (rest, value) in under(node, &template.prefix) {
         let mut parts = rest.split(CELL_SEPARATOR);

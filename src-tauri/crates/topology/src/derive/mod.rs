@@ -74,6 +74,13 @@ pub trait OriginLookup: Send + Sync {
 /// Sources of plugins begin with this.
 pub const PLUGIN_SOURCE: &str = "plugin:";
 
+/// When nodes appeared or changed last: known to whoever sees one report after the other.
+pub trait ChangeLookup: Send + Sync {
+    /// Time since a node appeared or what is said of it changed, readings aside, in milliseconds. None where
+    /// that is longer ago than is remembered.
+    fn changed_ago_ms(&self, kind: TopologyKind, id: &NodeId) -> Option<i64>;
+}
+
 /// Why a topology cannot be derived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -21,7 +21,7 @@ use crate::derive::options::{Chosen, Filter, Names, options_of};
 use crate::derive::settings::Settings;
 use crate::derive::templates::Templates;
 use crate::derive::{
-    DeriveError, OriginLookup, clouds, containers, everything, hosts, kubernetes, processes,
+    ChangeLookup, DeriveError, OriginLookup, clouds, containers, everything, hosts, kubernetes, processes,
 };
 use crate::facets::facts;
 use crate::info::{TopologyInfo, ViewStats};
@@ -36,6 +36,7 @@ pub struct Derivation {
     report: Arc<Report>,
     origins: Option<Arc<dyn OriginLookup>>,
     settings: Arc<Settings>,
+    changes: Option<Arc<dyn ChangeLookup>>,
     endpoints: Slot<Endpoints>,
     names: Slot<Names>,
     /// Containers before what their images say is added.
@@ -68,6 +69,7 @@ impl Derivation {
             report,
             origins,
             settings: Arc::default(),
+            changes: None,
             endpoints: Slot::default(),
             names: Slot::default(),
             plain_containers: Slot::default(),
@@ -83,10 +85,21 @@ impl Derivation {
         }
     }
 
-    /// Of another report under the same settings, with nothing taken over.
+    /// The same where it is known what changed.
+    #[must_use]
+    pub fn with_changes(self, changes: Arc<dyn ChangeLookup>) -> Self {
+        let changes = Some(changes);
+        Derivation { changes, ..self }
+    }
+
+    /// Of another report of the same time under the same settings, with nothing taken over.
     #[must_use]
     pub fn anew(&self, report: Arc<Report>, origins: Option<Arc<dyn OriginLookup>>) -> Self {
-        Derivation::new(report, origins).with_settings(self.settings.clone())
+        Derivation {
+            settings: self.settings.clone(),
+            changes: self.changes.clone(),
+            ..Derivation::new(report, origins)
+        }
     }
 
     /// Of the report that follows, of which the nodes in `changed` may differ from this one's or come from
@@ -330,6 +343,31 @@ impl Derivation {
         out.dedup();
         out.truncate(MAX_SOURCES);
         out
+    }
+
+    /// Whether what changed is known: it is of the present.
+    pub(crate) fn knows_changes(&self) -> bool {
+        self.changes.is_some()
+    }
+
+    /// Time since a node appeared or changed, in milliseconds; what stands for several changes with any.
+    pub(crate) fn changed_ago_ms(&self, node: &RenderNode) -> Option<i64> {
+        let changes = self.changes.as_ref()?;
+        let below = |kind: Option<TopologyKind>| {
+            let members = node
+                .children
+                .iter()
+                .filter(move |c| kind.is_none_or(|kind| c.kind == kind));
+            members
+                .filter_map(|c| changes.changed_ago_ms(c.kind, &c.node.id))
+                .min()
+        };
+        match node.kind {
+            NodeKind::Known(TopologyKind::ContainerImage) => below(Some(TopologyKind::Container)),
+            NodeKind::Known(kind) => changes.changed_ago_ms(kind, &node.id),
+            NodeKind::Group(group) => below(Some(group.member())),
+            NodeKind::Pseudo(_) => below(None),
+        }
     }
 
     /// When a node was last seen, if it is stale; a group is when all its members are.

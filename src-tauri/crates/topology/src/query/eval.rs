@@ -4,33 +4,37 @@ use regex::Regex;
 
 use orrery_model::TopologyKind;
 
-use crate::query::MatchedField;
 use crate::query::parser::Expr;
 use crate::query::terms::{CompareTerm, FieldTerm, Term, slug};
+use crate::query::{Cell, MatchedField, Subject};
 use crate::view::{MetricInfo, ViewNode};
 
-pub(super) fn eval(expr: &Expr, node: &ViewNode, infos: &[MetricInfo]) -> Option<MatchedField> {
+pub(super) fn eval(expr: &Expr, subject: &Subject<'_>) -> Option<MatchedField> {
     match expr {
         Expr::And(parts) => {
             let mut first = None;
             for part in parts {
-                let matched = eval(part, node, infos)?;
+                let matched = eval(part, subject)?;
                 if first.as_ref().is_none_or(|f| *f == MatchedField::default()) {
                     first = Some(matched);
                 }
             }
             first
         }
-        Expr::Or(parts) => parts.iter().find_map(|part| eval(part, node, infos)),
-        Expr::Not(inner) => match eval(inner, node, infos) {
+        Expr::Or(parts) => parts.iter().find_map(|part| eval(part, subject)),
+        Expr::Not(inner) => match eval(inner, subject) {
             Some(_) => None,
             None => Some(MatchedField::default()),
         },
         Expr::Term(term) => match term {
-            Term::Text(text) => find_text(text, node),
-            Term::Kind(kind) => is_kind(kind, node).then(MatchedField::default),
-            Term::Field(field) => find_field(field, node),
-            Term::Compare(compare) => find_compare(compare, node, infos),
+            Term::Text(text) => find_text(text, subject),
+            Term::Kind(kind) => is_kind(kind, subject.node).then(MatchedField::default),
+            Term::Field(field) => find_field(field, subject),
+            Term::Compare(compare) => find_compare(compare, subject),
+            Term::Changed(within_ms) => {
+                let ago = (subject.changed_ago_ms)()?;
+                (ago <= *within_ms).then(MatchedField::default)
+            }
         },
     }
 }
@@ -79,16 +83,27 @@ fn rows(node: &ViewNode) -> impl Iterator<Item = Row<'_>> {
     own.chain(metadata).chain(parents)
 }
 
-fn find_text(text: &Regex, node: &ViewNode) -> Option<MatchedField> {
-    rows(node).find(|r| text.is_match(r.value)).map(|r| r.matched())
+fn find_text(text: &Regex, subject: &Subject<'_>) -> Option<MatchedField> {
+    let row = rows(subject.node).find(|r| text.is_match(r.value));
+    row.map(|r| r.matched())
+        .or_else(|| find_cell(subject, |c| text.is_match(&c.value)))
 }
 
-fn find_field(term: &FieldTerm, node: &ViewNode) -> Option<MatchedField> {
+fn find_cell(subject: &Subject<'_>, matches: impl Fn(&Cell) -> bool) -> Option<MatchedField> {
+    let cell = (subject.cells)().into_iter().find(matches)?;
+    Some(MatchedField {
+        field: cell.label.unwrap_or_default().to_string(),
+        value: cell.value.to_string(),
+    })
+}
+
+fn find_field(term: &FieldTerm, subject: &Subject<'_>) -> Option<MatchedField> {
+    let node = subject.node;
     if let Some((long, lead)) = &term.long {
-        if rows(node).any(|r| r.is_named(long)) {
-            return find_named(long, &term.text, node);
+        if has_field(long, subject) {
+            return find_named(long, &term.text, subject);
         }
-        find_text(lead, node)?;
+        find_text(lead, subject)?;
     }
     if term.field.as_str() == ID && term.text.is_match(&node.id) {
         return Some(MatchedField {
@@ -96,26 +111,46 @@ fn find_field(term: &FieldTerm, node: &ViewNode) -> Option<MatchedField> {
             value: node.id.to_string(),
         });
     }
-    if rows(node).any(|r| r.is_named(&term.field)) {
-        return find_named(&term.field, &term.text, node);
+    if has_field(&term.field, subject) {
+        return find_named(&term.field, &term.text, subject);
     }
-    // `nginx:latest` looks like a field and is none.
-    find_text(&term.plain, node)
+    // `nginx:latest` looks like a field and is none. Cells of tables with columns have no name, so that
+    // any name is theirs.
+    find_text(&term.plain, subject)
+        .or_else(|| find_cell(subject, |c| c.label.is_none() && term.text.is_match(&c.value)))
 }
 
-fn find_named(field: &Regex, text: &Regex, node: &ViewNode) -> Option<MatchedField> {
-    rows(node)
+fn has_field(field: &Regex, subject: &Subject<'_>) -> bool {
+    rows(subject.node).any(|r| r.is_named(field)) || (subject.cells)().iter().any(|c| c.is_named(field))
+}
+
+impl Cell {
+    fn is_named(&self, field: &Regex) -> bool {
+        self.label
+            .as_ref()
+            .is_some_and(|label| field.is_match(&slug(label)))
+    }
+}
+
+fn find_named(field: &Regex, text: &Regex, subject: &Subject<'_>) -> Option<MatchedField> {
+    rows(subject.node)
         .find(|r| text.is_match(r.value) && r.is_named(field))
         .map(|r| r.matched())
+        .or_else(|| {
+            find_cell(subject, |c| {
+                text.is_match(&c.value) && (c.label.is_none() || c.is_named(field))
+            })
+        })
 }
 
-fn find_compare(term: &CompareTerm, node: &ViewNode, infos: &[MetricInfo]) -> Option<MatchedField> {
+fn find_compare(term: &CompareTerm, subject: &Subject<'_>) -> Option<MatchedField> {
+    let (node, infos) = (subject.node, subject.infos);
     for (text, name) in &term.readings {
         let Some((label, value)) = number_named(name, node, infos) else {
             continue;
         };
         if let Some(text) = text {
-            find_text(text, node)?;
+            find_text(text, subject)?;
         }
         let holds = term.comparison.holds(value, term.value);
         return holds.then(|| MatchedField {
@@ -123,7 +158,7 @@ fn find_compare(term: &CompareTerm, node: &ViewNode, infos: &[MetricInfo]) -> Op
             value: value.to_string(),
         });
     }
-    find_text(term.plain.as_ref()?, node)
+    find_text(term.plain.as_ref()?, subject)
 }
 
 /// The newest reading of a metric, or a number among the facts, whose name has this slug.

@@ -1,9 +1,11 @@
 //! Tokens to an expression.
 
-use crate::derive::limits::{MAX_QUERY_BYTES, MAX_QUERY_DEPTH, MAX_QUERY_TERMS};
+use crate::derive::limits::{MAX_CHANGED_IN_S, MAX_QUERY_BYTES, MAX_QUERY_DEPTH, MAX_QUERY_TERMS};
 use crate::query::QueryError;
 use crate::query::lexer::{Token, What, tokens};
-use crate::query::terms::{CompareTerm, Comparison, FieldTerm, Term, literal, number, pattern, slug};
+use crate::query::terms::{
+    CompareTerm, Comparison, FieldTerm, Term, duration_ms, literal, number, pattern, slug,
+};
 
 /// A condition on nodes.
 #[derive(Debug, Clone)]
@@ -19,7 +21,19 @@ const KIND: &str = "kind";
 /// Names of fields that people use instead of the ones shown.
 const ALIASES: [(&str, &str); 2] = [("ns", "namespace"), ("cmd", "command")];
 
-pub(super) fn parse(text: &str) -> Result<Option<Expr>, QueryError> {
+/// Words of a term that asks for what changed: `changed in 10m`.
+const CHANGED: [&str; 2] = ["changed", "in"];
+
+/// What a query says.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parsed {
+    /// None matches everything.
+    pub(super) root: Option<Expr>,
+    /// Where it first asks for what changed, in bytes.
+    pub(super) changed: Option<(u32, u32)>,
+}
+
+pub(super) fn parse(text: &str) -> Result<Parsed, QueryError> {
     if text.len() > MAX_QUERY_BYTES {
         let message = format!("The query is longer than {MAX_QUERY_BYTES} bytes. Shorten it.");
         return Err(error(message, MAX_QUERY_BYTES, text.len()));
@@ -30,13 +44,17 @@ pub(super) fn parse(text: &str) -> Result<Option<Expr>, QueryError> {
         tokens: &tokens,
         at: 0,
         terms: 0,
+        changed: None,
     };
     if tokens.is_empty() {
-        return Ok(None);
+        return Ok(Parsed::default());
     }
     let expr = parser.either(0)?;
     match parser.peek() {
-        None => Ok(Some(expr)),
+        None => Ok(Parsed {
+            root: Some(expr),
+            changed: parser.changed,
+        }),
         Some(token) => Err(at(token, "This closing parenthesis has no opening one.")),
     }
 }
@@ -46,6 +64,7 @@ struct Parser<'a> {
     tokens: &'a [Token],
     at: usize,
     terms: usize,
+    changed: Option<(u32, u32)>,
 }
 
 impl<'a> Parser<'a> {
@@ -124,7 +143,7 @@ impl<'a> Parser<'a> {
         let words = &self.tokens[from..self.at];
         let terms = match self.peek().map(|t| &t.what) {
             Some(What::Compare(comparison)) => self.comparison(words, *comparison)?,
-            _ => self.texts(words),
+            _ => self.texts(words)?,
         };
         self.terms += terms.len();
         if self.terms > MAX_QUERY_TERMS {
@@ -155,7 +174,7 @@ impl<'a> Parser<'a> {
         let Some(number) = number else {
             // `NAME=value` is text that people search for.
             if let (Some(plain), Some((_, before))) = (plain, words.split_last()) {
-                let mut terms = self.texts(before);
+                let mut terms = self.texts(before)?;
                 terms.push(Term::Text(literal(plain)));
                 return Ok(terms);
             }
@@ -165,16 +184,27 @@ impl<'a> Parser<'a> {
             ));
         };
         // Fields take their own word alone here, so that the rest is the metric's name.
-        let named = words
-            .iter()
-            .rposition(|w| field_of(w).is_some() || matches!(w.what, What::Quoted(_)));
-        let (fields, name) = words.split_at(named.map_or(0, |at| at + 1));
+        let field = |at: &usize| field_of(&words[*at]).is_some() || is_quoted(&words[*at]);
+        let named = (0..words.len()).rev().find(field).map_or(0, |at| at + 1);
+        let changed = (0..words.len())
+            .rev()
+            .find(|at| changed_in(&words[*at..]).is_some())
+            .map_or(0, |at| at + CHANGED.len() + 1);
+        let (fields, name) = words.split_at(named.max(changed));
         let Some(first) = name.first() else {
             return Err(at(sign, "The name of a metric must stand before this sign."));
         };
         let mut terms = Vec::new();
-        for field in fields {
-            terms.extend(self.texts(std::slice::from_ref(field)));
+        let mut rest = fields;
+        while let Some(field) = rest.first() {
+            let taken = changed_in(rest).map_or(1, |_| CHANGED.len() + 1);
+            let taken = if changed == 0 || is_quoted(field) {
+                1
+            } else {
+                taken
+            };
+            terms.extend(self.texts(&rest[..taken])?);
+            rest = &rest[taken..];
         }
         let end = name[name.len() - 1].end;
         let readings = name
@@ -196,8 +226,40 @@ impl<'a> Parser<'a> {
         Ok(terms)
     }
 
+    /// Words as texts, fields and times of change.
+    fn texts(&mut self, words: &[Token]) -> Result<Vec<Term>, QueryError> {
+        let mut terms = Vec::new();
+        let mut rest = words;
+        while let Some(at) = (0..rest.len()).find(|at| changed_in(&rest[*at..]).is_some()) {
+            let (before, from) = rest.split_at(at);
+            let (said, after) = from.split_at(CHANGED.len() + 1);
+            terms.extend(self.plain_texts(before));
+            terms.push(self.changed(said)?);
+            rest = after;
+        }
+        terms.extend(self.plain_texts(rest));
+        Ok(terms)
+    }
+
+    /// `changed in 10m`, of which the words are known to be these.
+    fn changed(&mut self, words: &[Token]) -> Result<Term, QueryError> {
+        let (first, last) = (&words[0], &words[words.len() - 1]);
+        let most_ms = i64::from(MAX_CHANGED_IN_S) * 1_000;
+        let within_ms = changed_in(words).unwrap_or_default();
+        if within_ms > most_ms {
+            let message = format!(
+                "Changes are remembered for {} minutes. Ask for a shorter time.",
+                MAX_CHANGED_IN_S / 60
+            );
+            return Err(at(last, &message));
+        }
+        let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        self.changed.get_or_insert((place(first.start), place(last.end)));
+        Ok(Term::Changed(within_ms))
+    }
+
     /// Words as texts and fields.
-    fn texts(&self, words: &[Token]) -> Vec<Term> {
+    fn plain_texts(&self, words: &[Token]) -> Vec<Term> {
         let mut terms = Vec::new();
         let mut rest = words;
         while !rest.is_empty() {
@@ -305,6 +367,19 @@ fn field_of(token: &Token) -> Option<(&str, &str)> {
     };
     let (name, text) = word.split_once(':')?;
     (!name.is_empty() && !text.contains(':')).then_some((name, text))
+}
+
+/// The time, in milliseconds, where words begin with `changed in 10m`.
+fn changed_in(words: &[Token]) -> Option<i64> {
+    let [changed, inside, time, ..] = words else {
+        return None;
+    };
+    let says =
+        |token: &Token, word: &str| matches!(&token.what, What::Word(w) if w.eq_ignore_ascii_case(word));
+    match &time.what {
+        What::Word(time) if says(changed, CHANGED[0]) && says(inside, CHANGED[1]) => duration_ms(time),
+        _ => None,
+    }
 }
 
 fn is_quoted(token: &Token) -> bool {

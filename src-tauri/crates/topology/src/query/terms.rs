@@ -39,6 +39,8 @@ pub(super) enum Term {
     Field(Box<FieldTerm>),
     /// A metric or number against a number.
     Compare(Box<CompareTerm>),
+    /// Appeared or changed within this time, in milliseconds.
+    Changed(i64),
 }
 
 /// `command:nginx`, `image name:nginx`.
@@ -95,6 +97,18 @@ pub(super) fn slug(text: &str) -> String {
         .filter(|c| c.is_alphanumeric())
         .flat_map(char::to_lowercase)
         .collect()
+}
+
+/// `10m` → 600000: seconds, minutes or hours in milliseconds. None when it is none of these.
+pub(super) fn duration_ms(text: &str) -> Option<i64> {
+    const UNITS: [(&str, f64); 4] = [("ms", 1.0), ("s", 1e3), ("m", 60e3), ("h", 3_600e3)];
+    let lower = text.to_ascii_lowercase();
+    let unit_at = lower.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (digits, unit) = lower.split_at(unit_at);
+    let (_, unit_ms) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+    let ms = digits.parse::<f64>().ok()? * unit_ms;
+    #[expect(clippy::cast_possible_truncation, reason = "casts of floats saturate")]
+    Some(ms as i64)
 }
 
 /// `1.5g` → 1610612736. Units are powers of 1024; a following `b`, `ib` or `%` is allowed.

@@ -182,6 +182,82 @@ fn what_does_not_parse() {
 }
 
 #[test]
+fn what_changed() {
+    let (node, infos) = nginx();
+    let check = |query: &str, ago_ms: Option<i64>, expected: bool| {
+        let query = Query::parse(query).unwrap_or_else(|e| panic!("{query}: {e}"));
+        let subject = Subject {
+            node: &node,
+            infos: &infos,
+            cells: &Vec::new,
+            changed_ago_ms: &|| ago_ms,
+        };
+        assert_eq!(query.find(&subject).is_some(), expected, "{query:?} {ago_ms:?}");
+    };
+    let ten_minutes = 600_000;
+    check("changed in 10m", Some(ten_minutes), true);
+    check("changed in 10m", Some(ten_minutes + 1), false);
+    check("changed in 10m", None, false);
+    check("CHANGED IN 1.5s", Some(1_400), true);
+    check("changed in 1h", Some(ten_minutes), true);
+    check("not changed in 10m", None, true);
+    check("changed in 10m shop", Some(0), true);
+    check("shop changed in 10m", Some(0), true);
+    check("redis changed in 10m", Some(0), false);
+    check("kind:container changed in 10m", Some(0), true);
+    check("changed in 10m image:nginx", Some(0), true);
+    check("changed in 10m cpu > 60", Some(0), true);
+    check("changed in 10m cpu > 70", Some(0), false);
+    check("image:nginx changed in 10m cpu > 60", Some(0), true);
+    check("cpu > 60 changed in 10m", None, false);
+    check("changed in the", Some(0), false);
+    check("changed", Some(0), false);
+    check("\"changed in 10m\"", Some(0), false);
+    let asks = |query: &str| Query::parse(query).unwrap().asks_for_changes();
+    assert_eq!(asks("a and changed in 10m"), Some((6, 20)));
+    assert_eq!(asks("changed in the"), None);
+    let error = Query::parse("changed in 2h").unwrap_err();
+    assert_eq!((error.start, error.end), (11, 13));
+    assert!(error.message.contains("60 minutes"), "{error}");
+}
+
+#[test]
+fn cells_of_tables() {
+    let (node, infos) = nginx();
+    let cells = || {
+        let cell = |label: Option<&str>, value: &str| Cell {
+            label: label.map(Into::into),
+            value: value.into(),
+        };
+        vec![
+            cell(Some("com.example.team"), "payments"),
+            cell(Some("TIER"), "gold"),
+            cell(None, "10.32.0.1:6783"),
+        ]
+    };
+    let check = |query: &str, expected: Option<(&str, &str)>| {
+        let query = Query::parse(query).unwrap_or_else(|e| panic!("{query}: {e}"));
+        let subject = Subject {
+            node: &node,
+            infos: &infos,
+            cells: &cells,
+            changed_ago_ms: &|| None,
+        };
+        let found = query.find(&subject);
+        let got = found.as_ref().map(|m| (m.field.as_str(), m.value.as_str()));
+        assert_eq!(got, expected, "{query:?}");
+    };
+    check("payments", Some(("com.example.team", "payments")));
+    check("tier:gold", Some(("TIER", "gold")));
+    check("tier:silver", None);
+    check("team:pay", Some(("com.example.team", "payments")));
+    check("10.32", Some(("", "10.32.0.1:6783")));
+    check("peer:10.32", Some(("", "10.32.0.1:6783")));
+    check("image:10.32", Some(("", "10.32.0.1:6783")));
+    check("not payments", None);
+}
+
+#[test]
 fn hostile_patterns_are_bounded() {
     // A pattern that would compile to something huge is taken literally.
     let (node, infos) = nginx();

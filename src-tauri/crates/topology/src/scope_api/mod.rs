@@ -12,7 +12,7 @@ use petgraph::Direction;
 
 use crate::card::connections::neighbours;
 use crate::derive::{Chosen, Derivation, Options, RenderEdge, TopologyKey};
-use crate::query::{Query, QueryError};
+use crate::query::QueryError;
 
 pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
 use node::Around;
@@ -72,7 +72,7 @@ impl Derivation {
         options: Option<&Options>,
         query: &str,
     ) -> Result<Option<TopologyAnswer>, QueryError> {
-        let query = Query::parse(query)?;
+        let query = self.read_query(query)?;
         let Some(mut answer) = self.scope_nodes(topology, options) else {
             return Ok(None);
         };

@@ -6,4 +6,5 @@
 )]
 
 mod cases;
+mod queries;
 mod short;
