@@ -1,5 +1,7 @@
 //! The state on a real disk: what is written is there after any end, and what is damaged costs only itself.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::path::{Path, PathBuf};
 
 use orrery_store::{

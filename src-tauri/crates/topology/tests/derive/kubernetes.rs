@@ -109,13 +109,13 @@ fn a_pod_is_on_the_host_of_its_containers_and_has_controllers_among_its_parents(
     };
     let parents: Vec<String> = card("p1;<pod>")
         .parents
-        .into_iter()
+        .iter()
         .map(|p| p.id.to_string())
         .collect();
     assert_eq!(parents, ["d1;<deployment>", "s1;<service>", "n1;<host>"]);
     let parents: Vec<String> = card("p2;<pod>")
         .parents
-        .into_iter()
+        .iter()
         .map(|p| p.id.to_string())
         .collect();
     assert_eq!(parents, ["j1;<job>", "s2;<service>"], "jobs are parents too");
