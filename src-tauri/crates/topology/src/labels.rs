@@ -134,12 +134,15 @@ fn default_tag(kind: TopologyKind) -> &'static str {
 }
 
 fn process(out: &mut Labels, node: &RenderNode, style: Style) {
-    let (host, pid) = node.id.split_once(id::DELIMITER).unwrap_or(("", &node.id));
-    let name = node.node.latest(keys::NAME).filter(|n| !n.is_empty());
+    let cut = node.id.bytes().position(|b| b == id::DELIMITER as u8);
+    let (host, pid) = cut.map_or(("", &*node.id), |at| (&node.id[..at], &node.id[at + 1..]));
+    let name = node.node.latest.get(keys::NAME).map(|l| &l.value);
+    let name = name.filter(|n| !n.is_empty());
     // Old probes write the container's name on its processes.
     let container = node.node.latest(keys::CONTAINER_NAME).filter(|n| !n.is_empty());
-    out.label = SmolStr::new(name.unwrap_or(pid));
-    out.rank = SmolStr::new(name.unwrap_or(host));
+    let named = |other: &str| name.cloned().unwrap_or_else(|| SmolStr::new(other));
+    out.label = named(pid);
+    out.rank = named(host);
     out.minor = match (style, name, container) {
         (Style::Brief, _, _) => joined(&["pid ", pid]),
         (Style::Full, Some(_), Some(container)) => format_smolstr!("{host} ({container}:{pid})"),

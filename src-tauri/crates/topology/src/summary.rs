@@ -47,13 +47,13 @@ pub(crate) struct NodeMetric<'a> {
 /// Tells the facts of a node by priority: place among the templates of its kind, and value. Groups and pseudo
 /// nodes have none.
 pub(crate) fn facts(templates: &Templates, node: &RenderNode, mut tell: impl FnMut(usize, SmolStr)) {
-    let found = templates.facts_of(&node.node);
-    for (place, shown) in templates.facts.iter().enumerate() {
-        let latest = found.at(place).map(|l| &l.value);
-        if let Some(value) = fact(node, shown, latest) {
-            tell(place, value);
+    templates.facts_of(&node.node, |found| {
+        for (place, (shown, latest)) in templates.facts.iter().zip(found).enumerate() {
+            if let Some(value) = fact(node, shown, latest.map(|l| &l.value)) {
+                tell(place, value);
+            }
         }
-    }
+    });
 }
 
 /// Facts of a node as rows, by priority.
@@ -136,12 +136,13 @@ pub(crate) fn readings<'a>(
     if node.node.metrics.is_empty() {
         return;
     }
-    let found = templates.metrics_of(&node.node);
-    for place in 0..templates.metrics.len() {
-        if let Some(metric) = found.at(place) {
-            tell(place, metric);
+    templates.metrics_of(&node.node, |found| {
+        for (place, metric) in found.iter().enumerate() {
+            if let Some(metric) = metric {
+                tell(place, metric);
+            }
         }
-    }
+    });
 }
 
 /// Limit or greatest value; 0 when there is none.

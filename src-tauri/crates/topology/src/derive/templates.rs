@@ -25,57 +25,45 @@ pub(crate) struct Templates {
 }
 
 /// Templates up to which looking a node's facts up needs no memory from the heap.
-const ON_THE_STACK: usize = 24;
+const ON_THE_STACK: usize = 16;
 
-/// What a map holds under each of some keys.
-pub(crate) struct Found<'a, V> {
-    few: [Option<&'a V>; ON_THE_STACK],
-    many: Vec<Option<&'a V>>,
-}
-
-impl<'a, V> Found<'a, V> {
-    /// Walks over a map and over keys in their order, which is faster than looking each of them up.
-    fn of(keys: &[(SmolStr, usize)], map: &'a BTreeMap<SmolStr, V>) -> Self {
-        let mut out = Found {
-            few: [None; ON_THE_STACK],
-            many: Vec::new(),
-        };
-        if keys.len() > ON_THE_STACK {
-            out.many.resize(keys.len(), None);
-        }
-        let mut entries = map.iter();
-        let mut entry = entries.next();
-        for (key, place) in keys {
-            while let Some((held, value)) = entry {
-                match held.as_str().cmp(key.as_str()) {
-                    Ordering::Less => entry = entries.next(),
-                    Ordering::Equal => {
-                        out.slots()[*place] = Some(value);
-                        break;
-                    }
-                    Ordering::Greater => break,
+/// Tells what a map holds under each of some keys, by their places. Walking over both in order is faster than
+/// looking each key up.
+fn walk<'a, V, R>(
+    keys: &[(SmolStr, usize)],
+    map: &'a BTreeMap<SmolStr, V>,
+    tell: impl FnOnce(&[Option<&'a V>]) -> R,
+) -> R {
+    let mut few = [None; ON_THE_STACK];
+    let mut many = Vec::new();
+    let found: &mut [Option<&'a V>] = if keys.len() <= ON_THE_STACK {
+        &mut few
+    } else {
+        many.resize(keys.len(), None);
+        &mut many
+    };
+    let mut entries = map.iter();
+    let mut entry = entries.next();
+    'keys: for (key, place) in keys {
+        while let Some((held, value)) = entry {
+            match order(held, key) {
+                Ordering::Less => entry = entries.next(),
+                Ordering::Equal => {
+                    found[*place] = Some(value);
+                    continue 'keys;
                 }
+                Ordering::Greater => continue 'keys,
             }
         }
-        out
+        break;
     }
+    tell(found)
+}
 
-    fn slots(&mut self) -> &mut [Option<&'a V>] {
-        if self.many.is_empty() {
-            &mut self.few
-        } else {
-            &mut self.many
-        }
-    }
-
-    pub(crate) fn at(&self, place: usize) -> Option<&'a V> {
-        let slots = if self.many.is_empty() {
-            &self.few[..]
-        } else {
-            &self.many
-        };
-        slots[place]
-    }
+/// The order of two texts; mostly their first bytes tell it.
+fn order(a: &str, b: &str) -> Ordering {
+    let first = a.as_bytes().first().cmp(&b.as_bytes().first());
+    first.then_with(|| a.cmp(b))
 }
 
 impl Templates {
@@ -108,14 +96,18 @@ impl Templates {
         }
     }
 
-    /// What a node says under the keys of the facts.
-    pub(crate) fn facts_of<'a>(&self, node: &'a Node) -> Found<'a, Latest> {
-        Found::of(&self.facts_by_key, &node.latest)
+    /// Tells what a node says under the keys of the facts, by their places.
+    pub(crate) fn facts_of<'a, R>(&self, node: &'a Node, tell: impl FnOnce(&[Option<&'a Latest>]) -> R) -> R {
+        walk(&self.facts_by_key, &node.latest, tell)
     }
 
-    /// What a node reads under the keys of the metrics.
-    pub(crate) fn metrics_of<'a>(&self, node: &'a Node) -> Found<'a, Metric> {
-        Found::of(&self.metrics_by_key, &node.metrics)
+    /// Tells what a node reads under the keys of the metrics, by their places.
+    pub(crate) fn metrics_of<'a, R>(
+        &self,
+        node: &'a Node,
+        tell: impl FnOnce(&[Option<&'a Metric>]) -> R,
+    ) -> R {
+        walk(&self.metrics_by_key, &node.metrics, tell)
     }
 }
 
@@ -168,15 +160,11 @@ mod tests {
                 topology.metadata_templates.insert(SmolStr::new(key), template);
             }
             let templates = Templates::of(&topology);
-            let found = templates.facts_of(&node);
-            for (place, shown) in templates.facts.iter().enumerate() {
-                assert_eq!(
-                    found.at(place),
-                    node.latest.get(&shown.id),
-                    "{} of {keys:?}",
-                    shown.id
-                );
-            }
+            templates.facts_of(&node, |found| {
+                for (shown, found) in templates.facts.iter().zip(found) {
+                    assert_eq!(*found, node.latest.get(&shown.id), "{} of {keys:?}", shown.id);
+                }
+            });
         };
         check(&[]);
         check(&["a", "b", "c", "d", "d'", "f"]);

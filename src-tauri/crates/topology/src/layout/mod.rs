@@ -115,6 +115,11 @@ impl Layout {
         &self.positions
     }
 
+    /// The places of the last call. The same input again gives the same.
+    pub fn positions(&self) -> &Positions {
+        &self.positions
+    }
+
     /// Standings of the nodes that are known and still in the same box.
     fn keep(&mut self, graph: &Graph<'_>) -> Vec<Option<Standing>> {
         self.scene.keep_groups(graph);

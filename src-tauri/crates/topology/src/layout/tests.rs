@@ -431,4 +431,10 @@ proptest! {
         let at = run(&graphs);
         prop_assert_eq!(at, run(&graphs), "equal calls give equal places");
     }
+
+    #[test]
+    fn the_same_picture_again_changes_nothing(graphs in graphs()) {
+        let twice: Vec<Graph> = graphs.iter().flat_map(|g| [g.clone(), g.clone()]).collect();
+        prop_assert_eq!(run(&graphs), run(&twice));
+    }
 }

@@ -27,6 +27,8 @@ pub enum Advance {
 pub struct ViewState {
     grouper: Grouper,
     layout: Layout,
+    /// Boxes of the last layout.
+    grouping: Grouping,
     frame: ViewFrame,
     /// What the frame's nodes are made of; kept for arranging them anew, and for knowing which are the same.
     pictured: Vec<Arc<PictureNode>>,
@@ -40,6 +42,7 @@ impl ViewState {
         ViewState {
             grouper: Grouper::new(group_fields),
             layout: Layout::new(),
+            grouping: Grouping::default(),
             frame: ViewFrame::default(),
             pictured: Vec::new(),
             facts: BTreeMap::new(),
@@ -50,6 +53,7 @@ impl ViewState {
     pub fn advance(&mut self, mut picture: Picture, at_ms: i64) -> Advance {
         put_in_order(&mut picture);
         let nodes = self.placed_before(&picture.nodes);
+        let same_shape = self.has_shape_of(&picture);
         self.pictured = picture.nodes;
         self.facts = picture.facts;
         let frame = ViewFrame {
@@ -62,7 +66,25 @@ impl ViewState {
             metrics: picture.metrics,
             truncated_nodes: picture.truncated_nodes,
         };
-        self.show(frame)
+        self.show(frame, same_shape)
+    }
+
+    /// Whether a new picture differs from the current one in nothing that boxes and places depend on.
+    fn has_shape_of(&self, picture: &Picture) -> bool {
+        let same_place = |(old, new): (&Arc<PictureNode>, &Arc<PictureNode>)| {
+            Arc::ptr_eq(old, new)
+                || (old.node.id == new.node.id
+                    && old.node.label == new.node.label
+                    && old.node.pseudo == new.node.pseudo
+                    && old.facets == new.facets)
+        };
+        let same_ends =
+            |(old, new): (&ViewEdge, &ViewEdge)| old.source == new.source && old.target == new.target;
+        self.frame.seq > 0
+            && self.pictured.len() == picture.nodes.len()
+            && self.frame.edges.len() == picture.edges.len()
+            && self.pictured.iter().zip(&picture.nodes).all(same_place)
+            && self.frame.edges.iter().zip(&picture.edges).all(same_ends)
     }
 
     /// The nodes of a new picture: with the places they have where they are the same as in the one before.
@@ -102,14 +124,19 @@ impl ViewState {
         if self.frame.seq == 0 {
             return Advance::Unchanged;
         }
-        self.show(self.frame.clone())
+        self.show(self.frame.clone(), false)
     }
 
-    /// Boxes and places the nodes of a frame and makes it the current one.
-    fn show(&mut self, mut frame: ViewFrame) -> Advance {
-        let grouping = self.grouper.group(&self.pictured);
-        let positions = self.layout.place(&layout_input(&frame, &grouping));
-        frame.groups = boxes(&grouping, positions, &self.facts);
+    /// Boxes and places the nodes of a frame and makes it the current one. Where nothing that this depends on
+    /// is different, boxes and places are those of before.
+    fn show(&mut self, mut frame: ViewFrame, same_shape: bool) -> Advance {
+        let positions = if same_shape {
+            self.layout.positions()
+        } else {
+            self.grouping = self.grouper.group(&self.pictured);
+            self.layout.place(&layout_input(&frame, &self.grouping))
+        };
+        frame.groups = boxes(&self.grouping, positions, &self.facts);
         for (node, spot) in frame.nodes.iter_mut().zip(&positions.nodes) {
             let group = spot
                 .in_box
