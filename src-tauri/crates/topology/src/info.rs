@@ -24,6 +24,22 @@ pub struct TopologyInfo {
     pub options: Vec<TopologyOption>,
     /// How much is in it.
     pub stats: ViewStats,
+    /// What is not in it, by reason: what options take away, and what the rules of this and of the topologies
+    /// below leave out. [`ViewStats::filtered_nodes`] counts less, as Scope does.
+    #[serde(default)]
+    #[ts(as = "Option<Vec<FilteredBy>>", optional)]
+    pub filtered: Vec<FilteredBy>,
+}
+
+/// Nodes that are not in a topology for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+pub struct FilteredBy {
+    /// Key of the reason: an option, such as `system`, or a rule, such as `unnamed`.
+    pub what: String,
+    /// Text shown.
+    pub label: String,
+    /// How many.
+    pub nodes: u32,
 }
 
 /// A filter of a topology.

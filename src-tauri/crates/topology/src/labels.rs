@@ -4,9 +4,9 @@ use orrery_model::{Node, Report, SmolStr, TopologyKind, id};
 use smol_str::{SmolStrBuilder, format_smolstr};
 
 use crate::derive::containers::image_without_tag;
-use crate::derive::everything::LOCAL_NETWORK;
 use crate::derive::hosts::{ecs_service_name, peer_name};
 use crate::derive::keys;
+use crate::derive::local::LOCAL_NETWORK;
 use crate::derive::node::{GroupKind, NodeKind, PseudoKind, RenderNode, host_name, pseudo_subject};
 
 /// Characters of a container's id that are enough to tell it.

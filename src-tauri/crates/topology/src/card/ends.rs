@@ -4,6 +4,8 @@ use orrery_model::{NodeId, Report, TopologyKind};
 use rustc_hash::FxHashMap;
 
 use crate::derive::containers::Addresses;
+use crate::derive::local::LOCAL_NETWORK;
+use crate::derive::node::local_id;
 use crate::derive::{Endpoints, NodeKind, PseudoKind, RenderNode};
 
 /// Whose an endpoint may be.
@@ -27,6 +29,11 @@ impl Ends {
             if let Some((_, id)) = &endpoint.outside {
                 out.put(Owner::Outside, id, at);
                 continue;
+            }
+            if endpoint.host.is_none() {
+                for subject in [endpoint.address.as_str(), LOCAL_NETWORK] {
+                    out.put(Owner::Outside, &local_id(subject), at);
+                }
             }
             let owners = [
                 (TopologyKind::Process, endpoint.process()),
@@ -55,9 +62,9 @@ impl Ends {
             out.extend(self.0.get(&(owner, id.clone())).into_iter().flatten());
         };
         match node.kind {
-            NodeKind::Pseudo(PseudoKind::InternetIn | PseudoKind::InternetOut | PseudoKind::Service) => {
-                add(Owner::Outside, &node.id);
-            }
+            NodeKind::Pseudo(
+                PseudoKind::InternetIn | PseudoKind::InternetOut | PseudoKind::Service | PseudoKind::Local,
+            ) => add(Owner::Outside, &node.id),
             NodeKind::Known(TopologyKind::Host) => add(Owner::Reported(TopologyKind::Host), &node.id),
             kind => {
                 if let NodeKind::Known(kind) = kind {

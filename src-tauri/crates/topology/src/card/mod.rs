@@ -50,7 +50,7 @@ impl Derivation {
             .filter(|_| asked == TopologyKey::Everything);
         let key = std::iter::once(asked)
             .chain(others)
-            .find(|key| self.layer(*key).index.contains_key(node_id))?;
+            .find(|key| self.has(*key, node_id))?;
         Some((key, self.derived_keeping(key, node_id, chosen)))
     }
 

@@ -8,13 +8,19 @@ use smol_str::format_smolstr;
 
 use crate::derive::endpoints::{Endpoint, Endpoints};
 use crate::derive::layer::{Join, Layer, Targets};
+use crate::derive::local::LocalPeers;
 use crate::derive::node::{Child, GroupKind, NodeKind, PseudoKind, uncontained_id};
 use crate::derive::processes::group;
 use crate::derive::{keys, outside};
 
 /// Every container that is not deleted: joined by the processes inside, and by the addresses that belong
 /// to exactly one container, which finds those on machines where processes cannot be seen.
-pub(crate) fn containers(report: &Report, endpoints: &Endpoints, processes: &Layer) -> Layer {
+pub(crate) fn containers(
+    report: &Report,
+    endpoints: &Endpoints,
+    processes: &Layer,
+    peers: Option<&LocalPeers<'_>>,
+) -> Layer {
     let mut join = Join::new();
     join.seed(TopologyKind::Container, report.topology(TopologyKind::Container));
     join.lift(processes, |join, node| match node.kind {
@@ -33,7 +39,8 @@ pub(crate) fn containers(report: &Report, endpoints: &Endpoints, processes: &Lay
         if let Some((kind, id)) = &endpoint.outside {
             return Targets::One(join.target(*kind, id.clone()));
         }
-        addresses.find(endpoint).and_then(|id| join.at(id)).into()
+        let owner = addresses.find(endpoint).and_then(|id| join.at(id));
+        owner.or_else(|| peers?.place(join, endpoint)).into()
     });
     let layer = join.finish();
     drop_deleted(layer, keys::CONTAINER_STATE, &[keys::STATE_DELETED])

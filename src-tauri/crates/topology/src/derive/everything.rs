@@ -19,7 +19,7 @@
 //! host is a box; it is also a node where its connections belong to no known process or nothing else is
 //! on it.
 
-use orrery_model::{NodeId, Report, SmolStr, TopologyKind};
+use orrery_model::{NodeId, Report, TopologyKind};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::derive::containers::{Addresses, container_of};
@@ -27,12 +27,9 @@ use crate::derive::endpoints::{Endpoint, Endpoints};
 use crate::derive::heads::heads;
 use crate::derive::keys;
 use crate::derive::layer::{Join, Layer, Targets};
-use crate::derive::limits::MAX_LOCAL_PEERS;
-use crate::derive::node::{Child, NodeKind, PseudoKind, RenderNode, local_id};
+use crate::derive::local::LocalPeers;
+use crate::derive::node::{Child, NodeKind, PseudoKind, RenderNode};
 use crate::derive::stacks::Stacks;
-
-/// Subject of the node that stands for many local peers.
-pub(crate) const LOCAL_NETWORK: &str = "network";
 
 pub(crate) fn everything(
     report: &Report,
@@ -51,7 +48,7 @@ pub(crate) fn everything(
     let placed = place_processes(&mut join, report, &reported_by_plugin);
     let by_container = Addresses::of_containers(report);
     let by_pod = Addresses::of_pods(report);
-    let peers = LocalPeers::of(endpoints);
+    let peers = LocalPeers::of(endpoints, &[]);
     join.lift_endpoints(endpoints, |join, at| {
         let endpoint = endpoints.get(at);
         if let Some((kind, id)) = &endpoint.outside {
@@ -118,7 +115,7 @@ fn place_endpoint(
     placed: &Placed,
     by_container: &Addresses,
     by_pod: &Addresses,
-    peers: &LocalPeers,
+    peers: &LocalPeers<'_>,
 ) -> Option<u32> {
     let process = endpoint.process();
     if let Some(at) = process.as_ref().and_then(|p| placed.at.get(p)) {
@@ -205,27 +202,5 @@ fn quieten(
     {
         let unknown = report.node(TopologyKind::Host, &node.id).is_none();
         node.quiet = !node.connected && (unknown || inhabited.contains(&node.id));
-    }
-}
-
-/// Which node stands for a machine of the local network.
-struct LocalPeers {
-    many: bool,
-}
-
-impl LocalPeers {
-    fn of(endpoints: &Endpoints) -> Self {
-        let peers: FxHashSet<&SmolStr> = (0..endpoints.len())
-            .map(|at| endpoints.get(at))
-            .filter(|e| e.host.is_none() && e.outside.is_none())
-            .map(|e| &e.address)
-            .collect();
-        LocalPeers {
-            many: peers.len() > MAX_LOCAL_PEERS,
-        }
-    }
-
-    fn id(&self, address: &str) -> NodeId {
-        local_id(if self.many { LOCAL_NETWORK } else { address })
     }
 }

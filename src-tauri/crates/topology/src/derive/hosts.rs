@@ -5,6 +5,7 @@ use orrery_model::{Report, TopologyKind, id};
 use crate::derive::endpoints::Endpoints;
 use crate::derive::keys;
 use crate::derive::layer::{Join, Layer, Targets};
+use crate::derive::local::LocalPeers;
 use crate::derive::node::{Child, NodeKind, PseudoKind, RenderNode, hosts_of, unmanaged_id};
 
 /// Every host, joined by the endpoints on it, with what runs on it below: processes, containers, pods, and
@@ -16,6 +17,7 @@ pub(crate) fn hosts(
     containers: &Layer,
     images: &Layer,
     pods: &Layer,
+    peers: Option<&LocalPeers<'_>>,
 ) -> Layer {
     let kind = NodeKind::Known(TopologyKind::Host);
     let mut join = Join::new();
@@ -48,7 +50,8 @@ pub(crate) fn hosts(
         if let Some((kind, id)) = &endpoint.outside {
             return Targets::One(join.target(*kind, id.clone()));
         }
-        endpoint.host.clone().map(|host| join.target(kind, host)).into()
+        let host = endpoint.host.clone().map(|host| join.target(kind, host));
+        host.or_else(|| peers?.place(join, endpoint)).into()
     });
     join.finish()
 }

@@ -9,6 +9,7 @@ use crate::derive::containers::{Addresses, child, drop_deleted};
 use crate::derive::endpoints::Endpoints;
 use crate::derive::keys;
 use crate::derive::layer::{Join, Layer, Targets};
+use crate::derive::local::LocalPeers;
 use crate::derive::node::{NodeKind, PseudoKind, RenderNode, host_name, pseudo_subject, unmanaged_id};
 use crate::derive::system::{is_pause, is_running};
 
@@ -52,7 +53,12 @@ fn any(report: &Report) -> bool {
 
 /// Every pod that is not deleted or failed and every volume: joined by the containers inside, and by
 /// addresses of pods that have their own. Containers outside pods stand together per host.
-pub(crate) fn pods(report: &Report, endpoints: &Endpoints, containers: &Layer) -> Layer {
+pub(crate) fn pods(
+    report: &Report,
+    endpoints: &Endpoints,
+    containers: &Layer,
+    peers: Option<&LocalPeers<'_>>,
+) -> Layer {
     if !any(report) {
         return Layer::default();
     }
@@ -72,7 +78,8 @@ pub(crate) fn pods(report: &Report, endpoints: &Endpoints, containers: &Layer) -
         if let Some((kind, id)) = &endpoint.outside {
             return Targets::One(join.target(*kind, id.clone()));
         }
-        addresses.find(endpoint).and_then(|id| join.at(id)).into()
+        let owner = addresses.find(endpoint).and_then(|id| join.at(id));
+        owner.or_else(|| peers?.place(join, endpoint)).into()
     });
     add_storage(&mut join, report);
     let mut layer = drop_deleted(

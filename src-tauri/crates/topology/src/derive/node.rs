@@ -219,6 +219,11 @@ pub(crate) fn local_id(address: &str) -> NodeId {
     format_smolstr!("{LOCAL_PREFIX}{address}")
 }
 
+/// True for ids of machines of the local network.
+pub(crate) fn is_local(id: &str) -> bool {
+    id.starts_with(LOCAL_PREFIX)
+}
+
 /// What follows the prefix in a pseudo node's id: a DNS name, a host, an address.
 pub(crate) fn pseudo_subject(id: &str) -> &str {
     [SERVICE_PREFIX, UNCONTAINED_PREFIX, UNMANAGED_PREFIX, LOCAL_PREFIX]

@@ -122,6 +122,12 @@ const LOCAL_PEERS: Fixed = Fixed {
     ],
 };
 
+/// Scope has no such option: it never draws them.
+const LAN: Fixed = Fixed {
+    default: "hide",
+    ..LOCAL_PEERS
+};
+
 const SNAPSHOT: Fixed = Fixed {
     id: "snapshot",
     default: "hide",
@@ -141,24 +147,42 @@ const STORAGE: Fixed = Fixed {
 };
 
 const NAMESPACE: &str = "namespace";
+const SHOW: &str = "show";
 /// Name that reports give the stack of services that are in none.
 const NO_STACK: &str = "No Stack";
 
 fn fixed(key: TopologyKey) -> &'static [Fixed] {
     match key {
         TopologyKey::Everything => &[SYSTEM, STOPPED, BACKGROUND, LOCAL_PEERS],
-        TopologyKey::Processes | TopologyKey::ProcessesByName => &[UNCONNECTED],
+        TopologyKey::Processes | TopologyKey::ProcessesByName => &[UNCONNECTED, LAN],
         TopologyKey::Containers | TopologyKey::ContainersByHostname | TopologyKey::ContainersByImage => {
-            &[SYSTEM, STOPPED, UNCONTAINED]
+            &[SYSTEM, STOPPED, UNCONTAINED, LAN]
         }
-        TopologyKey::Pods => &[SNAPSHOT, STORAGE, UNMANAGED],
+        TopologyKey::Pods => &[SNAPSHOT, STORAGE, UNMANAGED, LAN],
         TopologyKey::KubeControllers
         | TopologyKey::Services
         | TopologyKey::EcsTasks
         | TopologyKey::EcsServices
-        | TopologyKey::SwarmServices => &[UNMANAGED],
-        TopologyKey::Hosts | TopologyKey::Weave => &[],
+        | TopologyKey::SwarmServices => &[UNMANAGED, LAN],
+        TopologyKey::Hosts => &[LAN],
+        TopologyKey::Weave => &[],
     }
+}
+
+/// Whether machines of the local network are asked for where they are not drawn otherwise.
+pub(crate) fn draws_local_peers(key: TopologyKey, chosen: Chosen<'_>) -> bool {
+    let Chosen::Values(values) = chosen else {
+        return false;
+    };
+    let has = fixed(key)
+        .iter()
+        .any(|f| f.id == LAN.id && f.default == LAN.default);
+    has && values.get(LAN.id).is_some_and(|v| v == SHOW)
+}
+
+/// True for options that Scope does not have.
+pub(crate) fn is_own(option: &str) -> bool {
+    option == LAN.id
 }
 
 /// What reports and settings add to the options: names of namespaces and stacks, filters by label.
@@ -251,7 +275,8 @@ pub(crate) fn options_of(key: TopologyKey, names: &Names) -> Vec<TopologyOption>
 /// What the chosen values keep.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
-    tests: Vec<Test>,
+    /// By the option that each is the choice of.
+    tests: Vec<(&'static str, Test)>,
     labels: Vec<ContainerFilter>,
     /// Any of each.
     namespaces: Vec<Vec<SmolStr>>,
@@ -277,7 +302,8 @@ impl Filter {
             let value = values.get(option.id).map_or(option.default, String::as_str);
             // A value that does not exist keeps everything: links outlive what they were made on.
             let test = option.choices.iter().find(|c| c.value == value).map(|c| c.test);
-            out.tests.extend(test.filter(|t| *t != Test::Everything));
+            let test = test.filter(|t| *t != Test::Everything);
+            out.tests.extend(test.map(|t| (option.id, t)));
             let labels = names.labels(option).iter().filter(|l| l.value == value);
             out.labels.extend(labels.cloned());
         }
@@ -303,18 +329,37 @@ impl Filter {
     }
 
     pub(crate) fn keeps(&self, node: &RenderNode) -> bool {
+        self.drops(node).is_none()
+    }
+
+    /// The first option that takes a node away.
+    pub(crate) fn drops(&self, node: &RenderNode) -> Option<&'static str> {
         if self.precious.as_deref() == Some(node.id.as_str()) {
-            return true;
+            return None;
         }
-        self.tests.iter().all(|t| t.keeps(node))
-            && self
-                .labels
-                .iter()
-                .all(|l| !is_container(node) || l.keeps(&node.node))
-            && self
-                .namespaces
-                .iter()
-                .all(|some| node.kind.is_pseudo() || some.iter().any(|name| in_namespace(&node.node, name)))
+        if let Some((option, _)) = self.tests.iter().find(|(_, test)| !test.keeps(node)) {
+            return Some(option);
+        }
+        if !self.labels.is_empty() && is_container(node) && !self.labels.iter().all(|l| l.keeps(&node.node)) {
+            return Some(SYSTEM.id);
+        }
+        let elsewhere = |some: &Vec<SmolStr>| !some.iter().any(|name| in_namespace(&node.node, name));
+        (!node.kind.is_pseudo() && self.namespaces.iter().any(elsewhere)).then_some(NAMESPACE)
+    }
+}
+
+/// What an option of a topology takes away, in words.
+pub(crate) fn label_of(key: TopologyKey, option: &str) -> &'static str {
+    match option {
+        "system" => "Containers that the filter of system containers takes away",
+        "stopped" => "Containers that the filter of stopped containers takes away",
+        "unconnected" if key == TopologyKey::Everything => "Background processes",
+        "unconnected" => "Processes without connections",
+        "pseudo" => "Uncontained and unmanaged",
+        "snapshot" => "Snapshots",
+        "storage" => "Storage",
+        "local" => "The local network",
+        _ => "Nodes of other namespaces",
     }
 }
 
@@ -329,7 +374,7 @@ impl Test {
             Test::Stopped => !container || !is_running(&node.node),
             Test::NoPseudo => !matches!(
                 node.kind,
-                NodeKind::Pseudo(PseudoKind::Uncontained | PseudoKind::Unmanaged | PseudoKind::Local)
+                NodeKind::Pseudo(PseudoKind::Uncontained | PseudoKind::Unmanaged)
             ),
             Test::Connected => node.kind.is_pseudo() || node.connected,
             Test::NotQuiet => !node.quiet,

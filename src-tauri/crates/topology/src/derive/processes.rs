@@ -7,10 +7,11 @@ use orrery_model::{Node, Report, Timestamp, TopologyKind};
 use crate::derive::endpoints::Endpoints;
 use crate::derive::keys;
 use crate::derive::layer::{Join, Layer, Targets};
+use crate::derive::local::LocalPeers;
 use crate::derive::node::{GroupKind, NodeKind, RenderNode};
 
-/// Every process, joined by the endpoints whose process is known.
-pub(crate) fn processes(report: &Report, endpoints: &Endpoints) -> Layer {
+/// Every process, joined by the endpoints whose process is known, and by local peers where these are drawn.
+pub(crate) fn processes(report: &Report, endpoints: &Endpoints, peers: Option<&LocalPeers<'_>>) -> Layer {
     let topology = report.topology(TopologyKind::Process);
     if topology.nodes.is_empty() {
         return Layer::default();
@@ -23,7 +24,8 @@ pub(crate) fn processes(report: &Report, endpoints: &Endpoints) -> Layer {
             return Targets::One(join.target(*kind, id.clone()));
         }
         let kind = NodeKind::Known(TopologyKind::Process);
-        endpoint.process().map(|id| join.target(kind, id)).into()
+        let process = endpoint.process().map(|id| join.target(kind, id));
+        process.or_else(|| peers?.place(join, endpoint)).into()
     });
     join.finish()
 }

@@ -16,12 +16,13 @@ use crate::derive::figures::{EdgeFigures, figures};
 use crate::derive::kinds::{self, Kinds, Sources};
 use crate::derive::layer::Layer;
 use crate::derive::limits::MAX_SOURCES;
-use crate::derive::node::{NodeKind, RenderNode};
-use crate::derive::options::{Chosen, Filter, Names, options_of};
+use crate::derive::node::{NodeKind, RenderNode, is_local};
+use crate::derive::options::{Chosen, Filter, Names, draws_local_peers, options_of};
 use crate::derive::settings::Settings;
 use crate::derive::templates::Templates;
 use crate::derive::{
-    ChangeLookup, DeriveError, OriginLookup, clouds, containers, everything, hosts, kubernetes, processes,
+    ChangeLookup, DeriveError, OriginLookup, clouds, containers, dropped, everything, hosts, kubernetes,
+    local, processes,
 };
 use crate::facets::facts;
 use crate::info::{TopologyInfo, ViewStats};
@@ -42,6 +43,8 @@ pub struct Derivation {
     /// Containers before what their images say is added.
     plain_containers: Slot<Layer>,
     layers: [Slot<Layer>; CATALOG.len()],
+    /// The same with machines of the local network.
+    local_layers: [Slot<Layer>; CATALOG.len()],
     templates: [Slot<Templates>; TopologyKind::ALL.len()],
     host_links: OnceLock<FxHashMap<NodeId, Arc<[ParentRef]>>>,
     ends: OnceLock<Ends>,
@@ -74,6 +77,7 @@ impl Derivation {
             names: Slot::default(),
             plain_containers: Slot::default(),
             layers: std::array::from_fn(|_| Slot::default()),
+            local_layers: std::array::from_fn(|_| Slot::default()),
             templates: std::array::from_fn(|_| Slot::default()),
             host_links: OnceLock::new(),
             ends: OnceLock::new(),
@@ -210,9 +214,15 @@ impl Derivation {
     /// Every topology with its options, and how much the default options show of it.
     pub fn topologies(&self) -> Vec<TopologyInfo> {
         let defaults = Default::default();
-        self.topologies_with(Chosen::Values(&defaults))
+        let chosen = Chosen::Values(&defaults);
+        let mut all = self.topologies_with(chosen);
+        for (info, entry) in all.iter_mut().zip(&CATALOG) {
+            info.filtered = dropped::filtered(self, entry.key, chosen);
+        }
+        all
     }
 
+    /// The same without saying what is not in them.
     pub(crate) fn topologies_with(&self, chosen: Chosen<'_>) -> Vec<TopologyInfo> {
         CATALOG
             .iter()
@@ -226,6 +236,7 @@ impl Derivation {
                 hide_if_empty: entry.hide_if_empty,
                 options: options_of(entry.key, self.names()),
                 stats: self.stats(entry.key, chosen),
+                filtered: Vec::new(),
             })
             .collect()
     }
@@ -236,15 +247,46 @@ impl Derivation {
     }
 
     pub(crate) fn derived(&self, key: TopologyKey, chosen: Chosen<'_>) -> Derived {
-        Derived::of(self.layer(key).clone(), &Filter::of(key, self.names(), chosen))
+        Derived::of(
+            self.layer_chosen(key, chosen).clone(),
+            &Filter::of(key, self.names(), chosen),
+        )
     }
 
     /// The same, with one node in it whatever the options say.
     pub(crate) fn derived_keeping(&self, key: TopologyKey, node_id: &str, chosen: Chosen<'_>) -> Derived {
+        let layer = if is_local(node_id) {
+            self.local_layer(key)
+        } else {
+            self.layer_chosen(key, chosen)
+        };
         Derived::of(
-            self.layer(key).clone(),
+            layer.clone(),
             &Filter::of(key, self.names(), chosen).keeping(node_id),
         )
+    }
+
+    /// Whether a topology has a node, shown or not.
+    pub(crate) fn has(&self, key: TopologyKey, node_id: &str) -> bool {
+        let layer = if is_local(node_id) {
+            self.local_layer(key)
+        } else {
+            self.layer(key)
+        };
+        layer.index.contains_key(node_id)
+    }
+
+    /// A topology before filters, with machines of the local network where the options ask for them.
+    fn layer_chosen(&self, key: TopologyKey, chosen: Chosen<'_>) -> &Arc<Layer> {
+        if draws_local_peers(key, chosen) {
+            self.local_layer(key)
+        } else {
+            self.layer(key)
+        }
+    }
+
+    fn local_layer(&self, key: TopologyKey) -> &Arc<Layer> {
+        self.local_layers[key.index()].get(|| local::layer(self, key))
     }
 
     pub(crate) fn names(&self) -> &Arc<Names> {
@@ -291,12 +333,14 @@ impl Derivation {
                 let by_plugin = |kind, id: &NodeId| self.reported_by_plugin(kind, id);
                 everything::everything(report, self.endpoints(), of(TopologyKey::Containers), by_plugin)
             }
-            TopologyKey::Processes => processes::processes(report, self.endpoints()),
+            TopologyKey::Processes => processes::processes(report, self.endpoints(), None),
             TopologyKey::ProcessesByName => processes::by_name(of(TopologyKey::Processes)),
             TopologyKey::Containers => containers::with_images(report, self.plain_containers()),
             TopologyKey::ContainersByHostname => containers::by_hostname(of(TopologyKey::Containers)),
             TopologyKey::ContainersByImage => containers::by_image(report, of(TopologyKey::Containers)),
-            TopologyKey::Pods => kubernetes::pods(report, self.endpoints(), of(TopologyKey::Containers)),
+            TopologyKey::Pods => {
+                kubernetes::pods(report, self.endpoints(), of(TopologyKey::Containers), None)
+            }
             TopologyKey::KubeControllers => kubernetes::controllers(report, of(TopologyKey::Pods)),
             TopologyKey::Services => kubernetes::services(report, of(TopologyKey::Pods)),
             TopologyKey::EcsTasks => clouds::ecs_tasks(report, of(TopologyKey::Containers)),
@@ -309,14 +353,16 @@ impl Derivation {
                 self.plain_containers(),
                 of(TopologyKey::ContainersByImage),
                 of(TopologyKey::Pods),
+                None,
             ),
             TopologyKey::Weave => hosts::weave(report),
         }
     }
 
-    fn plain_containers(&self) -> &Arc<Layer> {
+    pub(crate) fn plain_containers(&self) -> &Arc<Layer> {
         self.plain_containers.get(|| {
-            containers::containers(&self.report, self.endpoints(), self.layer(TopologyKey::Processes))
+            let processes = self.layer(TopologyKey::Processes);
+            containers::containers(&self.report, self.endpoints(), processes, None)
         })
     }
 

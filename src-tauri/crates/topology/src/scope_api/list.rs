@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::derive::options::is_own;
 use crate::derive::{Chosen, Derivation};
 use crate::info::{TopologyInfo, TopologyOption, ViewStats};
 
@@ -84,7 +85,8 @@ pub(super) fn topologies(derivation: &Derivation, chosen: Chosen<'_>) -> Vec<Top
 }
 
 fn describe(info: &TopologyInfo, sub_topologies: Vec<TopologyDesc>) -> TopologyDesc {
-    let options: Vec<OptionGroup> = info.options.iter().map(group).collect();
+    let scopes = info.options.iter().filter(|o| !is_own(&o.id));
+    let options: Vec<OptionGroup> = scopes.map(group).collect();
     let ViewStats {
         node_count,
         nonpseudo_node_count,

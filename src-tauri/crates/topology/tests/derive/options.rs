@@ -109,10 +109,11 @@ fn the_list_has_ours_first_and_scopes_thirteen() {
         ("system", "application"),
         ("stopped", "running"),
         ("pseudo", "hide"),
+        ("local", "hide"),
         ("namespace", ""),
     ];
     assert_eq!(options, expected);
-    let names: Vec<&str> = containers.options[3]
+    let names: Vec<&str> = containers.options[4]
         .values
         .iter()
         .map(|v| v.value.as_str())
