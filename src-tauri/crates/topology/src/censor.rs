@@ -1,7 +1,7 @@
 //! A report without what may hold secrets: arguments of command lines, environment variables.
 //!
-//! As in Scope, a command line keeps its first word. Environment variables lose their values in the raw report and
-//! are left out, with their table, of everything derived from it.
+//! As in Scope, a command line keeps its first word, and environment variables are left out; their table too,
+//! of everything derived from the report.
 
 use std::sync::Arc;
 
@@ -37,21 +37,14 @@ impl Hide {
     }
 }
 
-/// What becomes of an environment variable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Variables {
-    Emptied,
-    LeftOut,
-}
-
-/// The report for reading as it is: environment variables are named and have no value.
+/// The report for reading as it is: environment variables are not there.
 pub fn raw(report: &Report, hide: Hide) -> Report {
-    censor(report, hide, Variables::Emptied)
+    censor(report, hide)
 }
 
 /// The report for deriving from: environment variables and their table are not there.
 pub fn derivable(report: &Report, hide: Hide) -> Report {
-    let mut report = censor(report, hide, Variables::LeftOut);
+    let mut report = censor(report, hide);
     if hide.environment_variables {
         for topology in report.topologies.values_mut() {
             topology.table_templates.retain(|key, template| {
@@ -62,13 +55,13 @@ pub fn derivable(report: &Report, hide: Hide) -> Report {
     report
 }
 
-fn censor(report: &Report, hide: Hide, variables: Variables) -> Report {
+fn censor(report: &Report, hide: Hide) -> Report {
     let mut report = report.clone();
     for topology in report.topologies.values_mut() {
         for node in topology.nodes.values_mut() {
             if tells(node, hide) {
                 let mut censored = Node::clone(node);
-                strip(&mut censored, hide, variables);
+                strip(&mut censored, hide);
                 *node = Arc::new(censored);
             }
         }
@@ -87,7 +80,7 @@ fn tells(node: &Node, hide: Hide) -> bool {
         || (hide.environment_variables && variable())
 }
 
-fn strip(node: &mut Node, hide: Hide, variables: Variables) {
+fn strip(node: &mut Node, hide: Hide) {
     if hide.command_line_arguments {
         for key in COMMANDS {
             if let Some(fact) = node.latest.get_mut(key)
@@ -98,18 +91,7 @@ fn strip(node: &mut Node, hide: Hide, variables: Variables) {
         }
     }
     if hide.environment_variables {
-        match variables {
-            Variables::LeftOut => node.latest.retain(|key, _| !key.starts_with(ENVIRONMENT)),
-            Variables::Emptied => {
-                for (_, fact) in node
-                    .latest
-                    .iter_mut()
-                    .filter(|(key, _)| key.starts_with(ENVIRONMENT))
-                {
-                    fact.value = SmolStr::default();
-                }
-            }
-        }
+        node.latest.retain(|key, _| !key.starts_with(ENVIRONMENT));
     }
 }
 
@@ -157,20 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn the_raw_form_names_variables_and_the_other_does_not() {
-        let names = |report: &Report| {
-            let node = report.node(TopologyKind::Container, "c;<container>").unwrap();
-            node.latest("docker_env_TOKEN").map(str::to_owned)
-        };
-        assert_eq!(names(&raw(&report(), ALL)), Some(String::new()));
-        let derived = derivable(&report(), ALL);
-        assert_eq!(names(&derived), None);
-        assert!(
-            derived
-                .topology(TopologyKind::Container)
-                .table_templates
-                .is_empty()
-        );
+    fn the_table_of_variables_is_hidden_from_what_is_derived() {
+        let tables = |report: &Report| report.topology(TopologyKind::Container).table_templates.len();
+        assert_eq!(tables(&raw(&report(), ALL)), 1);
+        assert_eq!(tables(&derivable(&report(), ALL)), 0);
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Derivation {
 
     fn draw(&self, key: TopologyKey, derived: &Derived, query: &Query) -> Picture {
         let infos = metric_infos(self, derived);
-        let shelf = self.pictured[key.index()].shelf(derived.layer(), self.pictures_epoch());
+        let shelf = self.shelf(&self.pictured, key, derived.layer(), self.pictures_epoch());
         let mut nodes: Vec<(u32, Arc<PictureNode>)> = derived
             .places()
             .map(|place| {

@@ -3,7 +3,7 @@
 use orrery_model::{Report, TopologyKind};
 
 use crate::derive::limits::MAX_CHILD_ROWS;
-use crate::derive::{Derivation, RenderNode, TopologyKey};
+use crate::derive::{Derivation, NodeKind, RenderNode, TopologyKey};
 use crate::details::{ChildRow, ChildTable, TableColumn};
 use crate::labels::{Style, labels};
 
@@ -109,7 +109,7 @@ fn plural_label(report: &Report, kind: TopologyKind) -> String {
 pub(super) fn detail_tables(derivation: &Derivation, node: &RenderNode) -> Vec<ChildTable> {
     groups(derivation, node)
         .into_iter()
-        .map(|g| detail_table(derivation.report(), &g))
+        .map(|g| detail_table(derivation.report(), node, &g))
         .collect()
 }
 
@@ -132,10 +132,16 @@ fn busier(
     each.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
 }
 
-fn detail_table(report: &Report, group: &ChildGroup) -> ChildTable {
+/// Two tags of an image are one node, so its containers say which one they run.
+const TAG: ChildColumn = ("docker_image_tag", "Tag", "");
+
+fn detail_table(report: &Report, parent: &RenderNode, group: &ChildGroup) -> ChildTable {
+    let of_image = parent.kind == NodeKind::Known(TopologyKind::ContainerImage);
+    let extra = (of_image && group.kind == TopologyKind::Container).then_some(&TAG);
     let columns: Vec<TableColumn> = group
         .columns
         .iter()
+        .chain(extra)
         .map(|(id, label, data_type)| TableColumn {
             id: (*id).to_owned(),
             label: (*label).to_owned(),
@@ -147,7 +153,12 @@ fn detail_table(report: &Report, group: &ChildGroup) -> ChildTable {
     nodes.sort_by(|a, b| busier(group.columns, a, b));
     let rows = nodes.into_iter().take(MAX_CHILD_ROWS).map(|child| {
         let labels = labels(report, child, Style::Full);
-        let cells = group.columns.iter().map(|(id, ..)| cell(child, id)).collect();
+        let cells = group
+            .columns
+            .iter()
+            .chain(extra)
+            .map(|(id, ..)| cell(child, id))
+            .collect();
         ChildRow {
             id: child.id.to_string(),
             label: labels.label.to_string(),

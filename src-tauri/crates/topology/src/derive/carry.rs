@@ -123,7 +123,12 @@ impl<T> Shelved<T> {
         }
     }
 
-    pub(crate) fn shelf(&self, layer: &Arc<Layer>, epoch: u64) -> &Shelf<T> {
+    /// A shelf for a layer other than the one that is asked for most: not kept.
+    pub(crate) fn aside(&self, layer: &Arc<Layer>, epoch: u64) -> Arc<Shelf<T>> {
+        Arc::new(Shelf::of(layer, epoch, self.now.get().map(Arc::as_ref)))
+    }
+
+    pub(crate) fn shelf(&self, layer: &Arc<Layer>, epoch: u64) -> &Arc<Shelf<T>> {
         self.now.get_or_init(|| {
             let before = self.before.as_ref().map(|(shelf, _)| shelf);
             match before.filter(|b| b.epoch == epoch && Arc::ptr_eq(&b.layer, layer)) {

@@ -7,7 +7,7 @@ use orrery_model::{NodeId, Report, TopologyKind};
 use rustc_hash::FxHashMap;
 
 use crate::card::ends::Ends;
-use crate::derive::carry::{Shelved, Slot};
+use crate::derive::carry::{Shelf, Shelved, Slot};
 use crate::derive::catalog::{CATALOG, TopologyKey};
 use crate::derive::changes::Changes;
 use crate::derive::derived::{Derived, RenderEdge};
@@ -282,6 +282,22 @@ impl Derivation {
             self.local_layer(key)
         } else {
             self.layer(key)
+        }
+    }
+
+    /// What is made of each node of a layer of a topology.
+    pub(crate) fn shelf<T>(
+        &self,
+        shelved: &[Shelved<T>; CATALOG.len()],
+        key: TopologyKey,
+        layer: &Arc<Layer>,
+        epoch: u64,
+    ) -> Arc<Shelf<T>> {
+        let shelved = &shelved[key.index()];
+        if Arc::ptr_eq(layer, self.layer(key)) {
+            shelved.shelf(layer, epoch).clone()
+        } else {
+            shelved.aside(layer, epoch)
         }
     }
 

@@ -47,7 +47,7 @@ impl Derivation {
     pub fn scope_nodes(&self, topology: &str, options: Option<&Options>) -> Option<TopologyAnswer> {
         let key = scope_key(topology)?;
         let derived = self.derived(key, chosen(options));
-        let shelf = self.summaries[key.index()].shelf(derived.layer(), self.summaries_epoch());
+        let shelf = self.shelf(&self.summaries, key, derived.layer(), self.summaries_epoch());
         let mut nodes: Vec<Listed> = derived
             .places()
             .map(|place| Listed {

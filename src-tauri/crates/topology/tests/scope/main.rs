@@ -6,5 +6,8 @@
 )]
 
 mod cases;
+mod defects;
+mod differences;
+mod documented;
 mod queries;
 mod short;
