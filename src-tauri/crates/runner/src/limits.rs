@@ -48,6 +48,10 @@ pub const END_STEP_MAX: Duration = Duration::from_millis(100);
 /// Time after which what cannot be ended (a process stuck in the kernel) is given up.
 pub const END_DEADLINE: Duration = Duration::from_secs(10);
 
+/// How long the end of a program waits for processes of which it is unclear whose they are, because they are
+/// becoming another program at that moment.
+pub const UNCLEAR_TIME: Duration = Duration::from_millis(200);
+
 /// Time that last output may take to arrive before an exit is told without it.
 pub const DRAIN_TIME: Duration = Duration::from_millis(250);
 
@@ -110,6 +114,9 @@ pub const LINES_PER_SECOND: f64 = 2_000.0;
 
 /// Lines it may write at once above that.
 pub const LINES_BURST: f64 = 20_000.0;
+
+/// In a flood, lines are thrown away unread until it may write this many again.
+pub const LINES_RESUME: f64 = 100.0;
 
 /// Bytes a program may write per second, over time; lines above are dropped and counted.
 pub const OUTPUT_BYTES_PER_SECOND: f64 = 1024.0 * 1024.0;

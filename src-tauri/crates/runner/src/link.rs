@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::net::UnixStream;
@@ -130,10 +130,10 @@ impl Shared {
         }
     }
 
-    /// Everything that the guardian knew of.
-    fn take_known(&self) -> Vec<Slot> {
+    /// Everything that the guardian knew of, or really everything.
+    fn take_known(&self, everything: bool) -> Vec<Slot> {
         let mut slots = self.slots();
-        let known = |slot: &Slot| !matches!(slot, Slot::Waiting { sent: false, .. });
+        let known = |slot: &Slot| everything || !matches!(slot, Slot::Waiting { sent: false, .. });
         let ids: Vec<u64> = slots
             .iter()
             .filter(|(_, slot)| known(slot))
@@ -176,6 +176,15 @@ impl Guardian {
         match ready {
             Ok(Ok(Some(News::Ready { pid }))) => {
                 shared.guardian.store(pid, Ordering::Relaxed);
+                let order = Order::Parents {
+                    dirs: shared.hierarchy.parents(),
+                };
+                guardian
+                    .send(&Outgoing {
+                        order,
+                        fds: Vec::new(),
+                    })
+                    .await?;
                 return Ok(guardian);
             }
             Ok(Err(error)) => {
@@ -246,28 +255,40 @@ pub(crate) async fn run(
 ) {
     let mut wait = GUARDIAN_RETRY;
     loop {
-        if serve(&shared, &mut guardian, &mut orders).await {
-            guardian.close().await;
-            end_lost(&shared).await;
-            return;
-        }
-        if guardian.since.elapsed() > GUARDIAN_RETRY_MAX {
-            wait = GUARDIAN_RETRY;
+        let closed = serve(&shared, &mut guardian, &mut orders).await;
+        let lived = guardian.since.elapsed();
+        shared.guardian.store(0, Ordering::Relaxed);
+        guardian.close().await;
+        if closed {
+            break;
         }
         tracing::error!("the guardian process was lost, and all programs with it; starting another");
-        guardian.close().await;
-        end_lost(&shared).await;
-        guardian = loop {
-            match Guardian::start(&helper, &shared).await {
-                Ok(guardian) => break guardian,
-                Err(error) => tracing::error!(%error, "no guardian process can be started; trying again"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = shared.closing.cancelled() => return,
-            }
-            wait = (wait * 2).min(GUARDIAN_RETRY_MAX);
-        };
+        end_lost(&shared, false).await;
+        if lived > GUARDIAN_RETRY_MAX {
+            wait = GUARDIAN_RETRY;
+        }
+        match replace(&shared, &helper, &mut wait).await {
+            Some(next) => guardian = next,
+            None => break,
+        }
+    }
+    // What comes from here on is refused, and what came before is answered.
+    orders.close();
+    end_lost(&shared, true).await;
+}
+
+/// Starts another guardian, however often it takes. `None` when the runner is closed meanwhile.
+async fn replace(shared: &Shared, helper: &Path, wait: &mut Duration) -> Option<Guardian> {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(*wait) => {}
+            () = shared.closing.cancelled() => return None,
+        }
+        *wait = (*wait * 2).min(GUARDIAN_RETRY_MAX);
+        match Guardian::start(helper, shared).await {
+            Ok(guardian) => return Some(guardian),
+            Err(error) => tracing::error!(%error, "no guardian process can be started; trying again"),
+        }
     }
 }
 
@@ -357,8 +378,8 @@ fn end_unheld(shared: &Shared, id: u64) {
 }
 
 /// Without its guardian nothing runs on: ends what is left and tells those who wait.
-async fn end_lost(shared: &Arc<Shared>) {
-    let known = shared.take_known();
+async fn end_lost(shared: &Arc<Shared>, everything: bool) {
+    let known = shared.take_known(everything);
     let group = |slot: &Slot| match slot {
         Slot::Waiting { draft, .. } => draft.group.clone(),
         Slot::Running(body) => body.group.clone(),

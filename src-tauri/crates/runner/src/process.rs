@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::cgroup::{Counters, Group};
 use crate::exit::Exit;
-use crate::guardian::Traits;
+use crate::guardian::{Fit, Traits};
 use crate::hold::{HeldBy, LimitHeld, LimitKind};
 use crate::launch::Limits;
 use crate::limits::{DRAIN_TIME, LAST_LINES};
@@ -183,7 +183,7 @@ impl Process {
         let mut next = procfs::stat(pid);
         for _ in 0..MAX_GENERATIONS {
             let Some(stat) = next else { return false };
-            if stat.pid == main || traits.fit(&stat) {
+            if stat.pid == main || traits.fit(&stat) == Fit::Yes {
                 return true;
             }
             next = procfs::stat(stat.parent);

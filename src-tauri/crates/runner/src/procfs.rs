@@ -72,11 +72,17 @@ pub(crate) fn children(pid: i32) -> Vec<i32> {
     }
 }
 
-/// The value of `name` in the environment that a process was started with.
-pub(crate) fn variable(pid: i32, name: &str) -> Option<String> {
-    let text = read(Path::new(&format!("/proc/{pid}/environ")))?;
-    text.split('\0')
-        .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+/// The environment that a process was started with, entries ended by NUL. Empty while the process is becoming
+/// another program, and for the kernel's own.
+pub(crate) fn environment(pid: i32) -> Option<String> {
+    read(Path::new(&format!("/proc/{pid}/environ")))
+}
+
+/// The value of `name` in such an environment.
+pub(crate) fn variable<'a>(environment: &'a str, name: &str) -> Option<&'a str> {
+    environment
+        .split('\0')
+        .find_map(|entry| entry.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Open descriptors of a process; 0 when they cannot be seen.
@@ -142,7 +148,12 @@ mod tests {
         assert!(all().contains(&seen) || stat(own).is_some());
         assert!(children(seen.parent).contains(&own));
         assert!(open_files(own) > 0);
-        assert_eq!(variable(own, "PATH"), std::env::var("PATH").ok());
+        let environment = environment(own).expect("can be read");
+        assert_eq!(
+            variable(&environment, "PATH"),
+            std::env::var("PATH").ok().as_deref()
+        );
+        assert_eq!(variable("A=1\0BA=2\0B=3=4\0", "B"), Some("3=4"));
         assert_eq!(stat(i32::MAX), None);
     }
 

@@ -67,8 +67,12 @@ impl Sink {
             stream,
             output,
         } = self;
+        if budget.is_spent() {
+            output.count_dropped(lines.skip(bytes));
+            return;
+        }
         let mut dropped = 0;
-        lines.feed(bytes, |piece| {
+        let lost = lines.feed(bytes, |piece| {
             if budget.take(piece.bytes.len()) {
                 blocks.feed(piece.bytes, piece.cut, now, |entry| {
                     output.push(*stream, entry.level, entry.text);
@@ -77,8 +81,8 @@ impl Sink {
                 dropped += 1;
             }
         });
-        if dropped > 0 {
-            output.count_dropped(dropped);
+        if dropped + lost > 0 {
+            output.count_dropped(dropped + lost);
         }
     }
 

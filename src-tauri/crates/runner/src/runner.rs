@@ -105,9 +105,16 @@ impl Runner {
             .unwrap_or_default();
         let (orders, queue) = mpsc::channel(ORDER_QUEUE);
         let shared = Arc::new(Shared::new(hierarchy, mark, orders));
-        let guardian = Guardian::start(&helper, &shared)
-            .await
-            .map_err(StartError::Guardian)?;
+        let guardian = match Guardian::start(&helper, &shared).await {
+            Ok(guardian) => guardian,
+            Err(error) => {
+                for dir in shared.hierarchy.parents() {
+                    // Not ours alone: another runner of that name may be there against all rules.
+                    let _ = fs::remove_dir(dir);
+                }
+                return Err(StartError::Guardian(error));
+            }
+        };
         let guard = Arc::new(shared.closing.clone().drop_guard());
         let link = tokio::spawn(link::run(shared.clone(), helper, guardian, queue));
         tokio::spawn(watch_limits(shared.clone()));
@@ -267,8 +274,6 @@ impl Runner {
         for output in outputs {
             output.flush().await;
         }
-        let shared = self.shared.clone();
-        let _ = tokio::task::spawn_blocking(move || shared.hierarchy.remove()).await;
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) fn sweep(groups: Vec<Group>, mark: &str, time: Duration) -> usize {
         marked.iter().for_each(kill_exactly);
         groups.retain(|group| {
             if !group.members().is_empty() {
+                group.seal();
                 group.kill();
             }
             !group.remove()
@@ -31,7 +32,10 @@ pub(crate) fn sweep(groups: Vec<Group>, mark: &str, time: Duration) -> usize {
 }
 
 fn marked(mark: &str) -> Vec<procfs::Stat> {
-    let marked = |pid: i32| procfs::variable(pid, MARK).is_some_and(|value| value.starts_with(mark));
+    let marked = |pid: i32| {
+        let environment = procfs::environment(pid).unwrap_or_default();
+        procfs::variable(&environment, MARK).is_some_and(|value| value.starts_with(mark))
+    };
     let own = i32::try_from(std::process::id()).unwrap_or(i32::MAX);
     if marked(own) {
         // Started by a program of such a run itself; then nobody can say what is left over and what is ours.

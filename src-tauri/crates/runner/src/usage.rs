@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::guardian::Traits;
+use crate::guardian::{Fit, Traits};
 use crate::output::now_ms;
 use crate::process::Body;
 use crate::procfs::{self, Stat};
@@ -106,7 +106,7 @@ pub(crate) fn members(body: &Body) -> Vec<Stat> {
     let guardian = body.guardian_signed();
     let mut roots: Vec<i32> = all
         .iter()
-        .filter(|stat| Some(stat.parent) == guardian && traits.fit(stat))
+        .filter(|stat| Some(stat.parent) == guardian && traits.fit(stat) == Fit::Yes)
         .map(|stat| stat.pid)
         .collect();
     if !roots.contains(&main) {

@@ -20,6 +20,8 @@ use crate::limits::{MAX_MESSAGE_BYTES, MESSAGE_FDS};
 /// From the application to the guardian.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Order {
+    /// The groups above those of the programs, to be removed at the very end.
+    Parents { dirs: Vec<PathBuf> },
     /// Launch a program. Goes with its standard output, its standard error and, if the plan says so, a listener.
     Launch { id: u64, plan: Box<Plan> },
     /// TERM to the process group, KILL of everything after the grace.

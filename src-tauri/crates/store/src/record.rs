@@ -136,6 +136,9 @@ pub struct RevisionRecord {
     pub signature: String,
     /// When it was installed, in milliseconds since the epoch.
     pub installed_ms: i64,
+    /// SHA-256 of its program, in hexadecimal; empty when it is not known.
+    #[serde(default)]
+    pub program_sha256: String,
 }
 
 /// Where an operation stands.

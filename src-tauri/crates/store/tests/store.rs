@@ -59,6 +59,7 @@ fn revision(plugin: &str, sha256: &str) -> RevisionRecord {
         bytes: 12,
         signature: "valid:ada".to_owned(),
         installed_ms: NOW,
+        program_sha256: "ee".to_owned(),
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 /// Longest wait for anything that comes at all.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Messages of a view that may wait.
 const BACKLOG: usize = 16;
 
@@ -63,10 +63,30 @@ impl Backend {
         self.child.id().context("the backend ended")
     }
 
+    /// Its socket for clients on this machine.
+    pub(crate) fn socket(&self) -> PathBuf {
+        Paths::below(&self.home.path().join("data")).instance_socket()
+    }
+
+    /// Posts a report as a probe on another machine does.
+    pub(crate) async fn post_report(&self, json: &[u8]) -> anyhow::Result<()> {
+        let answer = Instance::Socket(self.socket())
+            .send(
+                http::Method::POST,
+                "/api/report",
+                Some("application/json"),
+                json.to_vec().into(),
+            )
+            .await?;
+        if !answer.status.is_success() {
+            bail!("the report was answered by {}", answer.status);
+        }
+        Ok(())
+    }
+
     /// Opens a view and waits for its first frame.
     pub(crate) async fn view(&self, topology: &str) -> anyhow::Result<View> {
-        let paths = Paths::below(&self.home.path().join("data"));
-        let instance = Instance::Socket(paths.instance_socket());
+        let instance = Instance::Socket(self.socket());
         let (requests, requests_in) = mpsc::channel(1);
         let (messages, messages_out) = mpsc::channel(BACKLOG);
         tokio::spawn(async move { instance.serve_view(requests_in, messages).await });

@@ -6,8 +6,10 @@
 #![expect(clippy::print_stdout, reason = "a command talks to its terminal")]
 
 mod backend;
+mod derivation;
 mod idle;
 mod latency;
+mod sockets;
 mod table;
 mod yardstick;
 
@@ -29,7 +31,9 @@ async fn main() -> anyhow::Result<()> {
         table.section("benches (wall time of an iteration)");
         table::benches(&lines, &mut table);
     }
-    yardstick::measure(&mut table)?;
+    let yardstick = yardstick::measure(&mut table)?;
+    derivation::measure(&yardstick, &mut table)?;
+    sockets::measure(&orrery, &yardstick, &mut table).await?;
     latency::measure(&orrery, &mut table).await?;
     idle::measure(&orrery, &mut table).await?;
     println!("{table}");

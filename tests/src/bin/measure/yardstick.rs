@@ -19,7 +19,7 @@ use orrery_testkit::ReportGen;
 
 use crate::table::{Table, time};
 
-const NOW: Timestamp = Timestamp(1_800_000_000_000_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000_000_000);
 const SECOND_NS: i64 = 1_000_000_000;
 const WINDOW_SECONDS: i64 = 15;
 const PROCESSES: usize = 2_000;
@@ -36,8 +36,22 @@ for _ in range(12):
 print((time.process_time_ns() - start) // 12)
 ";
 
+/// The report that everything is measured with, and P.
+pub(crate) struct Yardstick {
+    pub(crate) json: Vec<u8>,
+    p: Duration,
+}
+
+impl Yardstick {
+    /// Adds a cost and what it is of P.
+    pub(crate) fn row(&self, table: &mut Table, name: &str, cost: Duration) {
+        let ratio = cost.as_secs_f64() / self.p.as_secs_f64();
+        table.row(name, format!("{:<10} {ratio:.4} P", time(cost)));
+    }
+}
+
 /// Measures P and the steps.
-pub(crate) fn measure(table: &mut Table) -> anyhow::Result<()> {
+pub(crate) fn measure(table: &mut Table) -> anyhow::Result<Yardstick> {
     let (json, origin) = json()?;
     let p = python(&json)?;
     table.section(&format!(
@@ -91,7 +105,7 @@ pub(crate) fn measure(table: &mut Table) -> anyhow::Result<()> {
         })?,
     );
     row("a second of the window, generated", window(reports)?);
-    Ok(())
+    Ok(Yardstick { json, p })
 }
 
 /// One more report into a full window, and the snapshot, while the one before is still held.
@@ -144,7 +158,7 @@ fn python(json: &[u8]) -> anyhow::Result<Duration> {
 }
 
 /// Mean CPU time of a step, after doing it once unmeasured.
-fn repeated(mut step: impl FnMut()) -> anyhow::Result<Duration> {
+pub(crate) fn repeated(mut step: impl FnMut()) -> anyhow::Result<Duration> {
     step();
     let begin = cpu()?;
     for _ in 0..ROUNDS {
@@ -154,7 +168,7 @@ fn repeated(mut step: impl FnMut()) -> anyhow::Result<Duration> {
 }
 
 /// CPU time of this thread.
-fn cpu() -> anyhow::Result<Duration> {
+pub(crate) fn cpu() -> anyhow::Result<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let ns = text.split_whitespace().next().context("schedstat is empty")?;
     Ok(Duration::from_nanos(ns.parse()?))

@@ -83,8 +83,7 @@ pub struct Manifest {
     pub policy: Vec<Rule>,
     /// Services that it offers, as they are written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<serde_json::Map<String, serde_json::Value>>")]
-    pub service: Vec<serde_json::Value>,
+    pub service: Vec<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// What a plugin offers besides running.

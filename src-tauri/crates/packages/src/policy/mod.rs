@@ -3,9 +3,14 @@
 mod check;
 mod secret;
 
+use std::fmt;
+
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+
+use crate::manifest::units::parse_duration;
 
 pub use check::{PolicyError, check};
 pub use secret::{SecretRef, reveal};
@@ -66,9 +71,10 @@ pub enum PolicyType {
     Secret,
 }
 
-/// A bound as a manifest writes it.
-#[derive(Deserialize, JsonSchema)]
+/// A bound as a manifest writes it, for the schema.
+#[derive(JsonSchema)]
 #[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
 enum Bound {
     /// A number.
     Number(f64),
@@ -76,11 +82,34 @@ enum Bound {
     Text(String),
 }
 
-fn bound<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
-    match Bound::deserialize(from)? {
-        Bound::Number(number) => Ok(Some(number)),
-        Bound::Text(text) => crate::manifest::units::parse_duration(&text)
-            .map(|time| Some(time.as_secs_f64()))
-            .map_err(serde::de::Error::custom),
+fn bound<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    from.deserialize_any(BoundVisitor).map(Some)
+}
+
+struct BoundVisitor;
+
+impl Visitor<'_> for BoundVisitor {
+    type Value = f64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, or a length of time such as \"10s\"")
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<f64, E> {
+        Ok(number)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<f64, E> {
+        Ok(number as f64)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<f64, E> {
+        Ok(number as f64)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<f64, E> {
+        parse_duration(text)
+            .map(|time| time.as_secs_f64())
+            .map_err(E::custom)
     }
 }

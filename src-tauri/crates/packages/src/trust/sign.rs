@@ -46,8 +46,8 @@ pub fn keygen(dir: &Path, name: &str, password: Option<&str>) -> Result<KeyPair,
         path: dir.to_owned(),
         source,
     })?;
-    write_new(&pair.secret, &secret, 0o600)?;
-    write_new(&pair.public, &public, 0o644)?;
+    write_new(&pair.secret, &format!("{}\n", secret.trim_end()), 0o600)?;
+    write_new(&pair.public, &format!("{}\n", public.trim_end()), 0o644)?;
     Ok(pair)
 }
 

@@ -161,17 +161,15 @@ impl Hierarchy {
         units.into_values().collect()
     }
 
-    /// Removes the parent groups, which must be empty.
-    pub(crate) fn remove(&self) {
+    /// The parent groups, to be removed when everything in them has ended.
+    pub(crate) fn parents(&self) -> Vec<PathBuf> {
         let unified = self.unified.as_ref().map(|(dir, _)| dir);
-        for dir in unified
+        unified
             .into_iter()
             .chain(self.legacy.values())
             .chain(&self.accounting)
-        {
-            // Not empty means that something could not be ended; the next run sweeps it.
-            let _ = fs::remove_dir(dir);
-        }
+            .cloned()
+            .collect()
     }
 }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, WaitStatus};
 
 use super::LAUNCHER;
-use super::orphans::{Traits, kill_trees, orphans};
-use crate::limits::{END_DEADLINE, END_STEP, END_STEP_MAX, LAUNCH_TIME, MAX_GRACE};
+use super::orphans::{Fit, Traits, kill_trees, orphans};
+use crate::limits::{END_DEADLINE, END_STEP, END_STEP_MAX, LAUNCH_TIME, MAX_GRACE, UNCLEAR_TIME};
 use crate::procfs;
 use crate::wire::{Fault, Inbox, LaunchNews, News, Plan, Step, encode, send};
 
@@ -37,14 +37,19 @@ enum Phase {
     /// It is the program.
     Running,
     /// The main process ended, and the rest is being ended.
-    Ending {
-        fault: Option<Fault>,
-        since: Instant,
-        step: Duration,
-        next: Instant,
-    },
+    Ending(Ending),
     /// Nothing is left.
     Over,
+}
+
+struct Ending {
+    /// The launch failed, and why.
+    fault: Option<Fault>,
+    since: Instant,
+    step: Duration,
+    next: Instant,
+    /// How many looks in a row found nothing.
+    clean: u32,
 }
 
 impl Child {
@@ -94,7 +99,7 @@ impl Child {
     pub(super) fn launcher(&self) -> Option<&UnixStream> {
         match &self.phase {
             Phase::Launching { socket, .. } => Some(socket),
-            Phase::Running | Phase::Ending { .. } | Phase::Over => None,
+            Phase::Running | Phase::Ending(_) | Phase::Over => None,
         }
     }
 
@@ -185,7 +190,7 @@ impl Child {
                 errno: None,
                 text: format!("the launcher ended ({status:?})"),
             })),
-            Phase::Running | Phase::Ending { .. } | Phase::Over => {
+            Phase::Running | Phase::Ending(_) | Phase::Over => {
                 let (code, signal) = (status.exit_status(), status.terminating_signal());
                 news.push(News::Exited {
                     id: self.id,
@@ -198,12 +203,13 @@ impl Child {
             }
         };
         self.kill_at = None;
-        self.phase = Phase::Ending {
+        self.phase = Phase::Ending(Ending {
             fault,
             since: now,
             step: END_STEP,
             next: now,
-        };
+            clean: 0,
+        });
         news
     }
 
@@ -211,7 +217,7 @@ impl Child {
     pub(super) fn due(&self) -> Option<Instant> {
         let own = match &self.phase {
             Phase::Launching { until, .. } => Some(*until),
-            Phase::Ending { next, .. } => Some(*next),
+            Phase::Ending(ending) => Some(ending.next),
             Phase::Running | Phase::Over => None,
         };
         own.into_iter().chain(self.kill_at).min()
@@ -228,20 +234,14 @@ impl Child {
                 self.kill();
                 None
             }
-            Phase::Ending { next, .. } if *next <= now => self.end_rest(mains, now),
-            Phase::Launching { .. } | Phase::Ending { .. } | Phase::Running | Phase::Over => None,
+            Phase::Ending(ending) if ending.next <= now => self.end_rest(mains, now),
+            Phase::Launching { .. } | Phase::Ending(_) | Phase::Running | Phase::Over => None,
         }
     }
 
     /// Kills what the program left behind, and says when nothing is left.
     fn end_rest(&mut self, mains: &[i32], now: Instant) -> Option<News> {
-        let Phase::Ending {
-            fault,
-            since,
-            step,
-            next,
-        } = &mut self.phase
-        else {
+        let Phase::Ending(ending) = &mut self.phase else {
             return None;
         };
         let group = &self.plan.group;
@@ -250,31 +250,50 @@ impl Child {
             group,
             mark: &self.plan.mark,
         };
-        // When no other program runs, whatever is here can only be this one's.
-        let left: Vec<i32> = orphans(mains)
-            .into_iter()
-            .filter(|stat| mains.is_empty() || traits.fit(stat))
-            .filter(|stat| !stat.zombie)
-            .map(|stat| stat.pid)
-            .collect();
+        let waited = now.duration_since(ending.since);
+        let mut unclear = false;
+        let mut left: Vec<i32> = Vec::new();
+        for stat in orphans(mains).into_iter().filter(|stat| !stat.zombie) {
+            // When no other program runs, whatever is here can only be this one's.
+            match if mains.is_empty() {
+                Fit::Yes
+            } else {
+                traits.fit(&stat)
+            } {
+                Fit::Yes => left.push(stat.pid),
+                Fit::Unclear => unclear |= waited < UNCLEAR_TIME,
+                Fit::No => {}
+            }
+        }
         let members = group.members();
         if !members.is_empty() {
+            group.seal();
             group.kill();
         }
         kill_trees(&left);
         let count = left.iter().filter(|pid| !members.contains(pid)).count() + members.len();
-        let given_up = now.duration_since(*since) >= END_DEADLINE;
-        if (count == 0 && group.remove()) || given_up {
-            let fault = fault.take();
+        ending.clean = if count == 0 && !unclear {
+            ending.clean + 1
+        } else {
+            0
+        };
+        // The kernel's list of children may miss one while others end; a group's list does not.
+        let enough = if group.is_none() { 2 } else { 1 };
+        if (ending.clean >= enough && group.remove()) || waited >= END_DEADLINE {
             let id = self.id;
-            self.phase = Phase::Over;
-            return Some(match fault {
+            let news = match ending.fault.take() {
                 Some(fault) => News::Failed { id, fault },
                 None => News::Gone { id, left: count },
-            });
+            };
+            self.phase = Phase::Over;
+            return Some(news);
         }
-        *step = (*step * 2).min(END_STEP_MAX);
-        *next = now + *step;
+        ending.step = if count > 0 {
+            END_STEP
+        } else {
+            (ending.step * 2).min(END_STEP_MAX)
+        };
+        ending.next = now + ending.step;
         None
     }
 }

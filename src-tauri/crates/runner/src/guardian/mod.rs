@@ -15,7 +15,7 @@ mod watch;
 
 use std::ffi::OsStr;
 
-pub(crate) use orphans::{MARK, Traits, kill_exactly};
+pub(crate) use orphans::{Fit, MARK, Traits, kill_exactly};
 
 /// First argument of a guardian.
 pub(crate) const GUARDIAN: &str = "__orrery-guardian";

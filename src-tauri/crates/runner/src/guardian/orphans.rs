@@ -17,14 +17,31 @@ pub(crate) struct Traits<'a> {
     pub(crate) mark: &'a str,
 }
 
+/// Whether a process belongs to a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fit {
+    Yes,
+    No,
+    /// It is becoming another program at this moment, or was given no environment at all.
+    Unclear,
+}
+
 impl Traits<'_> {
-    /// True when the process belongs to that program. A process that left the group, the session and cleared its
-    /// environment is not told any more, and goes when the guardian does.
-    pub(crate) fn fit(&self, stat: &Stat) -> bool {
-        stat.session == self.main
-            || stat.group == self.main
-            || (!self.group.is_none() && self.group.has(stat.pid))
-            || procfs::variable(stat.pid, MARK).is_some_and(|mark| mark == self.mark)
+    /// Whether the process belongs to that program. One that left the group and the session and changed its
+    /// environment is not told any more; it goes when the guardian does.
+    pub(crate) fn fit(&self, stat: &Stat) -> Fit {
+        if stat.session == self.main || stat.group == self.main {
+            return Fit::Yes;
+        }
+        if !self.group.is_none() && self.group.has(stat.pid) {
+            return Fit::Yes;
+        }
+        let environment = procfs::environment(stat.pid).unwrap_or_default();
+        match procfs::variable(&environment, MARK) {
+            Some(mark) if mark == self.mark => Fit::Yes,
+            None if environment.is_empty() && !stat.zombie => Fit::Unclear,
+            _ => Fit::No,
+        }
     }
 }
 
@@ -59,5 +76,59 @@ pub(crate) fn kill_exactly(seen: &Stat) {
     };
     if procfs::stat(seen.pid).is_some_and(|stat| stat.start_ticks == seen.start_ticks) {
         let _ = rustix::process::pidfd_send_signal(handle, Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_stranger_that_was_given_the_number_is_left_alone() {
+        let mut child = Command::new("/bin/sleep").arg("1000").spawn().expect("starts");
+        let pid = i32::try_from(child.id()).expect("small");
+        let seen = procfs::stat(pid).expect("it runs");
+        kill_exactly(&Stat {
+            start_ticks: seen.start_ticks + 1,
+            ..seen
+        });
+        assert!(child.try_wait().expect("asks").is_none());
+        kill_exactly(&seen);
+        assert_eq!(child.wait().expect("ends").signal(), Some(9));
+        kill_exactly(&seen);
+    }
+
+    #[test]
+    fn descendants_are_told_by_session_group_or_mark() {
+        let mut child = Command::new("/bin/sleep")
+            .arg("1000")
+            .env(MARK, "a/1/b")
+            .spawn()
+            .expect("starts");
+        let pid = i32::try_from(child.id()).expect("small");
+        let seen = procfs::stat(pid).expect("it runs");
+        let none = Group::default();
+        let fit = |main: i32, mark: &str| {
+            Traits {
+                main,
+                group: &none,
+                mark,
+            }
+            .fit(&seen)
+        };
+        // The program's image may not be in place yet right after the start.
+        while fit(-1, "other") == Fit::Unclear {
+            std::thread::yield_now();
+        }
+        assert_eq!(fit(seen.session, "other"), Fit::Yes);
+        assert_eq!(fit(seen.group, "other"), Fit::Yes);
+        assert_eq!(fit(-1, "a/1/b"), Fit::Yes);
+        assert_eq!(fit(-1, "a/1"), Fit::No);
+        assert_eq!(fit(-1, "other"), Fit::No);
+        child.kill().expect("kills");
+        child.wait().expect("ends");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{SigSet, Signal};
@@ -38,6 +39,8 @@ struct Guardian {
     outbox: Vec<u8>,
     signals: SignalFd,
     children: BTreeMap<u64, Child>,
+    /// Groups to remove at the very end.
+    parents: Vec<PathBuf>,
 }
 
 impl Guardian {
@@ -69,6 +72,7 @@ impl Guardian {
             outbox: Vec::new(),
             signals,
             children: BTreeMap::new(),
+            parents: Vec::new(),
         };
         guardian.tell(&News::Ready {
             pid: std::process::id(),
@@ -155,6 +159,7 @@ impl Guardian {
     fn obey(&mut self, order: Order) -> io::Result<()> {
         let now = Instant::now();
         match order {
+            Order::Parents { dirs } => self.parents = dirs,
             Order::Launch { id, plan } => {
                 let stdout = self.inbox.claim()?;
                 let stderr = self.inbox.claim()?;
@@ -231,6 +236,10 @@ impl Guardian {
                 let left: Vec<i32> = orphans(&[]).into_iter().map(|stat| stat.pid).collect();
                 kill_trees(&left);
                 if !self.reap() {
+                    for dir in &self.parents {
+                        // Not empty means that something could not be ended; the next run sweeps it.
+                        let _ = std::fs::remove_dir(dir);
+                    }
                     return Ok(());
                 }
             }

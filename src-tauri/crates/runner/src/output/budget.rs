@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use crate::limits::{LINES_BURST, LINES_PER_SECOND, OUTPUT_BURST_BYTES, OUTPUT_BYTES_PER_SECOND};
+use crate::limits::{
+    LINES_BURST, LINES_PER_SECOND, LINES_RESUME, OUTPUT_BURST_BYTES, OUTPUT_BYTES_PER_SECOND,
+};
 
 /// What may still be written now. Refills with time.
 #[derive(Debug)]
@@ -27,6 +29,11 @@ impl Budget {
         self.at = now;
         self.lines = (self.lines + passed * LINES_PER_SECOND).min(LINES_BURST);
         self.bytes = (self.bytes + passed * OUTPUT_BYTES_PER_SECOND).min(OUTPUT_BURST_BYTES);
+    }
+
+    /// True when so little is left that it is not worth looking at lines one by one.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.lines < LINES_RESUME
     }
 
     /// True when a line of this length may be kept, which is then counted.

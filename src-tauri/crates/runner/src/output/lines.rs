@@ -11,6 +11,8 @@ pub(crate) struct Lines {
     partial: Vec<u8>,
     /// The rest of the present line is too long to be kept.
     skipping: bool,
+    /// The present line has been thrown away from its start on.
+    lost: bool,
 }
 
 /// One line.
@@ -22,8 +24,16 @@ pub(crate) struct Piece<'a> {
 }
 
 impl Lines {
-    /// Takes bytes in and gives each line that ends in them, without its end.
-    pub(crate) fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(Piece<'_>)) {
+    /// Takes bytes in and gives each line that ends in them, without its end. Returns how many lines ended that
+    /// had been thrown away in part.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(Piece<'_>)) -> u64 {
+        let mut lost = 0;
+        if self.lost && !bytes.is_empty() {
+            let rest = bytes;
+            let length = bytes.skip_until(b'\n').unwrap_or(rest.len());
+            self.lost = rest.get(..length).is_none_or(|line| !line.ends_with(b"\n"));
+            lost = u64::from(!self.lost);
+        }
         while !bytes.is_empty() {
             let rest = bytes;
             // Reading from memory cannot fail; if it did, everything would count as one line.
@@ -46,6 +56,22 @@ impl Lines {
                 self.skipping = false;
             }
         }
+        lost
+    }
+
+    /// Throws bytes away, as fast as lines can be counted. Returns how many lines ended in them.
+    pub(crate) fn skip(&mut self, mut bytes: &[u8]) -> u64 {
+        let Some(last) = bytes.last().copied() else {
+            return 0;
+        };
+        let mut ended = u64::from(last == b'\n');
+        while bytes.skip_until(b'\n').is_ok_and(|length| length > 0) && !bytes.is_empty() {
+            ended += 1;
+        }
+        self.partial.clear();
+        self.skipping = false;
+        self.lost = last != b'\n';
+        ended
     }
 
     /// The stream ended: gives what came without an end of line.
@@ -121,6 +147,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn every_line_is_given_or_counted(chunks in proptest::collection::vec((proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..20), any::<bool>()), 0..20)) {
+            let mut lines = Lines::default();
+            let (mut given, mut thrown) = (0u64, 0u64);
+            for (chunk, skip) in &chunks {
+                thrown += if *skip { lines.skip(chunk) } else { lines.feed(chunk, |_| given += 1) };
+            }
+            let ends = chunks.iter().flat_map(|(chunk, _)| chunk).filter(|byte| **byte == b'\n').count();
+            prop_assert_eq!(given + thrown, ends as u64);
+        }
+
         #[test]
         fn where_reads_end_does_not_matter(bytes in proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..200), at in 0usize..200) {
             let at = at.min(bytes.len());

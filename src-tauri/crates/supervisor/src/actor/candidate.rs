@@ -526,6 +526,8 @@ impl Actor {
             "The candidate took the place of the old process.",
             Vec::new(),
         );
+        // Whoever is told has to find it shown.
+        self.publish();
         let _ = promotion.reply.send(Ok(generation));
         if let Some(exit) = promotion.ended {
             self.hear(generation, Word::Ended(exit));

@@ -192,6 +192,9 @@ impl Actor {
         loop {
             self.settle();
             self.publish();
+            if !self.cycle.has_process() {
+                answer_all(self.quiet.drain(..));
+            }
             if self.is_done() {
                 break;
             }
@@ -408,10 +411,6 @@ impl Actor {
         if unused && self.candidate.is_none() {
             self.close_listener();
         }
-        if !self.cycle.has_process() {
-            let waiters = self.quiet.drain(..);
-            answer_all(waiters);
-        }
     }
 
     fn close_listener(&self) {
@@ -445,8 +444,7 @@ impl Actor {
             sockets::clear(&self.spec.socket.path, true, &*self.common.calls).await;
         }
         self.close_listener();
-        let waiters = self.forgetting.drain(..);
-        answer_all(waiters);
+        answer_all(self.forgetting.drain(..));
         self.shared.output.flush().await;
     }
 

@@ -1,0 +1,295 @@
+//! Bringing a revision up to its first valid report, and putting things back when that fails.
+
+use std::io;
+use std::path::Path;
+use std::sync::Mutex;
+
+use orrery_packages::{Manifest, remove_revision};
+use orrery_store::{PluginRecord, RevisionRecord};
+use orrery_supervisor::Want;
+use orrery_supervisor::spec::{Activation, Rest};
+use sha2::{Digest, Sha256};
+
+use crate::book::Plugin;
+use crate::error::Failure;
+use crate::limits::RETAINED;
+use crate::op::Op;
+use crate::plan::Step;
+use crate::processes::Candidate;
+use crate::shared::{Prepare, Prepared, Shared};
+use crate::{config_file, show, stamp};
+
+/// A revision that is unpacked and not in force.
+pub(super) struct Newcomer {
+    pub(super) revision: RevisionRecord,
+    pub(super) manifest: Manifest,
+    /// It is recorded already, as one that is kept for a rollback.
+    pub(super) known: bool,
+}
+
+/// A revision that may come into force.
+pub(super) struct Brought {
+    /// Its process, where there is one.
+    candidate: Mutex<Option<Box<dyn Candidate>>>,
+    prepared: Prepared,
+    pub(super) want: Want,
+    pub(super) manifest: Manifest,
+    id: String,
+}
+
+/// Starts a revision as a candidate, as far as it is meant to run, and waits for its first valid report. `record` is
+/// the plugin as it will be.
+pub(super) async fn start(op: &Op, newcomer: &Newcomer, record: &PluginRecord) -> Result<Brought, Failure> {
+    let shared = &op.shared;
+    let id = record.id.as_str();
+    let want = shared.want_of(record, &newcomer.manifest);
+    let prepare = Prepare {
+        manifest: &newcomer.manifest,
+        package: &newcomer.revision.dir,
+        program_sha256: Some(newcomer.revision.program_sha256.clone()),
+        config: record.config.accepted.as_ref(),
+        has_worked: record.has_worked,
+    };
+    let is_new = !shared.config.dirs.state(id).exists();
+    op.note(|facts| facts.made_state = is_new);
+    op.begin(Step::Start).await?;
+    let prepared = match shared.prepare(&prepare) {
+        Err(failure) if failure.code == "policy" && record.config.accepted.is_none() => {
+            // It wants config that only the user can give: it is installed, and runs once it has it.
+            op.skip(Step::Start, &failure.text);
+            let lacking = format!("it needs config: {}", failure.text);
+            let without_rules = Manifest {
+                policy: Vec::new(),
+                ..newcomer.manifest.clone()
+            };
+            let prepared = shared.prepare(&Prepare {
+                manifest: &without_rules,
+                ..prepare
+            })?;
+            let want = Want::Rest(Rest::Inapplicable(lacking));
+            return Ok(Brought::at_rest(newcomer, id, prepared, want));
+        }
+        prepared => prepared?,
+    };
+    if let Want::Rest(_) = want {
+        op.skip(Step::Start, "it is not meant to run now");
+        return Ok(Brought::at_rest(newcomer, id, prepared, want));
+    }
+    if let Activation::Trigger(_) = prepared.spec.activation {
+        op.skip(Step::Start, "it runs when its trigger fires");
+        return Ok(Brought::at_rest(newcomer, id, prepared, want));
+    }
+    let started = shared.processes.candidate(id, prepared.spec.clone());
+    let candidate = match op.cancellable(started).await {
+        Ok(candidate) => candidate,
+        Err(failure) => {
+            forget_config(&prepared);
+            return Err(failure);
+        }
+    };
+    op.say(Step::Start, "its first report is valid");
+    shared.pass("start ready");
+    Ok(Brought {
+        candidate: Mutex::new(Some(candidate)),
+        ..Brought::at_rest(newcomer, id, prepared, want)
+    })
+}
+
+impl Brought {
+    fn at_rest(newcomer: &Newcomer, id: &str, prepared: Prepared, want: Want) -> Brought {
+        Brought {
+            candidate: Mutex::new(None),
+            prepared,
+            want,
+            manifest: newcomer.manifest.clone(),
+            id: id.to_owned(),
+        }
+    }
+
+    fn take(&self) -> Option<Box<dyn Candidate>> {
+        let mut candidate = self
+            .candidate
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        candidate.take()
+    }
+
+    /// Whether its process is to become the plugin's; otherwise it was only tried.
+    fn stays(&self) -> bool {
+        match (&self.want, self.prepared.spec.activation) {
+            (Want::Run, _) | (Want::Automatic, Activation::Always) => true,
+            (Want::Automatic, Activation::OnDemand { .. } | Activation::Manual | Activation::Trigger(_))
+            | (Want::Rest(_), _) => false,
+        }
+    }
+
+    /// Makes it the plugin's process. Gives whether anything of it runs.
+    pub(super) async fn promote(&self, shared: &Shared) -> Result<bool, Failure> {
+        let candidate = self.take();
+        let runs = candidate.is_some() && self.stays();
+        match candidate {
+            Some(candidate) if runs => candidate.promote(self.want.clone()).await?,
+            candidate => {
+                if let Some(candidate) = candidate {
+                    candidate.discard().await;
+                }
+                let spec = self.prepared.spec.clone();
+                shared.processes.put(&self.id, spec, self.want.clone()).await?;
+            }
+        }
+        let seen = Plugin {
+            manifest: Some(self.manifest.clone()),
+            config_file: self.prepared.config_file.clone(),
+            obstacle: obstacle(&self.want),
+            ..Plugin::new(PluginRecord::new(self.id.as_str(), orrery_store::Origin::Managed))
+        };
+        let mut book = shared.book();
+        match book.plugins.get_mut(&self.id) {
+            Some(plugin) => plugin.see(&seen),
+            None => drop(book.staged.insert(self.id.clone(), seen)),
+        }
+        Ok(runs)
+    }
+
+    /// Ends its process; the plugin is as it was.
+    pub(super) async fn discard(&self) {
+        if let Some(candidate) = self.take() {
+            candidate.discard().await;
+        }
+        forget_config(&self.prepared);
+    }
+
+    /// Config file that it is run with.
+    pub(super) fn config_file(&self) -> Option<&Path> {
+        self.prepared.config_file.as_deref()
+    }
+}
+
+/// Why a plugin that is wanted does not run.
+pub(super) fn obstacle(want: &Want) -> Option<String> {
+    match want {
+        Want::Rest(Rest::Inapplicable(why)) => Some(why.clone()),
+        Want::Rest(Rest::Absent | Rest::Stopped | Rest::Disabled) | Want::Automatic | Want::Run => None,
+    }
+}
+
+fn forget_config(prepared: &Prepared) {
+    if let Some(path) = &prepared.config_file
+        && let Err(error) = std::fs::remove_file(path)
+    {
+        tracing::debug!(%error, path = %path.display(), "a config file is gone already");
+    }
+}
+
+/// A plugin's record once another of its revisions is in force.
+pub(super) fn with_revision(before: &PluginRecord, sha256: &str) -> PluginRecord {
+    let mut retained: Vec<String> = before.current.iter().cloned().collect();
+    retained.extend(before.retained.iter().cloned());
+    retained.retain(|kept| kept != sha256);
+    retained.truncate(RETAINED);
+    PluginRecord {
+        current: Some(sha256.to_owned()),
+        retained,
+        pending: None,
+        ..before.clone()
+    }
+}
+
+/// Leaves nothing of a plugin that was not there before. `was_local` says that a local one stays.
+pub(super) async fn undo_fresh(op: &Op, newcomer: &Newcomer, was_local: bool) {
+    let shared = &op.shared;
+    let id = newcomer.revision.plugin.as_str();
+    shared.book().staged.remove(id);
+    if was_local {
+        discard_revision(shared, newcomer);
+        if let Err(failure) = shared.run_as_recorded(id).await {
+            tracing::warn!(plugin = id, %failure, "the local plugin does not come back");
+        }
+        return;
+    }
+    shared.processes.forget(id).await;
+    discard_revision(shared, newcomer);
+    remove_traces(shared, id, op.facts().made_state);
+}
+
+/// Removes an unpacked revision unless it is kept for a rollback.
+pub(super) fn discard_revision(shared: &Shared, newcomer: &Newcomer) {
+    if !newcomer.known {
+        remove_dir(&newcomer.revision.dir);
+    }
+    let id = newcomer.revision.plugin.as_str();
+    if shared.book().plugins.get(id).is_none() {
+        // The directory of all its revisions; it stays when something is in it.
+        let _ = std::fs::remove_dir(shared.config.dirs.revisions().join(id));
+    }
+}
+
+/// Removes the directory of a revision. What cannot be removed the next sweep removes.
+pub(crate) fn remove_dir(dir: &Path) {
+    if dir.exists()
+        && let Err(error) = remove_revision(dir)
+    {
+        tracing::warn!(%error, dir = %dir.display(), "cannot remove a revision yet");
+    }
+}
+
+/// Removes what a plugin leaves besides its revisions and records.
+pub(crate) fn remove_traces(shared: &Shared, id: &str, with_state: bool) {
+    let dirs = &shared.config.dirs;
+    config_file::keep_only(dirs, id, None);
+    if with_state && let Err(error) = stamp::remove(&dirs.state(id)) {
+        tracing::warn!(%error, plugin = id, "cannot remove a plugin's directory yet");
+    }
+    for socket in [dirs.socket(id), dirs.staging(id)] {
+        // A socket that somebody listens on is not ours any more.
+        let alive = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+        if !alive && let Some(dir) = socket.parent() {
+            let _ = std::fs::remove_file(&socket);
+            let _ = std::fs::remove_dir(dir);
+        }
+    }
+    let _ = std::fs::remove_dir_all(dirs.tmp(id));
+    remove_logs(&dirs.log_file(id));
+}
+
+/// Removes a log and the older ones that were set aside beside it.
+fn remove_logs(log: &Path) {
+    let (Some(dir), Some(name)) = (log.parent(), log.file_name().and_then(|n| n.to_str())) else {
+        return;
+    };
+    let Ok(entries) = std::fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let found = entry.file_name();
+        let rest = found.to_str().and_then(|found| found.strip_prefix(name));
+        let numbered = |rest: &str| {
+            rest.strip_prefix('.')
+                .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+        };
+        if rest.is_some_and(|rest| rest.is_empty() || numbered(rest)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// SHA-256 of a file, in hexadecimal.
+pub(crate) fn sum_of(path: &Path) -> io::Result<String> {
+    let mut sum = Sha256::new();
+    let mut file = std::fs::File::open(path)?;
+    io::copy(&mut file, &mut HashWriter(&mut sum))?;
+    Ok(show::hex(&sum.finalize()))
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

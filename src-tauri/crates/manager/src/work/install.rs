@@ -1,0 +1,216 @@
+//! Install and upgrade: the same up to the first valid report.
+
+use orrery_packages::unpack;
+use orrery_store::{Change, Origin, PluginRecord, RevisionRecord};
+
+use super::bring::{self, Newcomer};
+use super::package::{self, Package};
+use super::{Failed, pending, switch};
+use crate::book::Incoming;
+use crate::clock::now_ms;
+use crate::error::Failure;
+use crate::event::Event;
+use crate::lane::Turn;
+use crate::op::Op;
+use crate::plan::{Kind, Step};
+use crate::view::PackageSource;
+
+/// Installs a package, or upgrades to it.
+pub(super) async fn run(op: &Op, source: PackageSource, force: bool) -> Result<(), Failed> {
+    let package = package::get(op, source).await?;
+    let id = package.verified.manifest.id.to_string();
+    op.of_plugin(&id);
+    let turn = op.turn(&id).await?;
+    let before = op.shared.record(&id);
+    let managed = before
+        .clone()
+        .filter(|record| record.origin == Origin::Managed && record.current.is_some());
+    if let Some(record) = &managed {
+        match compare(op, record, &package, force)? {
+            Same::Content => {
+                op.commit(Vec::new(), "This very package is installed already.")
+                    .await?;
+                return Ok(());
+            }
+            Same::Nothing => op.becomes(Kind::Upgrade),
+        }
+    }
+    let incoming = Incoming {
+        operation: op.id.clone(),
+        version: package.verified.manifest.version.to_string(),
+        sha256: package.sha256.clone(),
+        signature: package.verified.signature.to_string(),
+        bytes: 0,
+    };
+    op.brings(&id, incoming.clone());
+    let done = match &managed {
+        Some(record) => upgrade(op, &turn, package, record).await,
+        None => fresh(op, package, before).await.map_err(Failed::from),
+    };
+    // A failed upgrade stays visible on the plugin; one that was only cancelled is no news.
+    done.map_err(|mut failed| {
+        let known = op.shared.record(&id);
+        if let Some(mut record) = known.filter(|_| managed.is_some() && failed.changes.is_empty())
+            && !failed.failure.is_cancelled()
+            && !failed.failure.is_closing()
+        {
+            let step = op.shared.book().open.get(&op.id).and_then(|o| o.step);
+            record.pending = Some(pending(&incoming, step, &failed.failure));
+            failed.changes.push(Change::PutPlugin(record));
+        }
+        failed
+    })
+}
+
+enum Same {
+    Content,
+    Nothing,
+}
+
+/// Whether a package is what is installed; refuses what must not replace it.
+fn compare(op: &Op, record: &PluginRecord, package: &Package, force: bool) -> Result<Same, Failure> {
+    if record.current.as_deref() == Some(package.sha256.as_str()) {
+        return Ok(Same::Content);
+    }
+    let Some(current) = op.shared.book().current(record).cloned() else {
+        return Ok(Same::Nothing);
+    };
+    let version = &package.verified.manifest.version;
+    if current.version == version.to_string() && !force {
+        return Err(Failure::new(
+            "already_installed",
+            format!(
+                "{} {version} is installed with other content; force replaces it",
+                record.id
+            ),
+        ));
+    }
+    let older = current
+        .version
+        .parse::<semver::Version>()
+        .is_ok_and(|installed| *version < installed);
+    if older && op.shared.config.refuse_downgrades && !force {
+        return Err(Failure::new(
+            "downgrade",
+            format!(
+                "{} {} is installed, and {version} is older",
+                record.id, current.version
+            ),
+        ));
+    }
+    Ok(Same::Nothing)
+}
+
+/// A plugin that is not there yet, or takes over from a local one.
+async fn fresh(op: &Op, package: Package, before: Option<PluginRecord>) -> Result<(), Failure> {
+    let shared = &op.shared;
+    let id = package.verified.manifest.id.to_string();
+    if before.is_none() && shared.book().plugins.len() >= crate::limits::PLUGINS {
+        return Err(Failure::new(
+            "too_many",
+            format!("{} plugins are registered", crate::limits::PLUGINS),
+        ));
+    }
+    let source = package.source.clone();
+    let newcomer = unpacked(op, package).await?;
+    let mut record = before
+        .clone()
+        .unwrap_or_else(|| PluginRecord::new(id.as_str(), Origin::Managed));
+    record.origin = Origin::Managed;
+    record.source = source;
+    record.current = Some(newcomer.revision.sha256.clone());
+    record.retained = Vec::new();
+    record.pending = None;
+    let done = async {
+        let brought = bring::start(op, &newcomer, &record).await?;
+        op.begin(Step::Commit).await?;
+        brought.promote(shared).await?;
+        let changes = vec![
+            Change::PutRevision(newcomer.revision.clone()),
+            Change::PutPlugin(record.clone()),
+        ];
+        let version = &newcomer.revision.version;
+        op.commit(changes, format!("{id} {version} is installed."))
+            .await?;
+        Ok(())
+    }
+    .await;
+    if done.is_err() {
+        bring::undo_fresh(op, &newcomer, before.is_some()).await;
+    }
+    done
+}
+
+/// A plugin of which another revision is in force.
+async fn upgrade(op: &Op, turn: &Turn, package: Package, before: &PluginRecord) -> Result<(), Failed> {
+    let source = package.source.clone();
+    let newcomer = unpacked(op, package).await?;
+    let after = PluginRecord {
+        source,
+        ..bring::with_revision(before, &newcomer.revision.sha256)
+    };
+    let done = switch::switch(op, turn, &newcomer, before, after).await;
+    if let Err(failed) = &done
+        && !failed.failure.is_closing()
+    {
+        bring::discard_revision(&op.shared, &newcomer);
+    }
+    done
+}
+
+/// Unpacks a package that may run on this machine.
+async fn unpacked(op: &Op, package: Package) -> Result<Newcomer, Failure> {
+    let shared = &op.shared;
+    let manifest = &package.verified.manifest;
+    let host = manifest.host.check(&shared.config.machine);
+    host.map_err(|why| Failure::package(orrery_packages::PackageError::HostMismatch(why)))?;
+    op.begin(Step::Unpack).await?;
+    let id = manifest.id.to_string();
+    let known = shared.book().revision(&id, &package.sha256).is_some();
+    let revisions = shared.config.dirs.revisions();
+    let work = async {
+        let permit = shared.unpackings.acquire().await;
+        let _permit = permit.map_err(|_| Failure::closing())?;
+        let unpacked = unpack(
+            &package.file.0,
+            &package.sha256,
+            &revisions,
+            &shared.config.caps,
+            &op.cancel,
+        );
+        unpacked.await.map_err(Failure::package)
+    };
+    let revision = work.await?;
+    op.progress(Step::Unpack, revision.bytes, Some(revision.bytes));
+    let version = revision.manifest.version.to_string();
+    let program = crate::spec::program(&revision.manifest, &revision.dir);
+    let sum = tokio::task::spawn_blocking(move || bring::sum_of(&program)).await;
+    let program_sha256 = match sum {
+        Ok(Ok(sum)) => sum,
+        Ok(Err(error)) => return Err(Failure::new("io", error.to_string())),
+        Err(error) => return Err(Failure::new("internal", error.to_string())),
+    };
+    shared.events.tell(Event {
+        revision: version.clone(),
+        operation: op.id.clone(),
+        ..Event::new(
+            "revision_ready",
+            id.as_str(),
+            format!("{id} {version} is unpacked."),
+        )
+    });
+    Ok(Newcomer {
+        revision: RevisionRecord {
+            plugin: id,
+            sha256: revision.sha256,
+            version,
+            dir: revision.dir,
+            bytes: revision.bytes,
+            signature: package.verified.signature.to_string(),
+            installed_ms: now_ms(),
+            program_sha256,
+        },
+        manifest: revision.manifest,
+        known,
+    })
+}

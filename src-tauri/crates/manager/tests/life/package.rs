@@ -1,0 +1,116 @@
+//! Packages whose program is this executable.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use orrery_packages::{Compression, pack};
+
+/// A package in the making.
+pub(crate) struct Package {
+    id: String,
+    version: String,
+    args: Vec<String>,
+    extra: String,
+    run: String,
+    socket: Option<PathBuf>,
+}
+
+impl Package {
+    pub(crate) fn new(id: &str, version: &str) -> Self {
+        Package {
+            id: id.to_owned(),
+            version: version.to_owned(),
+            args: Vec::new(),
+            extra: String::new(),
+            run: String::new(),
+            socket: None,
+        }
+    }
+
+    /// An argument of its program.
+    pub(crate) fn arg(mut self, key: &str, value: impl ToString) -> Self {
+        self.args.extend([format!("--{key}"), value.to_string()]);
+        self
+    }
+
+    /// More of its manifest.
+    pub(crate) fn with(mut self, text: &str) -> Self {
+        self.extra.push_str(text);
+        self.extra.push('\n');
+        self
+    }
+
+    /// More of `[run]`.
+    pub(crate) fn run(mut self, text: &str) -> Self {
+        self.run.push_str(text);
+        self.run.push('\n');
+        self
+    }
+
+    /// It listens on a path of its own.
+    pub(crate) fn fixed_socket(mut self, path: &Path) -> Self {
+        self.socket = Some(path.to_owned());
+        self
+    }
+
+    /// Writes manifest and program into a directory.
+    pub(crate) fn write(&self, dir: &Path) {
+        std::fs::create_dir_all(dir.join("bin")).unwrap();
+        std::fs::write(dir.join("plugin.toml"), self.manifest()).unwrap();
+        let program = dir.join("bin/run");
+        let this = std::env::current_exe().unwrap();
+        let script = format!("#!/bin/sh\nexec '{}' {} \"$@\"\n", this.display(), crate::AS_PLUGIN);
+        std::fs::write(&program, script).unwrap();
+        for path in [dir, &dir.join("bin"), &program] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let manifest = dir.join("plugin.toml");
+        std::fs::set_permissions(manifest, std::fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    /// Packs it into a directory; gives the archive.
+    pub(crate) async fn pack(&self, into: &Path) -> PathBuf {
+        let dir = tempfile::tempdir().unwrap();
+        self.write(dir.path());
+        std::fs::create_dir_all(into).unwrap();
+        pack(dir.path(), into, Compression::Gzip).await.unwrap().path
+    }
+
+    fn manifest(&self) -> String {
+        let mut args = vec!["--id".to_owned(), self.id.clone()];
+        args.extend(["--version".to_owned(), self.version.clone()]);
+        let socket = self.socket.as_ref();
+        let socket = socket.map_or_else(|| "{socket}".to_owned(), |path| path.display().to_string());
+        args.extend(["--socket".to_owned(), socket]);
+        args.extend(["--config-file".to_owned(), "{config_file}".to_owned()]);
+        args.extend(self.args.iter().cloned());
+        let args: Vec<String> = args.iter().map(|arg| format!("{arg:?}")).collect();
+        let own = self.socket.as_ref().map(|path| format!("socket = {path:?}\n"));
+        let mut text = format!("manifest = 1\nid = \"{}\"\nversion = \"{}\"\n", self.id, self.version);
+        // What comes before the first table of the extra text belongs to the top.
+        let (top, tables) = match self.extra.find('[') {
+            Some(at) if self.extra[..at].trim().is_empty() => ("", self.extra.as_str()),
+            Some(_) | None if !self.extra.contains("\n[") => (self.extra.as_str(), ""),
+            _ => self.extra.split_once("\n[").map_or((self.extra.as_str(), ""), |(top, _)| {
+                (top, &self.extra[top.len() + 1..])
+            }),
+        };
+        text.push_str(top);
+        text.push_str("\n[run]\nentry = \"bin/run\"\n");
+        text.push_str(&format!("args = [{}]\n", args.join(", ")));
+        text.push_str(&own.unwrap_or_default());
+        text.push_str(&self.run);
+        if !tables.contains("[start]") {
+            text.push_str("[start]\nattempts = 2\ntimeout = \"5s\"\n");
+            text.push_str("backoff = { first = \"100ms\", factor = 1.0, max = \"200ms\", jitter = 0.0 }\n");
+        }
+        if !tables.contains("[stop]") {
+            text.push_str("[stop]\ntimeout = \"1s\"\n");
+        }
+        if !tables.contains("[restart]") {
+            text.push_str("[restart]\nstable_after = \"300ms\"\n");
+        }
+        text.push_str(tables);
+        text
+    }
+}

@@ -1,0 +1,16 @@
+//! Plugins kept running for real: processes, sockets and calls are as they are in life.
+
+#![expect(
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests that cannot go on should panic"
+)]
+
+mod candidates;
+mod chaos;
+mod checks;
+mod ends;
+mod loops;
+mod records;
+mod starts;
+mod support;
