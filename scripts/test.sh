@@ -10,7 +10,8 @@ passed=0
 failed=0
 skipped=0
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+broken=$(mktemp)
+trap 'rm -f "$log" "$broken"' EXIT
 
 # Runs a suite, shows its output, and adds what its runner counted.
 suite() {
@@ -38,6 +39,13 @@ suite() {
   if [ "$status" != 0 ]; then
     [ "$f" != 0 ] || failed=$((failed + 1))
     printf '\n%s failed\n' "$name"
+    # Said again at the end, where it is looked for: which tests, and what they said.
+    {
+      printf '\n== %s: what failed\n' "$name"
+      sed -E 's/\x1b\[[0-9;]*m//g' "$log" |
+        grep -E -A8 'panicked at|^error(\[|:)|^---- |^ *(✖|×|FAIL) |^(FAIL|ERROR): |^failures:|^test .* FAILED|AssertionError' |
+        tail -n 120
+    } >>"$broken" || true
   fi
 }
 
@@ -51,5 +59,6 @@ else
   failed=$((failed + 1))
 fi
 
+cat "$broken"
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ]

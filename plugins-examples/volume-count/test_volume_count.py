@@ -32,8 +32,11 @@ class FakeEngine:
                 """Whatever is asked."""
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.end_headers()
+                    self.wfile.write(body)
+                except BrokenPipeError:
+                    pass  # The plugin hung up on an answer that is too large, as it should.
 
             def address_string(self):
                 """A peer on a UNIX socket has no address."""

@@ -17,4 +17,10 @@ pub(crate) struct Args {
     /// Directory searched for plugin sockets; may be given more than once.
     #[arg(long, env = "ORRERY_PLUGINS", value_delimiter = ':', value_name = "DIR")]
     pub(crate) plugins: Vec<PathBuf>,
+    /// Directory in which packages and manifests of plugins are looked for; may be given more than once.
+    #[arg(long, env = "ORRERY_PACKAGES", value_delimiter = ':', value_name = "DIR")]
+    pub(crate) packages: Vec<PathBuf>,
+    /// Directory of the packages that a new data directory begins with.
+    #[arg(long, env = "ORRERY_BUNDLE", value_name = "DIR", hide = true)]
+    pub(crate) bundle: Option<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! An engine in this process, and the socket on which later starts and commands reach it. No TCP port.
 
-use orrery_engine::{Config, Engine, InstanceLock, Paths, Settings};
+use orrery_engine::{Config, Engine, InstanceLock, Paths, PluginRunning, Settings, first_packages};
 use orrery_gateway::{Door, Gateway, Raise, Token};
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +29,14 @@ impl Local {
         let settings = Settings::read(&file, args.config.is_some())?;
         let mut config = Config::new(paths.data.clone());
         config.plugin_roots = paths.plugin_roots();
+        config.plugins = Some(PluginRunning {
+            first: first_packages(args.bundle.as_deref()),
+            ..PluginRunning::at(&paths)
+        });
         settings.apply(&mut config)?;
+        if let Some(running) = config.plugins.as_mut().filter(|_| !args.packages.is_empty()) {
+            running.watched.clone_from(&args.packages);
+        }
         if !args.plugins.is_empty() {
             config.plugin_roots.clone_from(&args.plugins);
         }

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    orrery_engine::guard_if_asked();
     orrery_desktop::run()
 }

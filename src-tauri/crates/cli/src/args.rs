@@ -209,6 +209,15 @@ pub(crate) struct Serve {
     /// Pause between two reports of a probe or plugin.
     #[arg(long, env = "ORRERY_INTERVAL", value_parser = times::duration, value_name = "DURATION")]
     pub(crate) interval: Option<std::time::Duration>,
+    /// Directory in which packages and manifests of plugins are looked for; may be given more than once.
+    #[arg(long, env = "ORRERY_PACKAGES", value_delimiter = ':', value_name = "DIR")]
+    pub(crate) packages: Vec<PathBuf>,
+    /// Directory of the packages that a new data directory begins with.
+    #[arg(long, env = "ORRERY_BUNDLE", value_name = "DIR", hide = true)]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Run no plugins: talk to the sockets that are found.
+    #[arg(long, conflicts_with = "packages")]
+    pub(crate) sockets_only: bool,
     /// Listen on the instance socket alone, on no TCP port.
     #[arg(long, conflicts_with = "listen")]
     pub(crate) no_listen: bool,

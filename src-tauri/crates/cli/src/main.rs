@@ -27,6 +27,7 @@ use crate::args::{Cli, Command};
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
+    orrery_engine::guard_if_asked();
     let cli = Cli::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_env("ORRERY_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,orrery=info"));

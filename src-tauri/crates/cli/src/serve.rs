@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use orrery_engine::{Config, Engine, Held, InstanceLock, ProbeKind, Settings};
+use orrery_engine::{Config, Engine, Held, InstanceLock, PluginRunning, ProbeKind, Settings, first_packages};
 use orrery_gateway::{Door, Gateway, Token};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,6 +29,12 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     };
     let mut config = Config::new(paths.data.clone());
     config.plugin_roots = paths.plugin_roots();
+    if !options.sockets_only {
+        config.plugins = Some(PluginRunning {
+            first: first_packages(options.bundle.as_deref()),
+            ..PluginRunning::at(&paths)
+        });
+    }
     settings.apply(&mut config).map_err(Exit::usage)?;
     apply(&mut config, &options)?;
 
@@ -142,6 +148,9 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Exit> {
 fn apply(config: &mut Config, options: &Serve) -> Result<(), Exit> {
     if !options.plugins.is_empty() {
         config.plugin_roots.clone_from(&options.plugins);
+    }
+    if let Some(running) = config.plugins.as_mut().filter(|_| !options.packages.is_empty()) {
+        running.watched.clone_from(&options.packages);
     }
     if options.no_probes {
         config.probes.clear();

@@ -216,7 +216,7 @@ pub enum Request {
         #[serde(default)]
         fresh: bool,
     },
-    /// → [`OperationView`]: as it stands when ordered, or when it ended with `wait`
+    /// → [`OperationView`]: as it stands when ordered; with `wait` when it ended, or 50 s later
     PluginOrder {
         /// What is ordered.
         order: PluginOrder,

@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use std::sync::Arc;
 
+use orrery_manager::Dirs;
+use orrery_packages::Trust;
 use orrery_topology::censor::Hide;
 use orrery_topology::derive::Settings as DeriveSettings;
+
+use crate::paths::Paths;
 
 /// Built-in reporters that can be switched on one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +80,50 @@ pub struct Config {
     pub history_max_age: Duration,
     /// Largest size history may take on disk, in bytes.
     pub history_max_bytes: u64,
+    /// How plugins are run; none for an instance that only talks to sockets that it finds.
+    pub plugins: Option<PluginRunning>,
+}
+
+/// How plugins are run.
+#[derive(Debug, Clone)]
+pub struct PluginRunning {
+    /// Where records, revisions, sockets and logs of plugins are kept.
+    pub dirs: Dirs,
+    /// Directories in which packages and manifests are looked for.
+    pub watched: Vec<PathBuf>,
+    /// What signatures are worth.
+    pub trust: Trust,
+    /// Directory of keys that packages may be signed with; `keys` in the data directory when none is given.
+    pub keys: Option<PathBuf>,
+    /// Refuse to replace a revision by an older version.
+    pub refuse_downgrades: bool,
+    /// Use control groups where the system has them.
+    pub control_groups: bool,
+    /// The executable that becomes guardian and launcher; this very one when none is given. Its `main` has to call
+    /// [`crate::guard_if_asked`] first.
+    pub helper: Option<PathBuf>,
+    /// Packages that a new data directory begins with.
+    pub first: Vec<PathBuf>,
+}
+
+impl PluginRunning {
+    /// Everything as usual, at the usual places of an instance.
+    pub fn at(paths: &Paths) -> Self {
+        PluginRunning {
+            dirs: Dirs {
+                data: paths.data.clone(),
+                runtime: paths.runtime.clone(),
+                log: paths.log.clone(),
+            },
+            watched: vec![paths.config.join("plugins.d")],
+            trust: Trust::Warn,
+            keys: None,
+            refuse_downgrades: false,
+            control_groups: true,
+            helper: None,
+            first: Vec::new(),
+        }
+    }
 }
 
 impl Config {
@@ -92,6 +140,7 @@ impl Config {
             derive: Arc::default(),
             history_max_age: Duration::from_secs(7 * 24 * 3600),
             history_max_bytes: 1 << 30,
+            plugins: None,
         }
     }
 }

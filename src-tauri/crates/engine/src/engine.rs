@@ -19,6 +19,7 @@ use crate::config::{Config, ProbeKind};
 use crate::event_log::EventLog;
 use crate::limits::ARRIVALS_MAX;
 use crate::links::Links;
+use crate::managed::{Ears, Managed};
 use crate::moments::Moments;
 use crate::pipes::Pipes;
 use crate::published::Published;
@@ -32,6 +33,8 @@ use crate::{clock, collector, history_watch, probe_loop, views};
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) shared: Arc<Shared>,
+    /// What runs plugins, or why none are run.
+    pub(crate) managed: Result<Arc<Managed>, String>,
     running: Arc<Running>,
 }
 
@@ -119,6 +122,13 @@ impl Engine {
         let id = hex_id();
         let probe_id = hex_id();
         let host = orrery_probes::host_id();
+        let mut config = config;
+        if let Some(running) = &config.plugins {
+            let own = running.dirs.runtime.join("plugins");
+            if !config.plugin_roots.contains(&own) {
+                config.plugin_roots.push(own);
+            }
+        }
         let (registry, plugin_events) = orrery_plugins::start(orrery_plugins::Config {
             roots: config.plugin_roots.clone(),
             interval: config.interval,
@@ -177,8 +187,10 @@ impl Engine {
             tasks: Mutex::default(),
             threads: Mutex::default(),
         };
+        let managed = run_plugins(&shared).await;
         let engine = Engine {
             shared,
+            managed,
             running: Arc::new(running),
         };
         engine.start_loops(inbox, plugin_events);
@@ -193,8 +205,13 @@ impl Engine {
     ) {
         let stop = &self.running.stop;
         let arrivals = self.shared.arrivals.clone();
+        let managed = self.managed.as_ref().ok();
+        let mut ears = managed.map(|m| Ears::new(m.supervisor.clone(), self.shared.registry.clone()));
         let forward = async move {
             while let Some(event) = plugin_events.recv().await {
+                if let Some(ears) = &mut ears {
+                    ears.hear(&event);
+                }
                 if arrivals.send(Arrival::Plugin(event)).await.is_err() {
                     return;
                 }
@@ -249,8 +266,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Stops the loops, waits for them, and closes history with everything written.
+    /// Stops plugins and loops, waits for them, and closes history with everything written.
     pub async fn shutdown(&self) {
+        if let Ok(managed) = &self.managed {
+            managed.shutdown().await;
+        }
         self.running.stop.cancel();
         self.shared.registry.clone().shutdown().await;
         let tasks = std::mem::take(&mut *self.running.tasks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -306,6 +326,33 @@ impl Engine {
     /// Name of the host it runs on.
     pub fn hostname(&self) -> &str {
         &self.shared.host
+    }
+}
+
+/// Begins to run plugins. Everything else works without, so a failure is told and not the end.
+async fn run_plugins(shared: &Arc<Shared>) -> Result<Arc<Managed>, String> {
+    let Some(running) = &shared.config.plugins else {
+        return Err(
+            "This instance runs no plugins of its own: it talks to the sockets that it finds.".to_owned(),
+        );
+    };
+    match Managed::start(running).await {
+        Ok((managed, news)) => {
+            managed.tell(shared, news);
+            Ok(Arc::new(managed))
+        }
+        Err(error) => {
+            tracing::error!(%error, "plugins are not run");
+            shared.record(NewEvent {
+                at_ms: clock::now_ms(),
+                kind: SmolStr::new_static("failed"),
+                subject: SmolStr::new_static("plugins"),
+                label: SmolStr::new_static("Plugins"),
+                text: error.to_string(),
+                user: SmolStr::default(),
+            });
+            Err(error.to_string())
+        }
     }
 }
 

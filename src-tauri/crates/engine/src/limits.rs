@@ -69,3 +69,20 @@ pub const PIPE_IDLE: Duration = Duration::from_secs(600);
 pub const STATUS_SPAN: Duration = Duration::from_secs(10);
 /// Shortest and longest interval of the built-in probes and plugins.
 pub const INTERVAL: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(300));
+/// Bytes read of a plugin's answer to the supervisor.
+pub const PLUGIN_ANSWER_BYTES: usize = 64 * 1024;
+/// A finding of a plugin's health that is good enough for whoever does not ask for a new one.
+pub const HEALTH_FRESH: Duration = Duration::from_secs(10);
+/// Lines of a plugin's log when the caller names no limit, and at most.
+pub const LOG_LINES: (u32, u32) = (500, 5_000);
+/// Operations when the caller names no limit, and at most.
+pub const OPERATIONS: (u32, u32) = (100, 1_000);
+/// Longest wait for the end of an ordered operation; the answer then says how it stands. It is shorter than the
+/// time in which requests are answered over HTTP.
+pub const ORDER_WAIT: Duration = Duration::from_secs(50);
+/// Shortest pause between two tellings that plugins we run have changed.
+pub const PLUGIN_CHANGES: Duration = Duration::from_millis(100);
+/// Time for operations to come to an end at shutdown; the next start goes on with what did not.
+pub const MANAGER_STOP: Duration = Duration::from_secs(5);
+/// Time for plugins to end at shutdown; what has not is killed.
+pub const PLUGINS_STOP: Duration = Duration::from_secs(10);

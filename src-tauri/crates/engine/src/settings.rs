@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use orrery_packages::Trust;
 use serde::Deserialize;
 
 /// Settings as the file gives them. Every key may be left out; an unknown one is an error.
@@ -31,6 +32,44 @@ pub struct Settings {
     pub container_filters_exclude: Option<Vec<String>>,
     /// History.
     pub history: HistorySettings,
+    /// Plugins that we run.
+    pub packages: PackageSettings,
+}
+
+/// The `[packages]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PackageSettings {
+    /// Directories in which packages and manifests are looked for.
+    pub watch: Option<Vec<PathBuf>>,
+    /// What signatures are worth: `off`, `warn` or `require`.
+    pub trust: Option<Trust>,
+    /// Directory of the keys that packages may be signed with.
+    pub keys: Option<PathBuf>,
+    /// Refuse to replace a revision by an older version.
+    pub refuse_downgrades: Option<bool>,
+    /// Use control groups where the system has them.
+    pub control_groups: Option<bool>,
+}
+
+impl PackageSettings {
+    fn apply(&self, running: &mut crate::PluginRunning) {
+        if let Some(watch) = &self.watch {
+            running.watched.clone_from(watch);
+        }
+        if let Some(trust) = self.trust {
+            running.trust = trust;
+        }
+        if self.keys.is_some() {
+            running.keys.clone_from(&self.keys);
+        }
+        if let Some(refuse) = self.refuse_downgrades {
+            running.refuse_downgrades = refuse;
+        }
+        if let Some(groups) = self.control_groups {
+            running.control_groups = groups;
+        }
+    }
 }
 
 /// The `[history]` table.
@@ -120,6 +159,9 @@ impl Settings {
             let filters = orrery_topology::derive::Settings::with_filters(keep, drop);
             config.derive = filters.map_err(|error| error.to_string())?.into();
         }
+        if let Some(running) = &mut config.plugins {
+            self.packages.apply(running);
+        }
         if let Some(hours) = self.history.max_age_hours {
             config.history_max_age = Duration::from_secs(hours.saturating_mul(3_600));
         }
@@ -149,6 +191,23 @@ mod tests {
         assert_eq!(config.interval, Duration::from_millis(250));
         assert_eq!(config.probes, [crate::ProbeKind::Host]);
         assert_eq!(config.history_max_bytes, 8 << 20);
+    }
+
+    #[test]
+    fn what_packages_are_worth_reaches_the_configuration() {
+        let settings =
+            read("[packages]\ntrust = \"require\"\nwatch = [\"/p\"]\nrefuse_downgrades = true\n").unwrap();
+        let mut config = crate::Config::new("/d".into());
+        config.plugins = Some(crate::PluginRunning::at(&crate::Paths::below(Path::new("/d"))));
+        settings.apply(&mut config).unwrap();
+        let running = config.plugins.unwrap();
+        assert_eq!(running.trust, Trust::Require);
+        assert_eq!(
+            (running.watched, running.refuse_downgrades),
+            (vec!["/p".into()], true)
+        );
+        let error = read("[packages]\ntrust = \"maybe\"\n").unwrap_err().to_string();
+        assert!(error.contains("maybe") && error.contains("require"), "{error}");
     }
 
     #[test]

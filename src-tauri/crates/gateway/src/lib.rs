@@ -19,6 +19,7 @@ mod scope;
 mod serve;
 mod token;
 mod uds;
+mod uploads;
 mod view;
 mod watch_events;
 

@@ -51,3 +51,5 @@ pub const SSE_KEEP_ALIVE: Duration = Duration::from_secs(15);
 pub const PING_EVERY: Duration = Duration::from_secs(30);
 /// Time after which a websocket that answers no ping is given up.
 pub const PONG_WITHIN: Duration = Duration::from_secs(75);
+/// Time in which more of an upload must come.
+pub const UPLOAD_STALL: Duration = Duration::from_secs(30);

@@ -19,7 +19,7 @@ use crate::error::Failure;
 use crate::guard::Door;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::token::Token;
-use crate::{assets, metrics, ops, plugins, scope, view};
+use crate::{assets, metrics, ops, plugins, scope, uploads, view};
 
 /// What a shell with a window does when a second start asks for it.
 pub type Raise = Arc<dyn Fn() + Send + Sync>;
@@ -74,6 +74,7 @@ impl Gateway {
             .route("/api/view", get(view::serve))
             .merge(scope::streams())
             .merge(ops::streams())
+            .merge(uploads::routes())
             .fallback(page)
             .layer(middleware::from_fn_with_state(open, check))
             .with_state(self.clone())

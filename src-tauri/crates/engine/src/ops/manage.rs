@@ -1,11 +1,21 @@
 //! Plugins that we run: lists, orders, logs, usage.
 
+use std::time::Duration;
+
+use orrery_manager::{Manager, OrderError, Wait};
+use orrery_supervisor::HealthReply;
+
 use super::plugin_list;
 use crate::api::{
-    ApiError, Caller, Code, HealthAnswer, LogPage, ManagedPlugin, OperationView, PluginEntry, PluginOrder,
-    RejectedPackage, UsagePoint,
+    ApiError, Caller, Code, FieldError, HealthAnswer, LogPage, ManagedPlugin, OperationView, PluginEntry,
+    PluginOrder, RejectedPackage, UsagePoint,
 };
 use crate::engine::Engine;
+use crate::limits::{HEALTH_FRESH, LOG_LINES, OPERATIONS, ORDER_WAIT};
+use crate::managed::Managed;
+
+/// An archive on its way in; see [`Engine::upload_package`].
+pub type PackageUpload = orrery_manager::Upload;
 
 impl Engine {
     pub(crate) fn plugin_list(&self) -> Vec<PluginEntry> {
@@ -15,70 +25,155 @@ impl Engine {
         )
     }
 
-    pub(crate) async fn plugin_health(&self, plugin: &str, _fresh: bool) -> HealthAnswer {
+    pub(crate) async fn plugin_health(&self, plugin: &str, fresh: bool) -> HealthAnswer {
+        if let Ok(managed) = &self.managed
+            && managed.manager.plugin(plugin).is_some()
+        {
+            let age = if fresh { Duration::ZERO } else { HEALTH_FRESH };
+            return answer(managed.supervisor.health(plugin, age).await);
+        }
         let sockets = self.shared.registry.list();
         let socket = sockets.iter().find(|s| s.id == plugin);
-        let answer = socket.map_or_else(not_found, plugin_list::health_of_socket);
-        std::future::ready(answer).await
+        socket.map_or_else(
+            || answer(HealthReply::unknown_plugin()),
+            plugin_list::health_of_socket,
+        )
     }
 
     pub(crate) fn managed_plugins(&self) -> Result<Vec<ManagedPlugin>, ApiError> {
-        Err(not_here())
+        Ok(self.manager()?.list())
     }
 
     pub(crate) async fn order_plugin(
         &self,
-        _caller: &Caller,
-        _order: PluginOrder,
-        _wait: bool,
+        caller: &Caller,
+        order: PluginOrder,
+        wait: bool,
     ) -> Result<OperationView, ApiError> {
-        std::future::ready(Err(not_here())).await
+        let manager = self.manager()?;
+        let ordered = manager
+            .order(order, &caller.user, Wait::No)
+            .await
+            .map_err(refused)?;
+        if !wait {
+            return Ok(ordered);
+        }
+        match tokio::time::timeout(ORDER_WAIT, manager.ended(&ordered.id)).await {
+            Ok(ended) => ended.map_err(refused),
+            Err(_) => manager
+                .operation(&ordered.id)
+                .ok_or_else(|| refused(OrderError::NoOperation(ordered.id))),
+        }
     }
 
-    pub(crate) fn operations(&self, _limit: Option<u32>) -> Result<Vec<OperationView>, ApiError> {
-        Err(not_here())
+    pub(crate) fn operations(&self, limit: Option<u32>) -> Result<Vec<OperationView>, ApiError> {
+        let limit = limit.unwrap_or(OPERATIONS.0).min(OPERATIONS.1);
+        Ok(self.manager()?.operations(limit as usize))
     }
 
     pub(crate) fn cancel_operation(&self, id: &str) -> Result<OperationView, ApiError> {
-        Err(ApiError::not_found(format!("There is no operation {id}.")))
+        self.manager()?.cancel(id).map_err(refused)
     }
 
     pub(crate) fn plugin_logs(
         &self,
         plugin: &str,
-        _after: u64,
-        _limit: Option<u32>,
+        after: u64,
+        limit: Option<u32>,
     ) -> Result<LogPage, ApiError> {
-        Err(ApiError::not_found(format!(
-            "There is no plugin {plugin} that Orrery runs."
-        )))
+        let limit = limit.unwrap_or(LOG_LINES.0).min(LOG_LINES.1);
+        let page = self.run_by_us()?.supervisor.logs(plugin, after, limit as usize);
+        page.ok_or_else(|| not_run(plugin))
     }
 
-    pub(crate) fn plugin_usage(&self, plugin: &str, _after: u64) -> Result<Vec<UsagePoint>, ApiError> {
-        Err(ApiError::not_found(format!(
-            "There is no plugin {plugin} that Orrery runs."
-        )))
+    pub(crate) fn plugin_usage(&self, plugin: &str, after: u64) -> Result<Vec<UsagePoint>, ApiError> {
+        let managed = self.run_by_us()?;
+        match managed.manager.plugin(plugin) {
+            Some(_) => Ok(managed.supervisor.usage(plugin, after)),
+            None => Err(not_run(plugin)),
+        }
     }
 
     pub(crate) fn rejected_packages(&self) -> Result<Vec<RejectedPackage>, ApiError> {
-        Err(not_here())
+        Ok(self.manager()?.rejected())
+    }
+
+    /// Begins to receive a package; its handle is for [`crate::api::PackageSource::Upload`].
+    ///
+    /// # Errors
+    /// When this instance runs no plugins, too many uploads are under way, or there is no room.
+    pub async fn upload_package(&self) -> Result<PackageUpload, ApiError> {
+        self.manager()?.upload().await.map_err(refused)
+    }
+
+    /// What went wrong with an upload, as clients see it.
+    pub fn upload_failed(error: OrderError) -> ApiError {
+        refused(error)
+    }
+
+    fn manager(&self) -> Result<&Manager, ApiError> {
+        Ok(&self.run_by_us()?.manager)
+    }
+
+    fn run_by_us(&self) -> Result<&Managed, ApiError> {
+        self.managed.as_deref().map_err(|why| ApiError {
+            reason: "no_plugin_engine".to_owned(),
+            ..ApiError::new(Code::Unavailable, why.clone())
+        })
     }
 }
 
-fn not_here() -> ApiError {
-    ApiError {
-        reason: "no_plugin_engine".to_owned(),
-        ..ApiError::new(
-            Code::Unavailable,
-            "This instance runs no plugins of its own: it talks to the sockets that it finds.",
-        )
-    }
-}
-
-fn not_found() -> HealthAnswer {
+fn answer(reply: HealthReply) -> HealthAnswer {
     HealthAnswer {
-        status: 404,
-        body: serde_json::json!({ "message": "Plugin not found" }),
-        retry_after_s: None,
+        status: reply.status,
+        body: reply.body,
+        retry_after_s: reply.retry_after_s,
+    }
+}
+
+fn not_run(plugin: &str) -> ApiError {
+    ApiError::not_found(format!("There is no plugin {plugin} that Orrery runs."))
+}
+
+/// An order that was not taken, as clients see it.
+fn refused(error: OrderError) -> ApiError {
+    let code = match &error {
+        OrderError::NotRegistered { .. } | OrderError::NoOperation(_) | OrderError::NoUpload(_) => {
+            Code::NotFound
+        }
+        OrderError::AlreadyRegistered { .. }
+        | OrderError::Automatic { .. }
+        | OrderError::Disabled { .. }
+        | OrderError::Local { .. }
+        | OrderError::Busy { .. }
+        | OrderError::NoRevision { .. }
+        | OrderError::NotCancellable(_) => Code::Conflict,
+        OrderError::Policy(_)
+        | OrderError::Invalid(_)
+        | OrderError::Unsafe(_)
+        | OrderError::Manifest { .. } => Code::BadRequest,
+        OrderError::TooMany(_) => Code::LimitExceeded,
+        OrderError::Store(_) | OrderError::ShuttingDown => Code::Unavailable,
+    };
+    let fields = match &error {
+        OrderError::Policy(errors) => errors
+            .iter()
+            .map(|error| FieldError {
+                field: error.key.clone(),
+                message: error.message.clone(),
+            })
+            .collect(),
+        _ => Vec::new(),
+    };
+    let operation = match &error {
+        OrderError::Busy { operation, .. } => operation.clone(),
+        _ => String::new(),
+    };
+    ApiError {
+        fields,
+        operation,
+        reason: error.code().to_owned(),
+        retryable: error.retryable(),
+        ..ApiError::new(code, error.to_string())
     }
 }

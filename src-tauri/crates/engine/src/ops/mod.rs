@@ -13,6 +13,7 @@ mod report;
 mod status;
 
 pub use control::ControlRequest;
+pub use manage::PackageUpload;
 pub use metrics::NodeValue;
 pub use remote::ProbeInfo;
 pub use report::Uploaded;

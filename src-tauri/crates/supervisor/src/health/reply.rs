@@ -98,7 +98,7 @@ impl Finding {
 
 impl HealthReply {
     /// There is no such plugin.
-    pub(crate) fn unknown_plugin() -> Self {
+    pub fn unknown_plugin() -> Self {
         HealthReply {
             status: 404,
             body: json!({ "message": "Plugin not found" }),
