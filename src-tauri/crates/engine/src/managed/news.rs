@@ -13,8 +13,7 @@ use crate::limits::PLUGIN_CHANGES;
 /// Tells what happens to processes.
 pub(super) async fn processes(shared: Arc<Shared>, mut events: mpsc::Receiver<orrery_supervisor::Event>) {
     while let Some(event) = events.recv().await {
-        // That it is being started is worth no line: it runs a moment later, or it failed.
-        if matches!(event.kind, EventKind::Starting | EventKind::Settled) {
+        if is_step(event.kind) {
             continue;
         }
         let mut text = event.text;
@@ -34,6 +33,18 @@ pub(super) async fn processes(shared: Arc<Shared>, mut events: mpsc::Receiver<or
             user: SmolStr::default(),
         });
     }
+}
+
+/// What happens on the way to something that is told anyway: it runs, it ended, an operation is done or failed.
+fn is_step(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::Starting
+            | EventKind::Settled
+            | EventKind::Stopped
+            | EventKind::CandidateStarting
+            | EventKind::CandidateReady
+    )
 }
 
 /// Tells what is done to plugins.
