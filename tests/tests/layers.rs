@@ -39,7 +39,15 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orrery-gateway", &["orrery-engine", "orrery-exposition"]),
     (
         "orrery-cli",
-        &["orrery-engine", "orrery-gateway", "orrery-packages"],
+        // What a person who writes a plugin needs, it does without an instance.
+        &[
+            "orrery-engine",
+            "orrery-gateway",
+            "orrery-model",
+            "orrery-packages",
+            "orrery-plugins",
+            "orrery-supervisor",
+        ],
     ),
     ("orrery-desktop", &["orrery-engine", "orrery-gateway"]),
     ("orrery-testkit", &["orrery-model"]),

@@ -113,11 +113,11 @@ pub(crate) enum Command {
         #[arg(long)]
         follow: bool,
     },
-    /// Look at plugins.
+    /// Install, run, look at and write plugins.
     #[command(subcommand)]
     Plugin(Plugin),
     /// Look at operations on plugins, or cancel one.
-    #[command(hide = true)]
+    #[command(after_help = "Example:\n  orrery ops --limit 5")]
     Ops {
         /// Cancel the operation with this id.
         #[arg(long, value_name = "ID")]
@@ -148,9 +148,24 @@ pub(crate) enum Command {
         data_file: Option<PathBuf>,
     },
     /// Print a completion script.
+    #[command(after_help = "\
+Examples:
+  orrery completions bash > ~/.local/share/bash-completion/completions/orrery
+  orrery completions zsh > ~/.zfunc/_orrery
+  orrery completions fish > ~/.config/fish/completions/orrery.fish")]
     Completions {
         /// Shell.
         shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for every command.
+    #[command(after_help = "\
+Examples:
+  orrery man | man -l -
+  orrery man --out ~/.local/share/man/man1")]
+    Man {
+        /// Write orrery.1, orrery-plugin.1 and so on into this directory.
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
     },
 }
 
@@ -275,6 +290,15 @@ mod tests {
             "plugin config p --clear",
             "plugin logs p -f -n 5",
             "plugin health p",
+            "plugin init hello",
+            "plugin init hello d --manifest-only --json",
+            "plugin pack d --out o --zstd",
+            "plugin index d",
+            "plugin keygen release --dir d --password-file f",
+            "plugin sign p-1.tar.gz --key release.key --password-file -",
+            "plugin verify p-1.tar.gz --keys d --trust warn --sha256 00",
+            "plugin verify p --index i --version 1.0.0",
+            "plugin probe /run/p/p.sock --id p",
             "ops --limit 3",
             "ops --cancel x",
             "export report -o f",
@@ -284,6 +308,8 @@ mod tests {
             "doctor --json",
             "api GET /api -d f",
             "completions bash",
+            "man",
+            "man --out d",
         ];
         for line in lines {
             let words = std::iter::once("orrery").chain(line.split(' '));

@@ -131,9 +131,11 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
             path,
             data_file,
         } => api(&instance, &method, &path, data_file).await,
-        Command::Serve(_) | Command::Token { .. } | Command::Doctor | Command::Completions { .. } => {
-            Err(Exit::failed("this command asks no instance"))
-        }
+        Command::Serve(_)
+        | Command::Token { .. }
+        | Command::Doctor
+        | Command::Completions { .. }
+        | Command::Man { .. } => Err(Exit::failed("this command asks no instance")),
     }
 }
 

@@ -12,6 +12,7 @@ mod ask;
 mod desktop;
 mod doctor;
 mod exit;
+mod man;
 mod output;
 mod plugin;
 mod serve;
@@ -25,6 +26,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::exit::Exit;
+use crate::plugin::args::Plugin;
 
 fn main() -> ExitCode {
     orrery_engine::guard_if_asked();
@@ -56,9 +58,11 @@ fn run(cli: Cli) -> Result<(), Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "orrery", &mut std::io::stdout());
             Ok(())
         }
+        Command::Man { out } => man::run(out.as_deref()),
         Command::Token { open } => target::print_token(&cli.common, open),
         Command::Serve(options) => runtime(true)?.block_on(serve::run(&cli.common, options)),
         Command::Doctor => runtime(false)?.block_on(doctor::run(&cli.common)),
+        Command::Plugin(Plugin::Make(make)) => runtime(false)?.block_on(plugin::make::run(&cli.common, make)),
         command => runtime(false)?.block_on(ask::run(&cli.common, command)),
     }
 }

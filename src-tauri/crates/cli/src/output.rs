@@ -41,6 +41,24 @@ pub(crate) fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), Exit> {
     Ok(())
 }
 
+/// A size for people, such as `41.9 KiB`.
+pub(crate) fn file_size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut size = bytes as f64 / 1024.0;
+    let mut unit = UNITS[0];
+    for next in &UNITS[1..] {
+        if size < 1024.0 {
+            break;
+        }
+        size /= 1024.0;
+        unit = next;
+    }
+    format!("{size:.1} {unit}")
+}
+
 /// The text of a field, or a dash.
 pub(crate) fn text(value: &serde_json::Value, key: &str) -> String {
     let text = value.get(key).and_then(serde_json::Value::as_str);
@@ -49,7 +67,7 @@ pub(crate) fn text(value: &serde_json::Value, key: &str) -> String {
 
 /// Names come from processes and plugins, which may put anything into them: nothing but text reaches the
 /// terminal.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
@@ -58,6 +76,21 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_are_told_in_binary_units() {
+        for (bytes, told) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (42_906, "41.9 KiB"),
+            (512 << 20, "512.0 MiB"),
+            (3 << 40, "3.0 TiB"),
+            (u64::MAX, "16777216.0 TiB"),
+        ] {
+            assert_eq!(file_size(bytes), told);
+        }
+    }
 
     #[test]
     fn escapes_and_line_ends_do_not_reach_the_terminal() {

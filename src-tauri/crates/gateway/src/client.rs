@@ -16,6 +16,7 @@ use crate::limits::{ANSWER_BYTES_MAX, CLIENT_TIMEOUT};
 use crate::uds;
 
 mod stream;
+mod upload;
 
 /// Where an instance is.
 #[derive(Debug, Clone, PartialEq, Eq)]

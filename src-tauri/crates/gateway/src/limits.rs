@@ -53,3 +53,7 @@ pub const PING_EVERY: Duration = Duration::from_secs(30);
 pub const PONG_WITHIN: Duration = Duration::from_secs(75);
 /// Time in which more of an upload must come.
 pub const UPLOAD_STALL: Duration = Duration::from_secs(30);
+/// Piece of an upload that the client side sends at once, in bytes.
+pub const UPLOAD_CHUNK_BYTES: usize = 64 * 1024;
+/// Pause between two looks at how much of an upload was sent.
+pub const UPLOAD_LOOK: Duration = Duration::from_millis(200);

@@ -1,9 +1,12 @@
-//! `orrery plugin …`: the command line. What only an engine that runs plugins of its own can do is not shown yet.
+//! `orrery plugin …`: the command line.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::make_args::Make;
+
+/// The commands that a person uses in the order of a plugin's life.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugin {
     /// List plugins, and sockets that are none.
@@ -14,18 +17,32 @@ pub(crate) enum Plugin {
         plugin: String,
     },
     /// Install a plugin, or upgrade it, from a package.
-    #[command(hide = true)]
+    ///
+    /// The package is a file, a web address, or (with --index) the id of a plugin in a directory index. It is
+    /// verified, unpacked and started; the plugin counts as installed when its first report is good, and nothing
+    /// is left behind when it is not. Ctrl-C cancels.
+    #[command(after_help = "\
+Examples:
+  orrery plugin install iowait-0.1.0.tar.gz
+  orrery plugin install https://plugins.example.org/iowait-0.1.0.tar.gz --sha256 5feceb66…
+  orrery plugin install iowait --index dist/plugins/index.json")]
     Install(Install),
     /// Upgrade a plugin that is there; the old revision runs until the new one is ready.
-    #[command(hide = true)]
+    #[command(after_help = "\
+Examples:
+  orrery plugin upgrade iowait iowait-0.2.0.tar.gz
+  orrery plugin upgrade iowait iowait --index https://plugins.example.org/index.json")]
     Upgrade {
         /// Plugin id.
         plugin: String,
         #[command(flatten)]
         install: Install,
     },
-    /// Go back to an earlier revision.
-    #[command(hide = true)]
+    /// Go back to an earlier revision, without downloading anything.
+    #[command(after_help = "\
+Examples:
+  orrery plugin rollback iowait
+  orrery plugin rollback iowait --to 0.1.0")]
     Rollback {
         /// Plugin id.
         plugin: String,
@@ -35,8 +52,8 @@ pub(crate) enum Plugin {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Remove a plugin.
-    #[command(hide = true)]
+    /// Remove a plugin; asks first.
+    #[command(after_help = "Example:\n  orrery plugin remove iowait --keep-state --yes")]
     Remove {
         /// Plugin id.
         plugin: String,
@@ -53,28 +70,26 @@ pub(crate) enum Plugin {
         wait: Wait,
     },
     /// Start a plugin and keep it running.
-    #[command(hide = true)]
     Start(One),
     /// Stop a plugin until it is started.
-    #[command(hide = true)]
     Stop(One),
     /// Stop a plugin and start it.
-    #[command(hide = true)]
     Restart(One),
     /// Switch a plugin on.
-    #[command(hide = true)]
     Enable(One),
     /// Switch a plugin off, also over restarts.
-    #[command(hide = true)]
     Disable(One),
     /// Forget a failed upgrade.
-    #[command(hide = true)]
     Dismiss(One),
-    /// Print a plugin's config, or change it.
-    #[command(hide = true)]
+    /// Print a plugin's config, or change it; the plugin keeps its old one when it does not take the new.
+    #[command(after_help = "\
+Examples:
+  orrery plugin config http-stats
+  orrery plugin config http-stats --set sample_rate=100 --set paths='[\"/api\"]'
+  orrery plugin config http-stats --file config.json")]
     Config(Config),
     /// Print what a plugin wrote.
-    #[command(hide = true)]
+    #[command(after_help = "Example:\n  orrery plugin logs iowait --follow -n 20")]
     Logs {
         /// Plugin id.
         plugin: String,
@@ -95,6 +110,8 @@ pub(crate) enum Plugin {
         /// Plugin id or path of its socket.
         plugin: String,
     },
+    #[command(flatten)]
+    Make(Make),
 }
 
 /// One plugin and how to wait.
@@ -116,6 +133,7 @@ pub(crate) struct Wait {
 #[derive(Debug, Args)]
 pub(crate) struct Install {
     /// Package file, web address, or (with --index) plugin id.
+    #[arg(value_name = "PACKAGE")]
     pub(crate) package: String,
     /// Expected SHA-256 of the package, in hexadecimal.
     #[arg(long, value_name = "HEX")]

@@ -1,8 +1,14 @@
-//! `orrery plugin …`: everything that can be done to plugins of a running instance.
+//! `orrery plugin …`: everything that can be done to plugins of a running instance, and everything that is
+//! done before there is one.
 
 pub(crate) mod args;
+pub(crate) mod make;
+pub(crate) mod make_args;
 pub(crate) mod ops;
+mod probe;
+mod progress;
 mod show;
+mod verify;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
@@ -11,13 +17,17 @@ use std::time::Duration;
 use orrery_engine::api::{PackageSource, PluginOrder, Request};
 use orrery_gateway::Instance;
 use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
 
 use crate::exit::Exit;
 use crate::output::{print_json, text};
 use args::{Config, Install, One, Plugin};
+use progress::Progress;
 
 /// Pause between two looks at a log that is followed.
 const FOLLOW: Duration = Duration::from_millis(300);
+/// Piece of a package that is summed at once, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Runs a command about plugins.
 pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Result<(), Exit> {
@@ -81,6 +91,7 @@ pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Res
         } => logs(instance, plugin, follow, lines, json).await,
         Plugin::Health { plugin } => health(instance, plugin, json).await,
         Plugin::Retry { plugin } => retry(instance, &plugin, json).await,
+        Plugin::Make(_) => Err(Exit::failed("this command asks no instance")),
     }
 }
 
@@ -102,7 +113,7 @@ async fn entry(instance: &Instance, id: &str) -> Result<Value, Exit> {
 }
 
 async fn install_from(instance: &Instance, install: Install, json: bool) -> Result<(), Exit> {
-    let source = source(instance, &install)?;
+    let source = source(instance, &install, json).await?;
     let order = PluginOrder::Install {
         source,
         force: install.force,
@@ -110,12 +121,19 @@ async fn install_from(instance: &Instance, install: Install, json: bool) -> Resu
     ops::order(instance, order, install.wait.no_wait, json).await
 }
 
-/// What is named: an address, an entry of an index, or a file, which the instance reads itself.
-fn source(instance: &Instance, install: &Install) -> Result<PackageSource, Exit> {
+/// What is named: an address, an entry of an index, or a file. A file is read by the instance itself where it
+/// is on this machine, and otherwise sent to it.
+async fn source(instance: &Instance, install: &Install, json: bool) -> Result<PackageSource, Exit> {
     let package = install.package.clone();
     if let Some(index) = &install.index {
+        let is_address = index.starts_with("https://") || index.starts_with("http://");
+        let index = if is_address || is_remote(instance) {
+            index.clone()
+        } else {
+            absolute(index)?
+        };
         return Ok(PackageSource::Index {
-            index: index.clone(),
+            index,
             plugin: package,
             version: install.version.clone(),
         });
@@ -126,16 +144,51 @@ fn source(instance: &Instance, install: &Install) -> Result<PackageSource, Exit>
             sha256: install.sha256.clone(),
         });
     }
-    if matches!(instance, Instance::Address { .. }) {
-        return Err(Exit::usage(
-            "an instance behind an address cannot read files of this machine; give it a web address",
-        ));
+    let path = absolute(&package)?;
+    if let Some(expected) = &install.sha256 {
+        check_sum(&path, expected)?;
     }
-    let path = std::fs::canonicalize(&package)
-        .map_err(|error| Exit::nothing(format!("cannot read the package {package}: {error}")))?;
-    Ok(PackageSource::File {
-        path: path.display().to_string(),
-    })
+    if !is_remote(instance) {
+        return Ok(PackageSource::File { path });
+    }
+    let mut progress = Progress::new(json);
+    let upload = instance
+        .upload(Path::new(&path), |done, total| progress.sent(done, total))
+        .await?;
+    progress.end();
+    Ok(PackageSource::Upload { upload })
+}
+
+fn is_remote(instance: &Instance) -> bool {
+    matches!(instance, Instance::Address { .. })
+}
+
+fn absolute(path: &str) -> Result<String, Exit> {
+    let found = std::fs::canonicalize(path)
+        .map_err(|error| Exit::nothing(format!("cannot read the package {path}: {error}")))?;
+    Ok(found.display().to_string())
+}
+
+/// A file's sum is looked at here: an order that names a file names no sum.
+fn check_sum(path: &str, expected: &str) -> Result<(), Exit> {
+    let failed = |error| Exit::failed(format!("cannot read {path}: {error}"));
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut sum = Sha256::new();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let read = file.read(&mut chunk).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        sum.update(&chunk[..read]);
+    }
+    let found: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    if found == expected.to_ascii_lowercase() {
+        return Ok(());
+    }
+    Err(Exit::refused(format!(
+        "the package's SHA-256 is {found}, and {expected} was expected"
+    )))
 }
 
 fn confirm(question: &str, yes: bool) -> Result<(), Exit> {

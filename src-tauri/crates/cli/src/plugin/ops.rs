@@ -5,7 +5,9 @@ use std::time::Duration;
 use orrery_engine::api::{PluginOrder, Request};
 use orrery_gateway::Instance;
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::progress::Progress;
 use crate::exit::Exit;
 use crate::output::{print_json, print_table, table, text};
 use crate::times;
@@ -15,7 +17,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// Operations looked through for the one that is waited for.
 const RECENT: u32 = 200;
 
-/// Orders something and, unless told not to, waits for its end and says how far it is.
+/// Orders something and, unless told not to, waits for its end and says how far it is. Ctrl-C asks the instance
+/// to cancel it, and the second one stops waiting.
 pub(crate) async fn order(
     instance: &Instance,
     order: PluginOrder,
@@ -25,25 +28,45 @@ pub(crate) async fn order(
     let request = Request::PluginOrder { order, wait: false };
     let mut operation = instance.call(&request).await?;
     let id = text(&operation, "id");
-    let mut told = Progress::default();
+    let mut progress = Progress::new(json);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Exit::failed)?;
+    let mut cancelling = false;
     while !no_wait && matches!(operation["state"].as_str(), Some("queued" | "running")) {
-        if !json {
-            told.tell(&operation);
+        progress.tell(&operation);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = interrupt.recv() => {
+                if cancelling {
+                    progress.end();
+                    return Err(Exit::failed(format!("{id} goes on; see `orrery ops`")));
+                }
+                cancelling = true;
+                progress.say(&cancel(instance, &id).await);
+            }
         }
-        tokio::time::sleep(LOOK).await;
         operation = find(instance, &id).await?.unwrap_or(operation);
     }
+    progress.tell(&operation);
+    progress.end();
     if json {
         print_json(&operation)?;
     } else {
-        told.tell(&operation);
         println!("{}", outcome(&operation));
     }
     match operation["state"].as_str() {
-        Some("failed") if json => Err(Exit::failed(String::new())),
+        Some("failed" | "cancelled") if json => Err(Exit::failed(String::new())),
         Some("failed") => Err(Exit::failed(format!("{id} failed"))),
         Some("cancelled") => Err(Exit::failed(format!("{id} was cancelled"))),
         _ => Ok(()),
+    }
+}
+
+/// Asks to cancel an operation that is waited for, and what to say of that.
+async fn cancel(instance: &Instance, id: &str) -> String {
+    let request = Request::CancelOperation { id: id.to_owned() };
+    match instance.call(&request).await {
+        Ok(_) => "cancelling; Ctrl-C again stops waiting".to_owned(),
+        Err(error) => format!("{error} Ctrl-C again stops waiting."),
     }
 }
 
@@ -68,35 +91,6 @@ fn outcome(operation: &Value) -> String {
             text(operation, "plugin"),
             text(operation, "id")
         ),
-    }
-}
-
-/// What has been said of an operation's steps.
-#[derive(Default)]
-struct Progress {
-    said: Vec<String>,
-}
-
-impl Progress {
-    /// Says what is new, a line for every step that begins or ends.
-    fn tell(&mut self, operation: &Value) {
-        for step in operation["steps"].as_array().into_iter().flatten() {
-            let state = text(step, "state");
-            if state == "waiting" || state == "skipped" {
-                continue;
-            }
-            let mut line = format!("  {:<10} {state}", text(step, "id"));
-            if let (true, Some(total)) = (state == "done", step["total_bytes"].as_u64()) {
-                line.push_str(&format!("  {total} bytes"));
-            }
-            if step["text"].as_str().is_some_and(|t| !t.is_empty()) {
-                line.push_str(&format!("  {}", text(step, "text")));
-            }
-            if !self.said.contains(&line) {
-                eprintln!("{line}");
-                self.said.push(line);
-            }
-        }
     }
 }
 
