@@ -7,6 +7,8 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 
+use crate::limits::{LOCK_PAUSE, LOCK_TRIES};
+
 /// Held for as long as the instance runs.
 #[derive(Debug)]
 pub struct InstanceLock(#[expect(dead_code, reason = "held for its lock, which closing it releases")] File);
@@ -54,7 +56,7 @@ impl InstanceLock {
             .mode(0o600)
             .open(&path)
             .map_err(io)?;
-        if let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        if let Err(error) = patiently(&file) {
             if error != rustix::io::Errno::WOULDBLOCK {
                 return Err(io(error.into()));
             }
@@ -68,6 +70,19 @@ impl InstanceLock {
         file.rewind().map_err(io)?;
         writeln!(file, "{}", std::process::id()).map_err(io)?;
         Ok(InstanceLock(file))
+    }
+}
+
+/// Locks a file. A process that was being started when its holder closed it has it open until it runs.
+fn patiently(file: &File) -> Result<(), rustix::io::Errno> {
+    let mut tries = LOCK_TRIES;
+    loop {
+        let locked = flock(file, FlockOperation::NonBlockingLockExclusive);
+        if locked != Err(rustix::io::Errno::WOULDBLOCK) || tries == 0 {
+            return locked;
+        }
+        tries -= 1;
+        std::thread::sleep(LOCK_PAUSE);
     }
 }
 

@@ -86,3 +86,7 @@ pub const PLUGIN_CHANGES: Duration = Duration::from_millis(100);
 pub const MANAGER_STOP: Duration = Duration::from_secs(5);
 /// Time for plugins to end at shutdown; what has not is killed.
 pub const PLUGINS_STOP: Duration = Duration::from_secs(10);
+/// How often the lock of a data directory that another process has is tried again.
+pub const LOCK_TRIES: u32 = 10;
+/// Time between two such tries.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(20);

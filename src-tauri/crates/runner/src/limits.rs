@@ -141,3 +141,9 @@ pub const LOG_FILES_KEPT: usize = 3;
 
 /// Text that waits for a slow disk; more is left out of the file. Bytes.
 pub const UNWRITTEN_BYTES: usize = 512 * 1024;
+
+/// How often a program that is still open for writing is tried again.
+pub const BUSY_TRIES: u32 = 50;
+
+/// Time between two such tries.
+pub const BUSY_PAUSE: Duration = Duration::from_millis(20);

@@ -92,9 +92,16 @@ impl Process {
         &self.body().held
     }
 
-    /// Limits that are hit from here on. A receiver that is too slow loses the oldest.
+    /// Limits that are hit: for the first who asks since its start, for others from here on. A receiver that is too
+    /// slow loses the oldest.
     pub fn violations(&self) -> broadcast::Receiver<Violation> {
-        self.body().violations.subscribe()
+        let early = self
+            .body()
+            .early_violations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        early.unwrap_or_else(|| self.body().violations.subscribe())
     }
 
     /// How often a limit was hit so far: processes killed for memory, CPU periods held back, processes refused.
@@ -215,6 +222,8 @@ pub(crate) struct Body {
     pub(crate) exit: watch::Sender<Option<Exit>>,
     pub(crate) gone: watch::Sender<bool>,
     pub(crate) violations: broadcast::Sender<Violation>,
+    /// For the first who asks: a program may hit its limits and end before anybody can.
+    pub(crate) early_violations: Mutex<Option<broadcast::Receiver<Violation>>>,
     pub(crate) seen: Mutex<Seen>,
     pub(crate) usage: Mutex<Mark>,
     /// We were asked to end it.
@@ -361,6 +370,7 @@ impl Draft {
 
     pub(crate) fn into_body(self, pid: u32, start_ticks: u64, guardian: u32) -> Body {
         let now = Instant::now();
+        let (violations, early) = broadcast::channel(crate::limits::VIOLATION_QUEUE);
         Body {
             id: self.id,
             name: self.name,
@@ -380,7 +390,8 @@ impl Draft {
             orders: self.orders,
             exit: watch::Sender::new(None),
             gone: watch::Sender::new(false),
-            violations: broadcast::Sender::new(crate::limits::VIOLATION_QUEUE),
+            violations,
+            early_violations: Mutex::new(Some(early)),
             seen: Mutex::default(),
             usage: Mutex::new(Mark::new(now)),
             requested: AtomicBool::new(false),

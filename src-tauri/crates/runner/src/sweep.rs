@@ -18,7 +18,6 @@ pub(crate) fn sweep(groups: Vec<Group>, mark: &str, time: Duration) -> usize {
         marked.iter().for_each(kill_exactly);
         groups.retain(|group| {
             if !group.members().is_empty() {
-                group.seal();
                 group.kill();
             }
             !group.remove()

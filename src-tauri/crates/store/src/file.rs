@@ -27,7 +27,10 @@ pub(crate) struct Opened {
 /// Opens the database, making it when missing and moving it aside when damaged.
 pub(crate) async fn open(path: &Path, now_ms: i64) -> Result<Opened, StoreError> {
     make_folder(path)?;
-    let lock = take_lock(path)?;
+    let database = path.to_owned();
+    let lock = tokio::task::spawn_blocking(move || take_lock(&database))
+        .await
+        .map_err(|error| StoreError::file("lock", path)(std::io::Error::other(error)))??;
     let mut set_aside = None;
     if !is_usable(path).await? {
         let target = aside::set_aside(path, now_ms)?;
@@ -200,7 +203,17 @@ fn take_lock(database: &Path) -> Result<File, StoreError> {
         .mode(0o600)
         .open(&path)
         .map_err(StoreError::file("open", &path))?;
-    match file.try_lock() {
+    let mut tries = limits::LOCK_TRIES;
+    let locked = loop {
+        let locked = file.try_lock();
+        // A process that was being started when its holder closed it has it open until it runs.
+        if tries == 0 || !matches!(locked, Err(TryLockError::WouldBlock)) {
+            break locked;
+        }
+        tries -= 1;
+        std::thread::sleep(limits::LOCK_PAUSE);
+    };
+    match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
             path: database.to_owned(),

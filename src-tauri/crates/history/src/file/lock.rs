@@ -9,6 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::error::HistoryError;
+use crate::limits::{LOCK_PAUSE, LOCK_TRIES};
 
 /// Holds the history at a path as long as it lives. The kernel lets go of it when the process dies, however.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ impl Lock {
             .mode(0o600)
             .open(&path)
             .map_err(HistoryError::file("open", &path))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        match patiently(&file) {
             Ok(()) => {}
             Err(Errno::WOULDBLOCK) => {
                 return Err(HistoryError::Locked {
@@ -43,6 +44,20 @@ impl Lock {
             tracing::debug!(%error, path = %path.display(), "cannot note the process id");
         }
         Ok(Lock { _file: file })
+    }
+}
+
+/// Locks a file. An end of its holder may take a moment: a process that was being started when the holder closed
+/// it has it open until it runs.
+fn patiently(file: &File) -> Result<(), Errno> {
+    let mut tries = LOCK_TRIES;
+    loop {
+        let locked = flock(file, FlockOperation::NonBlockingLockExclusive);
+        if locked != Err(Errno::WOULDBLOCK) || tries == 0 {
+            return locked;
+        }
+        tries -= 1;
+        std::thread::sleep(LOCK_PAUSE);
     }
 }
 

@@ -37,7 +37,10 @@ pub(crate) struct Opened {
 pub(crate) async fn open(config: &Config) -> Result<Opened, HistoryError> {
     let path = config.path.as_path();
     make_folder(path)?;
-    let lock = Lock::take(path)?;
+    let database = path.to_owned();
+    let lock = tokio::task::spawn_blocking(move || Lock::take(&database))
+        .await
+        .map_err(|error| HistoryError::NotWritten(error.to_string()))??;
     let mut set_aside = None;
     let writer = match open_sound(path).await? {
         Some(writer) => writer,

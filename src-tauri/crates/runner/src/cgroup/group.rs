@@ -77,15 +77,6 @@ impl Group {
         found.into_iter().collect()
     }
 
-    /// Lets nothing be born in it any more, where the kernel counts processes: what is killed one by one would
-    /// otherwise multiply meanwhile.
-    pub(crate) fn seal(&self) {
-        if let Some(dir) = self.pids.as_ref().or(self.unified.as_ref()) {
-            // Missing where version 2 has no such controller.
-            let _ = fs::write(dir.join("pids.max"), "0");
-        }
-    }
-
     /// Kills everything in it once; what is born meanwhile needs another call, unless version 2 does it whole.
     pub(crate) fn kill(&self) {
         if let Some(dir) = self.pids.as_ref().or(self.unified.as_ref()) {

@@ -267,7 +267,6 @@ impl Child {
         }
         let members = group.members();
         if !members.is_empty() {
-            group.seal();
             group.kill();
         }
         kill_trees(&left);

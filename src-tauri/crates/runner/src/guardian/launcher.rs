@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::SigSet;
 use rustix::process::{Gid, Resource, Rlimit, Signal, Uid};
 
+use crate::limits::{BUSY_PAUSE, BUSY_TRIES};
 use crate::wire::{Fault, Identity, Inbox, LaunchNews, Plan, Step, encode};
 
 /// Exit code of a launcher that could not become its program; why is told on the socket.
@@ -73,13 +74,23 @@ fn launch(socket: &UnixStream, (plan, mut inbox): (Plan, Inbox)) -> Result<std::
     { socket }
         .write_all(&encode(&LaunchNews::Going).map_err(at(Step::Setup))?)
         .map_err(at(Step::Setup))?;
-    let error = Command::new(&plan.program)
+    let mut program = Command::new(&plan.program);
+    program
         .args(&plan.args)
         .env_clear()
         .envs(env)
-        .stdin(Stdio::null())
-        .exec();
-    Err(Fault::new(Step::Exec, &error))
+        .stdin(Stdio::null());
+    let mut tries = BUSY_TRIES;
+    loop {
+        let error = program.exec();
+        // Whoever wrote the file has closed it, but a process that was being started meanwhile may have it open for
+        // a moment more.
+        if error.kind() != io::ErrorKind::ExecutableFileBusy || tries == 0 {
+            return Err(Fault::new(Step::Exec, &error));
+        }
+        tries -= 1;
+        std::thread::sleep(BUSY_PAUSE);
+    }
 }
 
 /// The plan, and a listener if one belongs to it.
