@@ -79,9 +79,9 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
             if json {
                 return print_json(&outcome);
             }
-            println!("done in {} ms", outcome["took_ms"]);
+            say!("done in {} ms", outcome["took_ms"]);
             if !outcome["value"].is_null() {
-                println!("{}", outcome["value"]);
+                say!("{}", outcome["value"]);
             }
             Ok(())
         }
@@ -226,8 +226,8 @@ async fn nodes(instance: &Instance, spec: ViewSpec, json: bool) -> Result<(), Ex
 }
 
 fn show_node(details: &Value) -> Result<(), Exit> {
-    println!("{}  {}", text(details, "label"), text(details, "label_minor"));
-    println!("{}\n", text(details, "id"));
+    say!("{}  {}", text(details, "label"), text(details, "label_minor"));
+    say!("{}\n", text(details, "id"));
     let mut out = table(&["", ""]);
     for row in details["metadata"].as_array().into_iter().flatten() {
         out.add_row(vec![text(row, "label"), text(row, "value")]);
@@ -247,7 +247,7 @@ fn show_node(details: &Value) -> Result<(), Exit> {
         if rows.is_empty() {
             continue;
         }
-        println!("\n{}", text(connections, "label"));
+        say!("\n{}", text(connections, "label"));
         let mut out = table(&["NODE", "PORT", "COUNT"]);
         for row in rows {
             out.add_row(vec![
@@ -368,9 +368,9 @@ async fn events(instance: &Instance, from: i64, follow: bool, json: bool) -> Res
             let at_ms = event["at_ms"].as_i64().unwrap_or_default();
             from_ms = from_ms.max(at_ms - 60_000);
             if json {
-                println!("{event}");
+                say!("{event}");
             } else {
-                println!(
+                say!(
                     "{}  {}  {}: {}",
                     times::show(at_ms),
                     text(event, "kind"),
@@ -417,7 +417,7 @@ async fn api(
     let answer = instance.send(method, path, content_type, body.into()).await?;
     write(std::path::Path::new("-"), &answer.body)?;
     if std::io::stdout().is_terminal() {
-        println!();
+        say!("");
     }
     match answer.status.as_u16() {
         200..=399 => Ok(()),

@@ -109,9 +109,9 @@ pub(crate) async fn run(common: &Common) -> Result<(), Exit> {
                 Verdict::Note => "–",
                 Verdict::Missing => "✗",
             };
-            println!("{mark} {:<16} {}", check.what, check.found);
+            say!("{mark} {:<16} {}", check.what, check.found);
             if !check.remedy.is_empty() {
-                println!("  {:<16} → {}", "", check.remedy);
+                say!("  {:<16} → {}", "", check.remedy);
             }
         }
     }

@@ -7,13 +7,15 @@
     reason = "a command talks to its terminal"
 )]
 
+#[macro_use]
+mod output;
+
 mod args;
 mod ask;
 mod desktop;
 mod doctor;
 mod exit;
 mod man;
-mod output;
 mod plugin;
 mod serve;
 mod target;
@@ -55,8 +57,9 @@ fn run(cli: Cli) -> Result<(), Exit> {
     };
     match command {
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "orrery", &mut std::io::stdout());
-            Ok(())
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "orrery", &mut script);
+            output::print(&script)
         }
         Command::Man { out } => man::run(out.as_deref()),
         Command::Token { open } => target::print_token(&cli.common, open),

@@ -6,6 +6,28 @@ use comfy_table::{Table, presets};
 
 use crate::exit::Exit;
 
+/// Prints a line to standard output.
+macro_rules! say {
+    ($($text:tt)*) => { $crate::output::line(format_args!($($text)*)) };
+}
+
+/// Prints a line; see [`print`].
+pub(crate) fn line(text: std::fmt::Arguments<'_>) {
+    if let Err(exit) = print(format!("{text}\n").as_bytes()) {
+        eprintln!("orrery: {}", exit.message);
+        std::process::exit(1);
+    }
+}
+
+/// Writes to standard output. A reader who has seen enough, such as `head`, ends the command in peace.
+pub(crate) fn print(bytes: &[u8]) -> Result<(), Exit> {
+    let mut out = std::io::stdout();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        other => other.map_err(|error| Exit::failed(format!("cannot write to standard output: {error}"))),
+    }
+}
+
 /// A table without lines, like every Unix tool's.
 pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
@@ -20,21 +42,21 @@ pub(crate) fn table(head: &[&str]) -> Table {
 /// Prints a table; columns are separated by blanks and lines carry none at their end.
 pub(crate) fn print_table(table: &Table) {
     for line in table.lines() {
-        println!("{}", line.trim_end());
+        say!("{}", line.trim_end());
     }
 }
 
 /// Prints a value as JSON, indented.
 pub(crate) fn print_json(value: &serde_json::Value) -> Result<(), Exit> {
     let text = serde_json::to_string_pretty(value).map_err(Exit::failed)?;
-    println!("{text}");
+    say!("{text}");
     Ok(())
 }
 
 /// Writes to a file, or to standard output for `-`.
 pub(crate) fn write(path: &std::path::Path, bytes: &[u8]) -> Result<(), Exit> {
     if path == std::path::Path::new("-") {
-        return std::io::stdout().write_all(bytes).map_err(Exit::failed);
+        return print(bytes);
     }
     std::fs::write(path, bytes).map_err(|e| Exit::failed(format!("cannot write {}: {e}", path.display())))?;
     eprintln!("wrote {} bytes to {}", bytes.len(), path.display());

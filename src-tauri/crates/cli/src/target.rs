@@ -44,11 +44,11 @@ pub(crate) fn print_token(common: &Common, open: bool) -> Result<(), Exit> {
         .map_err(|e| Exit::failed(format!("cannot make {}: {e}", data.display())))?;
     let token = Token::of(&data).map_err(Exit::failed)?;
     if !open {
-        println!("{}", token.reveal());
+        say!("{}", token.reveal());
         return Ok(());
     }
     let url = std::fs::read_to_string(data.join("url"))
         .map_err(|_| Exit::no_instance("no instance listens on an address; start one with `orrery serve`"))?;
-    println!("{}/?token={}", url.trim(), token.reveal());
+    say!("{}/?token={}", url.trim(), token.reveal());
     Ok(())
 }

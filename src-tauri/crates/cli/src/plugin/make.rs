@@ -62,7 +62,7 @@ pub(super) fn done(json: bool, made: Made) -> Result<(), Exit> {
     if json {
         return print_json(&made.data);
     }
-    println!("{}", made.text);
+    say!("{}", made.text);
     Ok(())
 }
 

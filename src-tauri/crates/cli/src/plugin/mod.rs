@@ -273,7 +273,7 @@ async fn logs(instance: &Instance, plugin: String, follow: bool, lines: u32, jso
         let page = instance.call(&request).await?;
         for line in page["lines"].as_array().into_iter().flatten() {
             if json {
-                println!("{line}");
+                say!("{line}");
             } else {
                 show::log_line(line);
             }
@@ -297,7 +297,7 @@ async fn health(instance: &Instance, plugin: String, json: bool) -> Result<(), E
     if json {
         print_json(body)?;
     } else if answer["status"] != 404 {
-        println!("{}  {}", text(body, "status"), text(body, "message"));
+        say!("{}  {}", text(body, "status"), text(body, "message"));
     }
     match answer["status"].as_u64() {
         Some(200) => Ok(()),

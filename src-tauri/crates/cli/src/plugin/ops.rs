@@ -51,7 +51,7 @@ pub(crate) async fn order(
     if json {
         print_json(&operation)?;
     } else {
-        println!("{}", outcome(&operation));
+        say!("{}", outcome(&operation));
     }
     match operation["state"].as_str() {
         Some("failed" | "cancelled") if json => Err(Exit::failed(String::new())),
@@ -82,15 +82,15 @@ async fn find(instance: &Instance, id: &str) -> Result<Option<Value>, Exit> {
         .cloned())
 }
 
+/// How an operation ended, or where to look for it.
 fn outcome(operation: &Value) -> String {
-    match operation["outcome"].as_str() {
-        Some(outcome) if !outcome.is_empty() => text(operation, "outcome"),
-        _ => format!(
-            "{} {} ({})",
-            text(operation, "kind"),
-            text(operation, "plugin"),
-            text(operation, "id")
-        ),
+    let id = text(operation, "id");
+    match (operation["outcome"].as_str(), operation["state"].as_str()) {
+        (Some(outcome), _) if !outcome.is_empty() => text(operation, "outcome"),
+        (_, Some("queued" | "running")) => {
+            format!("{} is under way; see `orrery ops`: {id}", text(operation, "kind"))
+        }
+        (_, _) => format!("{} {}: {id}", text(operation, "kind"), text(operation, "state")),
     }
 }
 
@@ -106,7 +106,7 @@ pub(crate) async fn run(
         return if json {
             print_json(&operation)
         } else {
-            println!("{}", outcome(&operation));
+            say!("{}", outcome(&operation));
             Ok(())
         };
     }

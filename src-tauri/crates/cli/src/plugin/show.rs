@@ -53,7 +53,7 @@ fn time(value: &Value) -> String {
 
 /// Everything about one plugin.
 pub(crate) fn one(p: &Value) -> Result<(), Exit> {
-    println!("{}  {}", text(p, "label"), text(p, "description"));
+    say!("{}  {}", text(p, "label"), text(p, "description"));
     let mut out = table(&["", ""]);
     let mut row = |name: &str, value: String| {
         out.add_row(vec![name.to_owned(), value]);
@@ -77,10 +77,13 @@ pub(crate) fn one(p: &Value) -> Result<(), Exit> {
         row("Revision", revision(&m["current"]));
         if !m["pending"].is_null() {
             let pending = &m["pending"];
-            row(
-                "Pending",
-                format!("{}: {}", revision(&pending["revision"]), text(pending, "failure")),
-            );
+            let failed = pending["failure"].as_str().is_some_and(|f| !f.is_empty());
+            let how = if failed {
+                text(pending, "failure")
+            } else {
+                text(pending, "step")
+            };
+            row("Pending", format!("{}: {how}", revision(&pending["revision"])));
         }
         for kept in m["retained"].as_array().into_iter().flatten() {
             row("Kept", revision(kept));
@@ -106,10 +109,10 @@ pub(crate) fn one(p: &Value) -> Result<(), Exit> {
     print_table(&out);
     let exit = &m["instance"]["last_exit"];
     if !exit.is_null() {
-        println!("\nLast end, {}: {}", time(&exit["at_ms"]), text(exit, "text"));
+        say!("\nLast end, {}: {}", time(&exit["at_ms"]), text(exit, "text"));
         for line in exit["last_lines"].as_array().into_iter().flatten() {
             let shown = serde_json::json!({ "line": line });
-            println!("  {}", text(&shown, "line"));
+            say!("  {}", text(&shown, "line"));
         }
     }
     Ok(())
@@ -130,7 +133,7 @@ fn revision(r: &Value) -> String {
 /// A plugin's config with the rules for it.
 pub(crate) fn config(config: &Value) -> Result<(), Exit> {
     if let Some(text) = config["text"].as_str() {
-        println!("{text}");
+        say!("{text}");
     } else if !config["structured"].is_null() {
         print_json(&config["structured"])?;
     }
@@ -155,14 +158,14 @@ pub(crate) fn config(config: &Value) -> Result<(), Exit> {
         print_table(&out);
     }
     if config["rejected"].as_str().is_some_and(|r| !r.is_empty()) {
-        println!("Last change refused: {}", text(config, "rejected"));
+        say!("Last change refused: {}", text(config, "rejected"));
     }
     Ok(())
 }
 
 /// One line of a log.
 pub(crate) fn log_line(line: &Value) {
-    println!(
+    say!(
         "{}  {:<6} {:<5} {}",
         time(&line["at_ms"]),
         text(line, "stream"),

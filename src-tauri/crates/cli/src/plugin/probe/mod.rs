@@ -127,13 +127,13 @@ fn data(socket: &Path, id: Option<&str>, report: Option<&FirstReport>, findings:
 
 fn tell(findings: &Findings) {
     for (verdict, about, text) in &findings.0 {
-        println!("{:<6} {about:<9} {}", verdict.word(), printable(text));
+        say!("{:<6} {about:<9} {}", verdict.word(), printable(text));
     }
     let (wrong, notes) = (findings.count(Verdict::Wrong), findings.count(Verdict::Note));
     if wrong == 0 && notes == 0 {
-        println!("\nThis is a plugin as it should be.");
+        say!("\nThis is a plugin as it should be.");
     } else if wrong == 0 {
-        println!("\nThis plugin works. What is marked `note` may not be what was meant.");
+        say!("\nThis plugin works. What is marked `note` may not be what was meant.");
     }
 }
 

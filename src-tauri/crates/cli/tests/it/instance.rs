@@ -1,0 +1,56 @@
+//! An instance to talk to: `orrery serve`.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::run::{Ran, command, orrery};
+
+pub(crate) struct Instance {
+    pub(crate) home: TempDir,
+    pub(crate) url: String,
+    pub(crate) token: String,
+    server: Child,
+}
+
+impl Instance {
+    pub(crate) fn start() -> Instance {
+        let home = tempfile::tempdir().unwrap();
+        let mut server = command(home.path(), &["serve", "--listen", "127.0.0.1:0", "--no-probes"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap();
+        Instance {
+            home,
+            url: ready["url"].as_str().unwrap().to_owned(),
+            token: ready["token"].as_str().unwrap().to_owned(),
+            server,
+        }
+    }
+
+    /// Over the socket of the data directory.
+    pub(crate) fn orrery(&self, words: &[&str]) -> Ran {
+        orrery(self.home.path(), words)
+    }
+
+    /// Over its address.
+    pub(crate) fn afar(&self, words: &[&str]) -> Ran {
+        let whence = ["--url", &self.url, "--token", &self.token];
+        orrery(self.home.path(), &[&whence, words].concat())
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let _ = kill_process(Pid::from_child(&self.server), Signal::TERM);
+        let _ = self.server.wait();
+    }
+}
