@@ -23,7 +23,7 @@ use crate::processes::Processes;
 use crate::shared::Shared;
 use crate::uploads::{self, Upload};
 use crate::view::{ManagedPlugin, OperationView, PackageSource, PluginOrder, RejectedPackage};
-use crate::{config_file, local, recover, show, sweep, watched, work};
+use crate::{recover, show, sweep, watched, work};
 
 /// How an order is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -122,11 +122,6 @@ impl Op {
             .unwrap_or_default()
     }
 
-    /// What the operation is at this moment.
-    pub(crate) fn kind(&self) -> Option<Kind> {
-        self.record().and_then(|record| Kind::from_word(&record.kind))
-    }
-
     fn record(&self) -> Option<OperationRecord> {
         self.shared.book().open.get(&self.id).map(|o| o.record.clone())
     }
@@ -172,8 +167,18 @@ impl Op {
     /// It is done: its changes and its end are written in one transaction.
     pub(crate) async fn commit(
         &self,
+        changes: Vec<Change>,
+        outcome: impl Into<String>,
+    ) -> Result<(), Failure> {
+        self.commit_and_clear(changes, outcome, || {}).await
+    }
+
+    /// It is done. Once that is written, and before anybody hears of it, what nobody needs any more is cleared away.
+    pub(crate) async fn commit_and_clear(
+        &self,
         mut changes: Vec<Change>,
         outcome: impl Into<String>,
+        clear: impl FnOnce(),
     ) -> Result<(), Failure> {
         let Some(mut record) = self.record() else {
             return Err(Failure::new("internal", "the operation has ended"));
@@ -194,8 +199,9 @@ impl Op {
         };
         changes.push(Change::PutOperation(record.clone()));
         self.shared.commit(changes).await?;
+        self.shared.pass(&format!("{kind} end recorded"));
+        clear();
         self.close(record);
-        self.shared.pass(&format!("{kind} end after"));
         Ok(())
     }
 

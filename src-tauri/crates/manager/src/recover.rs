@@ -4,7 +4,7 @@ use orrery_store::{Change, Loaded, OperationRecord, OperationState, PluginRecord
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::book::{Incoming, Operation, Plugin};
+use crate::book::{Book, Incoming, Operation, Plugin};
 use crate::error::StartError;
 use crate::event::Event;
 use crate::op::{end, facts_of, reached, steps_of};
@@ -15,9 +15,21 @@ use crate::work;
 
 /// Takes everything that was recorded into the book. Gives the operations that have not ended.
 pub(crate) async fn take_in(shared: &Shared, loaded: Loaded) -> Result<Vec<OperationRecord>, StartError> {
-    let mut changes = Vec::new();
-    let mut unfinished = Vec::new();
+    let unfinished = enter_all(&mut shared.book(), loaded);
+    let mended = without_lost_revisions(&shared.book());
+    let changes = mended.iter().cloned().map(Change::PutPlugin).collect();
+    shared.store.commit(changes).await?;
     let mut book = shared.book();
+    for record in mended {
+        if let Some(plugin) = book.plugins.get_mut(&record.id) {
+            plugin.record = record;
+        }
+    }
+    Ok(unfinished)
+}
+
+fn enter_all(book: &mut Book, loaded: Loaded) -> Vec<OperationRecord> {
+    let mut unfinished = Vec::new();
     for revision in loaded.revisions {
         let key = (revision.plugin.clone(), revision.sha256.clone());
         book.revisions.insert(key, revision);
@@ -44,39 +56,26 @@ pub(crate) async fn take_in(shared: &Shared, loaded: Loaded) -> Result<Vec<Opera
         };
         book.rejected.insert(file.path, rejected);
     }
-    // A revision whose record is lost cannot come into force; an earlier one that is kept can.
-    let lost: Vec<PluginRecord> = book
+    unfinished
+}
+
+/// A revision whose record is lost cannot come into force; an earlier one that is kept can.
+fn without_lost_revisions(book: &Book) -> Vec<PluginRecord> {
+    let lost = book
         .plugins
         .values()
-        .map(|plugin| plugin.record.clone())
-        .filter(|record| record.current.is_some() && book.current(record).is_none())
-        .collect();
-    for mut record in lost {
-        let kept: Vec<String> = record
-            .retained
-            .iter()
-            .filter(|sum| book.revision(&record.id, sum).is_some())
-            .cloned()
-            .collect();
-        let Some((first, rest)) = kept.split_first() else {
-            continue;
-        };
-        record.current = Some(first.clone());
-        record.retained = rest.to_vec();
-        changes.push(Change::PutPlugin(record));
-    }
-    drop(book);
-    let committed = shared.store.commit(changes.clone()).await;
-    committed?;
-    let mut book = shared.book();
-    for change in changes {
-        if let Change::PutPlugin(record) = change
-            && let Some(plugin) = book.plugins.get_mut(&record.id)
-        {
-            plugin.record = record;
-        }
-    }
-    Ok(unfinished)
+        .map(|plugin| &plugin.record)
+        .filter(|record| record.current.is_some() && book.current(record).is_none());
+    let mended = lost.filter_map(|record| {
+        let is_there = |sum: &&String| book.revision(&record.id, sum).is_some();
+        let mut kept = record.retained.iter().filter(is_there).cloned();
+        Some(PluginRecord {
+            current: Some(kept.next()?),
+            retained: kept.collect(),
+            ..record.clone()
+        })
+    });
+    mended.collect()
 }
 
 /// Closes the operations that are to be undone, and enters the others. Gives their ids, with the step from which they

@@ -218,7 +218,7 @@ pub(super) fn discard_revision(shared: &Shared, newcomer: &Newcomer) {
         remove_dir(&newcomer.revision.dir);
     }
     let id = newcomer.revision.plugin.as_str();
-    if shared.book().plugins.get(id).is_none() {
+    if !shared.book().plugins.contains_key(id) {
         // The directory of all its revisions; it stays when something is in it.
         let _ = std::fs::remove_dir(shared.config.dirs.revisions().join(id));
     }

@@ -131,18 +131,15 @@ async fn start_with(
             Some(_) => format!("{id} has the new config."),
             None => format!("{id} has no config of its own any more."),
         };
-        op.commit(vec![Change::PutPlugin(after.clone())], outcome).await
+        let clear = || config_file::keep_only(&shared.config.dirs, id, brought.config_file());
+        op.commit_and_clear(vec![Change::PutPlugin(after.clone())], outcome, clear)
+            .await
     };
-    match done.await {
-        Ok(()) => {
-            config_file::keep_only(&shared.config.dirs, id, brought.config_file());
-            Ok(())
-        }
-        Err(failure) => {
-            restore(op, id).await;
-            Err(failure)
-        }
+    let done = done.await;
+    if done.is_err() {
+        restore(op, id).await;
     }
+    done
 }
 
 /// The revision in force, as a newcomer with another config.

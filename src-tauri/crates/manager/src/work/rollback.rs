@@ -54,16 +54,13 @@ pub(super) async fn run(op: &Op, plugin: &str, version: Option<&str>) -> Result<
     let done = async {
         brought.promote(shared).await?;
         let outcome = format!("{plugin} is back at {}.", newcomer.revision.version);
-        op.commit(vec![Change::PutPlugin(after.clone())], outcome).await
+        let clear = || crate::config_file::keep_only(&shared.config.dirs, plugin, brought.config_file());
+        op.commit_and_clear(vec![Change::PutPlugin(after.clone())], outcome, clear)
+            .await
     };
-    match done.await {
-        Ok(()) => {
-            crate::config_file::keep_only(&shared.config.dirs, plugin, brought.config_file());
-            Ok(())
-        }
-        Err(failure) => {
-            super::wish::restore(op, plugin).await;
-            Err(failure.into())
-        }
+    if let Err(failure) = done.await {
+        super::wish::restore(op, plugin).await;
+        return Err(failure.into());
     }
+    Ok(())
 }

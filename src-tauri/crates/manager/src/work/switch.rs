@@ -120,10 +120,9 @@ async fn conclude(op: &Op, id: &str) -> Result<(), Failed> {
     });
     let version = shared.book().current(&record).map(|r| r.version.clone());
     let outcome = format!("{id} {} is in force.", version.unwrap_or_default());
-    op.commit(changes.collect(), outcome).await?;
-    for revision in surplus {
-        bring::remove_dir(&revision.dir);
-    }
+    let dirs: Vec<_> = surplus.iter().map(|revision| revision.dir.clone()).collect();
+    let clear = || dirs.iter().for_each(|dir| bring::remove_dir(dir));
+    op.commit_and_clear(changes.collect(), outcome, clear).await?;
     Ok(())
 }
 

@@ -2,20 +2,15 @@
 //! guardian of its processes, the program of its plugins, and the Orrery that is killed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the program of the plugins says why it fails"
-)]
+#![expect(clippy::print_stderr, reason = "the program of the plugins says why it fails")]
 
 mod calls;
 mod configure;
-mod crash;
-mod host;
 mod install;
 mod orders;
 mod package;
 mod plugin;
+mod server;
 mod upgrade;
 mod watched;
 mod world;
@@ -26,16 +21,12 @@ use libtest_mimic::{Arguments, Trial};
 
 /// First argument of the program of a plugin.
 const AS_PLUGIN: &str = "--act-as-plugin";
-/// First argument of an Orrery that is killed.
-const AS_HOST: &str = "--act-as-host";
 
 fn main() -> ExitCode {
     orrery_runner::guardian::run_if_asked();
     let args: Vec<String> = std::env::args().collect();
-    match args.get(1).map(String::as_str) {
-        Some(AS_PLUGIN) => return plugin::main(&args[2..]),
-        Some(AS_HOST) => return host::main(&args[2..]),
-        _ => {}
+    if let Some(AS_PLUGIN) = args.get(1).map(String::as_str) {
+        return plugin::main(&args[2..]);
     }
     let mut arguments = Arguments::from_args();
     // Each test has a dozen processes; more at a time than processors only makes them wait.
@@ -46,15 +37,14 @@ fn main() -> ExitCode {
         configure::trials(),
         orders::trials(),
         watched::trials(),
-        crash::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 
 /// A test by the name of its function.
-fn trial<F: Future<Output = ()>>(name: &str, test: fn() -> F) -> Trial
+fn trial<F>(name: &str, test: fn() -> F) -> Trial
 where
-    F: 'static,
+    F: Future<Output = ()> + 'static,
 {
     Trial::test(name, move || {
         let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -10,8 +10,9 @@ pub(crate) struct Package {
     id: String,
     version: String,
     args: Vec<String>,
-    extra: String,
+    top: String,
     run: String,
+    tables: String,
     socket: Option<PathBuf>,
 }
 
@@ -21,8 +22,9 @@ impl Package {
             id: id.to_owned(),
             version: version.to_owned(),
             args: Vec::new(),
-            extra: String::new(),
+            top: String::new(),
             run: String::new(),
+            tables: String::new(),
             socket: None,
         }
     }
@@ -33,10 +35,17 @@ impl Package {
         self
     }
 
-    /// More of its manifest.
+    /// Tables of its manifest.
     pub(crate) fn with(mut self, text: &str) -> Self {
-        self.extra.push_str(text);
-        self.extra.push('\n');
+        self.tables.push_str(text);
+        self.tables.push('\n');
+        self
+    }
+
+    /// Keys of its manifest that are in no table.
+    pub(crate) fn top(mut self, text: &str) -> Self {
+        self.top.push_str(text);
+        self.top.push('\n');
         self
     }
 
@@ -59,7 +68,11 @@ impl Package {
         std::fs::write(dir.join("plugin.toml"), self.manifest()).unwrap();
         let program = dir.join("bin/run");
         let this = std::env::current_exe().unwrap();
-        let script = format!("#!/bin/sh\nexec '{}' {} \"$@\"\n", this.display(), crate::AS_PLUGIN);
+        let script = format!(
+            "#!/bin/sh\nexec '{}' {} \"$@\"\n",
+            this.display(),
+            crate::AS_PLUGIN
+        );
         std::fs::write(&program, script).unwrap();
         for path in [dir, &dir.join("bin"), &program] {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -69,11 +82,17 @@ impl Package {
     }
 
     /// Packs it into a directory; gives the archive.
-    pub(crate) async fn pack(&self, into: &Path) -> PathBuf {
+    pub(crate) fn pack(&self, into: &Path) -> PathBuf {
         let dir = tempfile::tempdir().unwrap();
         self.write(dir.path());
         std::fs::create_dir_all(into).unwrap();
-        pack(dir.path(), into, Compression::Gzip).await.unwrap().path
+        pack(dir.path(), into, Compression::Gzip).unwrap().path
+    }
+
+    /// Its manifest as that of a local plugin whose program lies elsewhere.
+    pub(crate) fn manifest_for(&self, program: &Path) -> String {
+        let entry = format!("entry = {program:?}");
+        self.manifest().replace("entry = \"bin/run\"", &entry)
     }
 
     fn manifest(&self) -> String {
@@ -86,31 +105,26 @@ impl Package {
         args.extend(self.args.iter().cloned());
         let args: Vec<String> = args.iter().map(|arg| format!("{arg:?}")).collect();
         let own = self.socket.as_ref().map(|path| format!("socket = {path:?}\n"));
-        let mut text = format!("manifest = 1\nid = \"{}\"\nversion = \"{}\"\n", self.id, self.version);
-        // What comes before the first table of the extra text belongs to the top.
-        let (top, tables) = match self.extra.find('[') {
-            Some(at) if self.extra[..at].trim().is_empty() => ("", self.extra.as_str()),
-            Some(_) | None if !self.extra.contains("\n[") => (self.extra.as_str(), ""),
-            _ => self.extra.split_once("\n[").map_or((self.extra.as_str(), ""), |(top, _)| {
-                (top, &self.extra[top.len() + 1..])
-            }),
-        };
-        text.push_str(top);
-        text.push_str("\n[run]\nentry = \"bin/run\"\n");
+        let mut text = format!(
+            "manifest = 1\nid = \"{}\"\nversion = \"{}\"\n",
+            self.id, self.version
+        );
+        text.push_str(&self.top);
+        text.push_str("[run]\nentry = \"bin/run\"\n");
         text.push_str(&format!("args = [{}]\n", args.join(", ")));
         text.push_str(&own.unwrap_or_default());
         text.push_str(&self.run);
-        if !tables.contains("[start]") {
+        if !self.tables.contains("[start]") {
             text.push_str("[start]\nattempts = 2\ntimeout = \"5s\"\n");
             text.push_str("backoff = { first = \"100ms\", factor = 1.0, max = \"200ms\", jitter = 0.0 }\n");
         }
-        if !tables.contains("[stop]") {
+        if !self.tables.contains("[stop]") {
             text.push_str("[stop]\ntimeout = \"1s\"\n");
         }
-        if !tables.contains("[restart]") {
+        if !self.tables.contains("[restart]") {
             text.push_str("[restart]\nstable_after = \"300ms\"\n");
         }
-        text.push_str(tables);
+        text.push_str(&self.tables);
         text
     }
 }

@@ -1,7 +1,9 @@
 //! The program of the plugins: serves reports on a socket, and misbehaves as it is told.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,6 +19,8 @@ struct Told {
     config_file: String,
     /// Ends with this code before it listens.
     fails: Option<u8>,
+    /// Ends with code 5 when this file is there, and makes it when not.
+    once: Option<PathBuf>,
     /// Ends with code 9 so long after its start.
     ends_after: Option<Duration>,
     /// Reports as another plugin.
@@ -40,6 +44,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
             "--socket" => told.socket.clone_from(value),
             "--config-file" => told.config_file.clone_from(value),
             "--fails" => told.fails = Some(value.parse().unwrap()),
+            "--once" => told.once = Some(PathBuf::from(value)),
             "--ends-after-ms" => told.ends_after = Some(Duration::from_millis(number())),
             "--poses-as" => told.poses_as = Some(value.clone()),
             "--late-ms" => told.late = Duration::from_millis(number()),
@@ -54,6 +59,12 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     if let Some(code) = told.fails {
         eprintln!("cannot open the flux capacitor");
         return ExitCode::from(code);
+    }
+    if let Some(once) = &told.once
+        && File::create_new(once).is_err()
+    {
+        eprintln!("once was enough");
+        return ExitCode::from(5);
     }
     let config = std::fs::read_to_string(&told.config_file).unwrap_or_default();
     if told.hates.as_ref().is_some_and(|hated| config.contains(hated)) {

@@ -8,9 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
-use orrery_manager::view::{
-    ManagedPlugin, OperationState, OperationView, PackageSource, PluginOrder,
-};
+use orrery_manager::view::{ManagedPlugin, OperationState, OperationView, PackageSource, PluginOrder};
 use orrery_manager::{Dirs, Event, Hook, Manager, ManagerConfig, OrderError, Wait};
 use orrery_packages::Trust;
 use orrery_plugins::once;
@@ -84,6 +82,16 @@ pub(crate) async fn start_in(base: &Path, name: &str, adjust: impl FnOnce(&mut M
     }
 }
 
+impl Running {
+    /// Kinds of what happened since the last call.
+    pub(crate) fn new_events(&mut self) -> Vec<String> {
+        let events = &mut self.events;
+        std::iter::from_fn(|| events.try_recv().ok())
+            .map(|event| event.kind)
+            .collect()
+    }
+}
+
 impl World {
     /// An Orrery that runs.
     pub(crate) async fn new() -> World {
@@ -145,10 +153,6 @@ impl World {
         &self.running.as_ref().unwrap().manager
     }
 
-    pub(crate) fn supervisor(&self) -> &Supervisor {
-        &self.running.as_ref().unwrap().supervisor
-    }
-
     /// Carries an order out to its end.
     pub(crate) async fn order(&self, order: PluginOrder) -> Result<OperationView, OrderError> {
         let done = self.manager().order(order, "ada", Wait::Ended);
@@ -174,13 +178,17 @@ impl World {
     }
 
     /// Packs and installs.
-    pub(crate) async fn install(&self, package: Package) -> OperationView {
-        let order = self.install_order(package).await;
-        self.done(order).await
+    pub(crate) async fn install(&self, package: &Package) -> OperationView {
+        self.done(self.install_order(package)).await
     }
 
-    pub(crate) async fn install_order(&self, package: Package) -> PluginOrder {
-        install_from(&package.pack(&self.base().join("packages")).await)
+    pub(crate) fn install_order(&self, package: &Package) -> PluginOrder {
+        install_from(&self.pack(package))
+    }
+
+    /// Packs into the world's own directory of packages.
+    pub(crate) fn pack(&self, package: &Package) -> PathBuf {
+        package.pack(&self.base().join("packages"))
     }
 
     pub(crate) fn plugin(&self, id: &str) -> ManagedPlugin {
@@ -221,9 +229,19 @@ impl World {
         until(what, &mut holds).await;
     }
 
-    /// Everything that is left of a plugin, or of all; none of it may be there when it is not.
-    pub(crate) fn traces(&self) -> BTreeSet<String> {
-        traces(self.base())
+    pub(crate) fn none_runs(&self, when: &str) {
+        let running = processes(self.base());
+        assert!(running.is_empty(), "{when}: {running:?}");
+    }
+
+    /// Nothing of any plugin is there: no record, no process, no file.
+    pub(crate) async fn is_empty(&self, when: &str) {
+        assert_eq!(self.manager().list(), [], "{when}");
+        self.until(&format!("processes are left: {when}"), || {
+            processes(self.base()).is_empty()
+        })
+        .await;
+        assert_eq!(traces(self.base()), BTreeSet::new(), "{when}");
     }
 }
 
@@ -304,7 +322,7 @@ pub(crate) fn processes(base: &Path) -> Vec<u32> {
         };
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).into_owned();
-        if line.contains(crate::AS_PLUGIN) && line.contains(&base) {
+        if line.contains("--config-file") && line.contains(&base) {
             found.push(pid);
         }
     }

@@ -1,0 +1,89 @@
+//! A small HTTP server for packages: files of a directory, as slowly and as badly as it is told.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// Bytes sent at a time.
+const PIECE: usize = 256;
+
+/// How it serves.
+#[derive(Default)]
+pub(crate) struct Manner {
+    /// Wait after each piece.
+    pub(crate) pause: Duration,
+    /// Requests that are answered with 503 first.
+    pub(crate) busy: u32,
+}
+
+/// A server on loopback, as long as the test runs.
+pub(crate) struct Server {
+    address: String,
+    requests: Arc<AtomicU32>,
+}
+
+impl Server {
+    pub(crate) fn start(dir: &Path, manner: Manner) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let requests = Arc::new(AtomicU32::new(0));
+        let shared = Arc::new((dir.to_owned(), manner, Arc::clone(&requests)));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || serve(&shared.0, &shared.1, &shared.2, stream));
+            }
+        });
+        Server { address, requests }
+    }
+
+    pub(crate) fn url(&self, file: &Path) -> String {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        format!("http://{}/{name}", self.address)
+    }
+
+    pub(crate) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+/// One request; who asks too much or goes away is nobody's concern.
+fn serve(dir: &Path, manner: &Manner, requests: &AtomicU32, mut stream: TcpStream) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut first = String::new();
+    reader.read_line(&mut first).ok()?;
+    let mut line = String::new();
+    while reader.read_line(&mut line).ok()? > 2 {
+        line.clear();
+    }
+    let close = "Connection: close\r\n";
+    if requests.fetch_add(1, Ordering::Relaxed) < manner.busy {
+        write!(stream, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n{close}\r\n").ok()?;
+        return None;
+    }
+    let name = first.split(' ').nth(1)?.trim_start_matches('/');
+    let path: PathBuf = dir.join(name);
+    let Ok(body) = std::fs::read(path) else {
+        write!(
+            stream,
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n{close}\r\n"
+        )
+        .ok()?;
+        return None;
+    };
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{close}\r\n",
+        body.len()
+    )
+    .ok()?;
+    for piece in body.chunks(PIECE) {
+        stream.write_all(piece).ok()?;
+        stream.flush().ok()?;
+        std::thread::sleep(manner.pause);
+    }
+    Some(())
+}
