@@ -1,5 +1,5 @@
 # For people. Anything longer than a line lives in scripts/.
-.PHONY: help setup ui run serve test lint bench fmt types desktop screenshots package clean
+.PHONY: help setup plugins ui run serve test lint bench fmt types desktop screenshots package clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -19,6 +19,9 @@ bench: ## Measure: decode, merge, layout, first sight of a plugin, idle cost
 setup: ## Install what building and testing need
 	@scripts/setup.sh all
 
+plugins: ## Build the example plugins as packages, into dist/plugins
+	@scripts/plugins.sh
+
 ui: ## Build the front end
 	@scripts/ui.sh
 
@@ -32,4 +35,4 @@ screenshots: ## Take the README's pictures from the running window
 	@scripts/screenshots.sh
 
 clean: ## Remove what was built
-	@cargo clean && rm -rf ui/dist ui/node_modules
+	@cargo clean && rm -rf dist ui/dist ui/node_modules

@@ -1,27 +1,33 @@
 #!/usr/bin/env bash
-# make plugins: builds the four examples as packages, into target/packages or the folder given.
+# make plugins: builds the four examples as packages, with their index.json, into dist/plugins or the folder given.
+# ORRERY_PROFILE=dev builds faster.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-out=${1:-target/packages}
+out=${1:-dist/plugins}
+profile=${ORRERY_PROFILE:-release}
 target=${CARGO_TARGET_DIR:-target}
+built=$profile
+[ "$profile" != dev ] || built=debug
 compiled=(iowait http-statistics traffic-control)
 
-cargo build --release --quiet "${compiled[@]/#/--package=orrery-example-}"
+cargo build --profile "$profile" --quiet --package orrery-cli "${compiled[@]/#/--package=orrery-example-}"
+orrery=$target/$built/orrery
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-dirs=()
 for id in "${compiled[@]}"; do
-  dir=$stage/$id
-  mkdir -p "$dir/bin"
-  cp "plugins-examples/$id/plugin.toml" "plugins-examples/$id/README.md" "$dir/"
-  install -m 755 "$target/release/$id" "$dir/bin/$id"
-  dirs+=("$dir")
+  mkdir -p "$stage/$id/bin"
+  install -m 755 "$target/$built/$id" "$stage/$id/bin/$id"
 done
 mkdir "$stage/volume-count"
-cp plugins-examples/volume-count/{plugin.toml,README.md} "$stage/volume-count/"
 install -m 755 plugins-examples/volume-count/volume_count.py "$stage/volume-count/"
-dirs+=("$stage/volume-count")
 
-cargo run --quiet --package orrery-packages --example pack -- "$out" "${dirs[@]}"
+mkdir -p "$out"
+for id in "${compiled[@]}" volume-count; do
+  cp "plugins-examples/$id/plugin.toml" "plugins-examples/$id/README.md" "$stage/$id/"
+  # Earlier versions are not part of what is made now.
+  rm -f "$out/$id"-[0-9]*.tar.*
+  "$orrery" plugin pack "$stage/$id" --out "$out"
+done
+"$orrery" plugin index "$out"

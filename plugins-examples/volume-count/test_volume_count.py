@@ -127,6 +127,18 @@ class VolumeCount(unittest.TestCase):
         self.addCleanup(engine.close)
         return f"unix://{engine.path}"
 
+    def test_the_host_may_choose_the_socket(self):
+        """As a package it is told where to listen; a folder that is not its own stays."""
+        plugin = object.__new__(Plugin)
+        plugin.socket = os.path.join(self.folder, "chosen.sock")
+        command = [sys.executable, str(PROGRAM), "--socket", plugin.socket]
+        plugin.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        self.addCleanup(plugin.kill)
+        until(plugin.answers)
+        plugin.process.send_signal(signal.SIGTERM)
+        self.assertEqual(plugin.process.wait(PATIENCE_S), 0)
+        self.assertEqual(os.listdir(self.folder), [])
+
     def test_volumes_are_counted_and_other_mounts_are_not(self):
         """Bind mounts and temporary file systems are no volumes."""
         containers = [

@@ -6,6 +6,7 @@ walks through it.
 """
 
 import argparse
+import contextlib
 import http.client
 import json
 import os
@@ -151,17 +152,18 @@ class Watcher:
 
 
 class Server(socketserver.ThreadingUnixStreamServer):
-    """Listens in a folder of its own, which nobody but the owner may enter."""
+    """Listens, as a rule in a folder of its own, `<id>/<id>.sock`, which nobody but the owner may enter."""
 
     daemon_threads = True
 
-    def __init__(self, root, watcher):
-        self.folder = Path(root) / ID
+    def __init__(self, path, watcher):
+        self.socket_path = Path(path)
+        self.folder = self.socket_path.parent
+        self.own_folder = self.folder.name == self.socket_path.stem
         self.watcher = watcher
-        self.socket_path = self.folder / f"{ID}.sock"
-        Path(root).mkdir(parents=True, exist_ok=True)
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        self.folder.chmod(0o700)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.own_folder:
+            self.folder.chmod(0o700)
         self.remove_stale()
         super().__init__(str(self.socket_path), Handler)
 
@@ -183,7 +185,9 @@ class Server(socketserver.ThreadingUnixStreamServer):
         """Removes the socket and its folder: otherwise the host shows a plugin that does not answer."""
         self.server_close()
         self.socket_path.unlink(missing_ok=True)
-        self.folder.rmdir()
+        if self.own_folder:
+            with contextlib.suppress(OSError):  # not empty, or gone already
+                self.folder.rmdir()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -224,7 +228,9 @@ def main():
     """Runs until a signal or an error."""
     parser = argparse.ArgumentParser(prog=ID, description=__doc__.splitlines()[0])
     parser.add_argument("--plugins", default="/var/run/scope/plugins", help="folder of plugin sockets")
+    parser.add_argument("--socket", help=f"socket, instead of {ID}/{ID}.sock in that folder")
     arguments = parser.parse_args()
+    path = arguments.socket or Path(arguments.plugins) / ID / f"{ID}.sock"
     # Signals wait until there is something to clean up, and go to this thread alone.
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
@@ -232,7 +238,7 @@ def main():
         signal.signal(number, stop)
     watcher = Watcher(os.environ)
     try:
-        server = Server(arguments.plugins, watcher)
+        server = Server(path, watcher)
     except OSError as error:
         sys.exit(f"{ID}: {error}")
     try:

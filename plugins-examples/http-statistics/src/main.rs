@@ -32,6 +32,7 @@ const HELP: &str = "\
 http-statistics: HTTP requests and responses of each process (needs root)
 
   --plugins DIR     folder of plugin sockets   [/var/run/scope/plugins]
+  --socket PATH     socket, instead of http-statistics/http-statistics.sock in that folder
   --hostname NAME   host that it reports on    [the system's]
   --help            this text
 ";
@@ -49,12 +50,14 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let mut root = PathBuf::from("/var/run/scope/plugins");
+    let mut socket: Option<PathBuf> = None;
     let mut host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{name} needs a value"));
         match name.as_str() {
             "--plugins" => root = value()?.into(),
+            "--socket" => socket = Some(value()?.into()),
             "--hostname" => host = value()?,
             "--help" | "-h" => {
                 return std::io::stdout()
@@ -77,7 +80,7 @@ async fn run() -> Result<()> {
         tell(trouble);
     }
     let plugin = Plugin::new(host, trouble, counter);
-    let socket = Socket::bind(&root, ID).await?;
+    let socket = Socket::bind(socket.unwrap_or_else(|| root.join(ID).join(format!("{ID}.sock")))).await?;
     tell(&format!("listening on {}", socket.path().display()));
     // Whichever ends first, the socket is dropped, and with that removed.
     tokio::select! {

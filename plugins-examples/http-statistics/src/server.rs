@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::plugin::Plugin;
 /// Connections served at a time; one host needs one.
 const CONNECTIONS: usize = 16;
 
-/// A listening socket `<root>/<id>/<id>.sock`. Nobody but the owner reaches it: its folder has mode 0700.
-/// Both go when it is dropped.
+/// A listening socket. In a folder that is named like it, `<id>/<id>.sock`, nobody but the owner reaches it: that
+/// folder has mode 0700. Both go when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Socket {
     listener: UnixListener,
@@ -31,22 +31,25 @@ pub(crate) struct Socket {
 
 impl Socket {
     /// Makes the folder and the socket. One that a killed plugin left behind is replaced.
-    pub(crate) async fn bind(root: &Path, id: &str) -> Result<Socket> {
-        let folder = root.join(id);
-        DirBuilder::new()
-            .recursive(true)
-            .create(root)
-            .with_context(|| format!("cannot make {}", root.display()))?;
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let owner_only = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o700);
-                fs::set_permissions(&folder, owner_only)
-                    .with_context(|| format!("cannot make {} private", folder.display()))?;
-            }
-            other => other.with_context(|| format!("cannot make {}", folder.display()))?,
+    pub(crate) async fn bind(path: PathBuf) -> Result<Socket> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            let made = match folder.parent() {
+                Some(root) => fs::create_dir_all(root),
+                None => Ok(()),
+            };
+            made.and_then(|()| DirBuilder::new().mode(0o700).create(folder))
+                .or_else(|error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => Ok(()),
+                    _ => Err(error),
+                })
+                .with_context(|| format!("cannot make {}", folder.display()))?;
         }
-        let path = folder.join(format!("{id}.sock"));
+        if let Some(folder) = own_folder(&path) {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
+                .with_context(|| format!("cannot make {} private", folder.display()))?;
+        }
         if UnixStream::connect(&path).await.is_ok() {
+            let id = path.file_stem().unwrap_or_default().display();
             bail!("another {id} plugin listens on {} already", path.display());
         }
         match fs::remove_file(&path) {
@@ -95,10 +98,16 @@ impl Socket {
 impl Drop for Socket {
     fn drop(&mut self) {
         let _gone_already = fs::remove_file(&self.path);
-        if let Some(folder) = self.path.parent() {
+        if let Some(folder) = own_folder(&self.path) {
             let _not_empty = fs::remove_dir(folder);
         }
     }
+}
+
+/// The socket's folder, if it is one of its own: named like the socket.
+fn own_folder(path: &Path) -> Option<&Path> {
+    let folder = path.parent()?;
+    (folder.file_name() == path.file_stem()).then_some(folder)
 }
 
 fn answer(plugin: &Plugin, request: &Request<Incoming>) -> Result<Response<Full<Bytes>>, hyper::http::Error> {

@@ -24,6 +24,7 @@ const HELP: &str = "\
 iowait: idle time and IO wait of the host
 
   --plugins DIR     folder of plugin sockets   [/var/run/scope/plugins]
+  --socket PATH     socket, instead of iowait/iowait.sock in that folder
   --hostname NAME   host that it reports on    [the system's]
   --help            this text
 ";
@@ -41,12 +42,14 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let mut root = PathBuf::from("/var/run/scope/plugins");
+    let mut socket: Option<PathBuf> = None;
     let mut host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().with_context(|| format!("{name} needs a value"));
         match name.as_str() {
             "--plugins" => root = value()?.into(),
+            "--socket" => socket = Some(value()?.into()),
             "--hostname" => host = value()?,
             "--help" | "-h" => {
                 return std::io::stdout()
@@ -59,7 +62,7 @@ async fn run() -> Result<()> {
     // Signals are caught before there is anything to clean up.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let socket = Socket::bind(&root, ID).await?;
+    let socket = Socket::bind(socket.unwrap_or_else(|| root.join(ID).join(format!("{ID}.sock")))).await?;
     tell(&format!("listening on {}", socket.path().display()));
     // Whichever ends first, the socket is dropped, and with that removed.
     tokio::select! {

@@ -172,3 +172,23 @@ fn an_error_leaves_nothing_behind_and_a_stale_socket_is_replaced() {
     again.kill().unwrap();
     again.wait().unwrap();
 }
+
+#[test]
+fn the_host_may_choose_the_socket() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("chosen.sock");
+    let mut plugin = Command::new(env!("CARGO_BIN_EXE_iowait"))
+        .arg("--socket")
+        .arg(&path)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the socket", || UnixStream::connect(&path).is_ok());
+    Command::new("kill")
+        .args(["-TERM", &plugin.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(plugin.wait().unwrap().success());
+    assert!(!exists(&path), "the socket is removed");
+    assert!(exists(root.path()), "a folder that is not its own stays");
+}

@@ -9,6 +9,7 @@ pub(crate) const HELP: &str = "\
 traffic-control: latency and packet loss for containers and network namespaces
 
   --plugins DIR     folder of plugin sockets          [/var/run/scope/plugins]
+  --socket PATH     socket, instead of traffic-control/traffic-control.sock in that folder
   --docker SOCKET   socket of the container engine    [/var/run/docker.sock]
   --netns DIR       folder of named namespaces        [/run/netns]
   --hostname NAME   host that namespaces belong to    [the system's]
@@ -21,6 +22,7 @@ traffic-control: latency and packet loss for containers and network namespaces
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Arguments {
     pub(crate) plugins: PathBuf,
+    pub(crate) socket: Option<PathBuf>,
     pub(crate) docker: PathBuf,
     pub(crate) netns: PathBuf,
     pub(crate) hostname: Option<String>,
@@ -34,6 +36,7 @@ impl Arguments {
     pub(crate) fn read(given: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut arguments = Arguments {
             plugins: "/var/run/scope/plugins".into(),
+            socket: None,
             docker: "/var/run/docker.sock".into(),
             netns: "/run/netns".into(),
             hostname: None,
@@ -50,6 +53,7 @@ impl Arguments {
             let mut value = || given.next().with_context(|| format!("{name} needs a value"));
             match name.as_str() {
                 "--plugins" => arguments.plugins = value()?.into(),
+                "--socket" => arguments.socket = Some(value()?.into()),
                 "--docker" => arguments.docker = value()?.into(),
                 "--netns" => arguments.netns = value()?.into(),
                 "--hostname" => arguments.hostname = Some(value()?),

@@ -54,6 +54,9 @@ async fn run() -> Result<()> {
     let hostname = arguments
         .hostname
         .unwrap_or_else(|| system.nodename().to_string_lossy().into_owned());
+    let path = arguments
+        .socket
+        .unwrap_or_else(|| arguments.plugins.join(ID).join(format!("{ID}.sock")));
     let plugin = Plugin::new(Surroundings {
         engine: Engine {
             socket: arguments.docker,
@@ -65,7 +68,7 @@ async fn run() -> Result<()> {
         },
         hostname,
     });
-    let socket = Socket::bind(&arguments.plugins, ID).await?;
+    let socket = Socket::bind(path).await?;
     complain(&format!("listening on {}", socket.path().display()));
     // Whichever ends first, the socket is dropped, and with that removed.
     tokio::select! {
