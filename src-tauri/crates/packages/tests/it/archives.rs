@@ -10,49 +10,49 @@ use tar::{EntryType, Header};
 use tempfile::TempDir;
 
 /// A manifest whose program is `bin/run`.
-pub const MANIFEST: &str = "id = \"probe\"\nversion = \"1.2.3\"\nrun.entry = \"bin/run\"\n";
+pub(crate) const MANIFEST: &str = "id = \"probe\"\nversion = \"1.2.3\"\nrun.entry = \"bin/run\"\n";
 
 /// An archive in the making.
 #[derive(Clone, Default)]
-pub struct Archive {
+pub(crate) struct Archive {
     bytes: Vec<u8>,
 }
 
 impl Archive {
     /// Nothing yet.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::default()
     }
 
     /// The manifest and its program: what every good package has.
-    pub fn good() -> Self {
+    pub(crate) fn good() -> Self {
         Self::empty()
             .file("plugin.toml", 0o644, MANIFEST.as_bytes())
             .file("bin/run", 0o755, b"#!/bin/sh\n")
     }
 
     /// A file.
-    pub fn file(self, name: &str, mode: u32, data: &[u8]) -> Self {
+    pub(crate) fn file(self, name: &str, mode: u32, data: &[u8]) -> Self {
         self.entry(EntryType::Regular, name, "", mode, data)
     }
 
     /// A directory.
-    pub fn dir(self, name: &str) -> Self {
+    pub(crate) fn dir(self, name: &str) -> Self {
         self.entry(EntryType::Directory, name, "", 0o755, b"")
     }
 
     /// A symbolic link.
-    pub fn symlink(self, name: &str, target: &str) -> Self {
+    pub(crate) fn symlink(self, name: &str, target: &str) -> Self {
         self.entry(EntryType::Symlink, name, target, 0o777, b"")
     }
 
     /// A hard link.
-    pub fn hard_link(self, name: &str, target: &str) -> Self {
+    pub(crate) fn hard_link(self, name: &str, target: &str) -> Self {
         self.entry(EntryType::Link, name, target, 0o644, b"")
     }
 
     /// Anything. Names longer than a header has room for are cut.
-    pub fn entry(mut self, kind: EntryType, name: &str, link: &str, mode: u32, data: &[u8]) -> Self {
+    pub(crate) fn entry(mut self, kind: EntryType, name: &str, link: &str, mode: u32, data: &[u8]) -> Self {
         let mut header = Header::new_gnu();
         let put = |to: &mut [u8], text: &str| {
             let length = text.len().min(to.len());
@@ -69,7 +69,7 @@ impl Archive {
     }
 
     /// A name too long for a header, as GNU tar writes it.
-    pub fn long_name(self, name: &str) -> Self {
+    pub(crate) fn long_name(self, name: &str) -> Self {
         self.entry(
             EntryType::GNULongName,
             "././@LongLink",
@@ -80,7 +80,7 @@ impl Archive {
     }
 
     /// PAX records.
-    pub fn pax(self, kind: EntryType, records: &[(&str, &str)]) -> Self {
+    pub(crate) fn pax(self, kind: EntryType, records: &[(&str, &str)]) -> Self {
         let mut text = String::new();
         for (key, value) in records {
             let rest = format!(" {key}={value}\n");
@@ -94,7 +94,7 @@ impl Archive {
     }
 
     /// Bytes, filled up to a block.
-    pub fn raw(mut self, data: &[u8]) -> Self {
+    pub(crate) fn raw(mut self, data: &[u8]) -> Self {
         self.bytes.extend_from_slice(data);
         let rest = self.bytes.len() % 512;
         if rest > 0 {
@@ -104,34 +104,34 @@ impl Archive {
     }
 
     /// The two blocks that end an archive.
-    pub fn end(mut self) -> Self {
+    pub(crate) fn end(mut self) -> Self {
         self.bytes.resize(self.bytes.len() + 1024, 0);
         self
     }
 
     /// As `.tar`.
-    pub fn tar(self) -> Vec<u8> {
+    pub(crate) fn tar(self) -> Vec<u8> {
         self.bytes
     }
 
     /// As `.tar.gz`.
-    pub fn gzip(self) -> Vec<u8> {
+    pub(crate) fn gzip(self) -> Vec<u8> {
         gzip(&self.end().bytes)
     }
 
     /// As `.tar.zst`.
-    pub fn zstd(self) -> Vec<u8> {
+    pub(crate) fn zstd(self) -> Vec<u8> {
         zstd::encode_all(&self.end().bytes[..], 3).unwrap()
     }
 }
 
-pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
 }
 
-pub fn sum(bytes: &[u8]) -> String {
+pub(crate) fn sum(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -140,40 +140,40 @@ pub fn sum(bytes: &[u8]) -> String {
 
 /// A place to work in: a file for the archive, a directory for revisions, and something outside that must
 /// not change.
-pub struct Ground {
-    pub dir: TempDir,
+pub(crate) struct Ground {
+    pub(crate) dir: TempDir,
 }
 
 impl Ground {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("revisions")).unwrap();
         fs::write(dir.path().join("victim"), "untouched").unwrap();
         Self { dir }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn revisions(&self) -> PathBuf {
+    pub(crate) fn revisions(&self) -> PathBuf {
         self.path("revisions")
     }
 
     /// Writes an archive; its path and sum.
-    pub fn archive(&self, bytes: &[u8]) -> (PathBuf, String) {
+    pub(crate) fn archive(&self, bytes: &[u8]) -> (PathBuf, String) {
         let path = self.path("package");
         fs::write(&path, bytes).unwrap();
         (path, sum(bytes))
     }
 
     /// Everything there is, with modes and contents.
-    pub fn listing(&self) -> Vec<String> {
+    pub(crate) fn listing(&self) -> Vec<String> {
         listing(self.dir.path())
     }
 }
 
-pub fn listing(dir: &Path) -> Vec<String> {
+pub(crate) fn listing(dir: &Path) -> Vec<String> {
     use std::os::unix::fs::PermissionsExt;
     let mut found = Vec::new();
     let mut waiting = vec![dir.to_owned()];

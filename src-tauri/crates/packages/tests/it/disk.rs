@@ -35,8 +35,14 @@ async fn a_full_disk_is_said_and_nothing_is_left() {
         println!("skipped: no right to mount a small file system");
         return;
     };
-    let noise: Vec<u8> = (0..600_000u32)
-        .map(|at| (at.wrapping_mul(2_654_435_761) >> 11) as u8)
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let noise: Vec<u8> = (0..600_000)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[7]
+        })
         .collect();
     let (archive, sum) = ground.archive(&Archive::good().file("noise", 0o644, &noise).gzip());
     let cancel = CancellationToken::new();

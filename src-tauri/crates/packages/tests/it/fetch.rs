@@ -11,7 +11,7 @@ use crate::archives::{Ground, sum};
 use crate::server::{Answer, Server};
 
 /// Tries that follow at once.
-pub fn quick() -> FetchOptions {
+pub(crate) fn quick() -> FetchOptions {
     FetchOptions {
         attempts: 4,
         try_timeout: Duration::from_secs(10),
@@ -24,7 +24,7 @@ pub fn quick() -> FetchOptions {
 }
 
 /// Bytes that do not repeat.
-pub fn noise(bytes: usize) -> Vec<u8> {
+pub(crate) fn noise(bytes: usize) -> Vec<u8> {
     (0..bytes as u32)
         .map(|at| (at.wrapping_mul(2_654_435_761) >> 11) as u8)
         .collect()

@@ -9,33 +9,33 @@ use tokio_util::sync::CancellationToken;
 
 /// What was asked.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    pub path: String,
+pub(crate) struct Asked {
+    pub(crate) path: String,
     /// Where a range begins.
-    pub range: Option<usize>,
-    pub if_range: Option<String>,
+    pub(crate) range: Option<usize>,
+    pub(crate) if_range: Option<String>,
     /// How many times this path was asked for before.
-    pub before: usize,
+    pub(crate) before: usize,
 }
 
 /// What is answered.
 #[derive(Clone, Default)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Length that is declared, where it is not the body's.
-    pub declared: Option<usize>,
+    pub(crate) declared: Option<usize>,
     /// The connection ends after so many bytes of the body.
-    pub cut_after: Option<usize>,
+    pub(crate) cut_after: Option<usize>,
     /// Nothing more comes after that, and the connection stays.
-    pub then_silent: bool,
+    pub(crate) then_silent: bool,
     /// Pieces of the body come so far apart.
-    pub pause: Option<Duration>,
+    pub(crate) pause: Option<Duration>,
 }
 
 impl Answer {
-    pub fn ok(body: &[u8]) -> Self {
+    pub(crate) fn ok(body: &[u8]) -> Self {
         Self {
             status: 200,
             body: body.to_vec(),
@@ -43,7 +43,7 @@ impl Answer {
         }
     }
 
-    pub fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self {
             status,
             body: b"an answer in words".to_vec(),
@@ -51,22 +51,22 @@ impl Answer {
         }
     }
 
-    pub fn redirect(to: &str) -> Self {
+    pub(crate) fn redirect(to: &str) -> Self {
         Self::status(302).header("Location", to)
     }
 
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    pub fn cut_after(mut self, bytes: usize) -> Self {
+    pub(crate) fn cut_after(mut self, bytes: usize) -> Self {
         self.cut_after = Some(bytes);
         self
     }
 
     /// As a server that can go on: a tag, and a part where one is asked for.
-    pub fn ranged(asked: &Asked, body: &[u8], tag: &str) -> Self {
+    pub(crate) fn ranged(asked: &Asked, body: &[u8], tag: &str) -> Self {
         let whole = Self::ok(body).header("ETag", tag);
         match asked.range {
             Some(from) if asked.if_range.as_deref() == Some(tag) && from < body.len() => {
@@ -86,14 +86,14 @@ impl Answer {
 type Handler = dyn Fn(&Asked) -> Answer + Send + Sync;
 
 /// The server; it ends with this value.
-pub struct Server {
-    pub address: String,
+pub(crate) struct Server {
+    pub(crate) address: String,
     asked: Arc<Mutex<Vec<Asked>>>,
     end: CancellationToken,
 }
 
 impl Server {
-    pub async fn start(handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(handler: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -112,7 +112,7 @@ impl Server {
     }
 
     /// Always the same body, whatever is asked for beside it is not there.
-    pub async fn with(body: Vec<u8>) -> Self {
+    pub(crate) async fn with(body: Vec<u8>) -> Self {
         Self::start(move |asked| match asked.path.as_str() {
             "/p.tar.gz" => Answer::ok(&body),
             _ => Answer::status(404),
@@ -120,16 +120,16 @@ impl Server {
         .await
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address)
     }
 
     /// How often a path was asked for.
-    pub fn count(&self, path: &str) -> usize {
+    pub(crate) fn count(&self, path: &str) -> usize {
         self.asked(path).len()
     }
 
-    pub fn asked(&self, path: &str) -> Vec<Asked> {
+    pub(crate) fn asked(&self, path: &str) -> Vec<Asked> {
         let asked = self.asked.lock().unwrap();
         asked.iter().filter(|asked| asked.path == path).cloned().collect()
     }

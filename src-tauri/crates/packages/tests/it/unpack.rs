@@ -100,8 +100,9 @@ async fn a_missing_archive_leaves_everything_as_it_is() {
         &ground.revisions(),
         &Caps::default(),
         &CancellationToken::new(),
-    );
-    assert_eq!(result.await.unwrap_err().code(), "io");
+    )
+    .await;
+    assert_eq!(result.unwrap_err().code(), "io");
     assert_eq!(ground.listing(), before);
 }
 
