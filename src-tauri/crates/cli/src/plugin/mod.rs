@@ -35,10 +35,11 @@ pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Res
         Plugin::List => {
             let list = instance.call(&Request::PluginList).await?;
             if json {
-                print_json(&list)
-            } else {
-                show::list(&list)
+                return print_json(&list);
             }
+            show::list(&list)?;
+            show::rejected(&instance.call(&Request::RejectedPackages).await?);
+            Ok(())
         }
         Plugin::Show { plugin } => {
             let entry = entry(instance, &plugin).await?;

@@ -39,6 +39,16 @@ pub(crate) fn list(list: &Value) -> Result<(), Exit> {
     Ok(())
 }
 
+/// Packages and manifests in watched directories that were not taken, and why.
+pub(crate) fn rejected(list: &Value) {
+    for (number, package) in list.as_array().into_iter().flatten().enumerate() {
+        if number == 0 {
+            say!("\nNot taken:");
+        }
+        say!("  {}  {}", text(package, "path"), text(package, "reason"));
+    }
+}
+
 fn dash() -> String {
     "–".to_owned()
 }

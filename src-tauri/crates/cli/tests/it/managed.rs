@@ -128,6 +128,49 @@ fn a_plugin_lives_its_life_on_the_command_line() {
     }
 }
 
+/// What docs/packages.md promises: five lines make a package of a program that knows nothing of Orrery and
+/// chooses its socket itself.
+#[test]
+fn five_lines_make_a_package_of_a_plugin_for_scope() {
+    let instance = Instance::start();
+    let home = instance.home.path();
+    orrery(home, &["plugin", "init", "hello"]).expect(0);
+    let socket = home.join("scope/plugins/hello/hello.sock");
+    let manifest = format!(
+        "id = \"hello\"\nversion = \"1.0.0\"\nrun.entry = \"bin/hello\"\n\
+         run.args = [\"--socket\", \"{0}\"]\nrun.socket = \"{0}\"\n",
+        socket.display()
+    );
+    fs::write(home.join("hello/plugin.toml"), manifest).unwrap();
+    orrery(home, &["plugin", "pack", "hello"]).expect(0);
+    instance
+        .orrery(&["plugin", "install", "hello-1.0.0.tar.gz"])
+        .expect(0);
+    assert_eq!(entry(&instance)["state"], "running");
+    instance
+        .orrery(&["plugin", "probe", socket.to_str().unwrap()])
+        .expect(0);
+    instance.orrery(&["plugin", "remove", "hello", "--yes"]).expect(0);
+    assert!(!socket.exists(), "nothing is left behind");
+}
+
+#[test]
+fn a_package_that_is_not_taken_is_listed_with_the_reason() {
+    let instance = Instance::start();
+    let watched = instance.home.path().join("data/config/plugins.d");
+    fs::create_dir_all(&watched).unwrap();
+    fs::write(watched.join("broken.tar.gz"), "no archive").unwrap();
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let listed = instance.orrery(&["plugin", "list"]).expect(0).out;
+        if listed.contains("Not taken:") && listed.contains("broken.tar.gz") {
+            break;
+        }
+        assert!(Instant::now() < until, "it is listed: {listed}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
 #[test]
 fn what_is_not_there_is_told_by_exit_code() {
     let instance = Instance::start();
