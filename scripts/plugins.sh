@@ -16,16 +16,20 @@ orrery=$target/$built/orrery
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-for id in "${compiled[@]}"; do
-  mkdir -p "$stage/$id/bin"
-  install -m 755 "$target/$built/$id" "$stage/$id/bin/$id"
+for id in "${compiled[@]}" volume-count; do
+  mkdir "$stage/$id"
+  cp "plugins-examples/$id/plugin.toml" "plugins-examples/$id/README.md" "$stage/$id/"
 done
-mkdir "$stage/volume-count"
 install -m 755 plugins-examples/volume-count/volume_count.py "$stage/volume-count/"
+# What is compiled runs on processors of this kind alone.
+arch=$(rustc -vV | sed -n 's/^host: \([^-]*\)-.*/\1/p')
+for id in "${compiled[@]}"; do
+  install -D -m 755 "$target/$built/$id" "$stage/$id/bin/$id"
+  sed -i "s/^os = \[\"linux\"\]$/&\narch = [\"$arch\"]/" "$stage/$id/plugin.toml"
+done
 
 mkdir -p "$out"
 for id in "${compiled[@]}" volume-count; do
-  cp "plugins-examples/$id/plugin.toml" "plugins-examples/$id/README.md" "$stage/$id/"
   # Earlier versions are not part of what is made now.
   rm -f "$out/$id"-[0-9]*.tar.*
   "$orrery" plugin pack "$stage/$id" --out "$out"
