@@ -82,16 +82,16 @@ impl Engine {
         limit: Option<u32>,
     ) -> Result<LogPage, ApiError> {
         let limit = limit.unwrap_or(LOG_LINES.0).min(LOG_LINES.1);
-        let page = self.run_by_us()?.supervisor.logs(plugin, after, limit as usize);
+        let managed = self.managed.as_ref().ok();
+        let page = managed.and_then(|managed| managed.supervisor.logs(plugin, after, limit as usize));
         page.ok_or_else(|| not_run(plugin))
     }
 
     pub(crate) fn plugin_usage(&self, plugin: &str, after: u64) -> Result<Vec<UsagePoint>, ApiError> {
-        let managed = self.run_by_us()?;
-        match managed.manager.plugin(plugin) {
-            Some(_) => Ok(managed.supervisor.usage(plugin, after)),
-            None => Err(not_run(plugin)),
-        }
+        let managed = self.managed.as_ref().ok();
+        let ours = managed.filter(|managed| managed.manager.plugin(plugin).is_some());
+        let usage = ours.map(|managed| managed.supervisor.usage(plugin, after));
+        usage.ok_or_else(|| not_run(plugin))
     }
 
     pub(crate) fn rejected_packages(&self) -> Result<Vec<RejectedPackage>, ApiError> {
