@@ -15,6 +15,8 @@ pub(super) struct Context {
     pub(super) culprit: Option<String>,
     /// Levels of `children` above the node being read.
     pub(super) depth: usize,
+    /// Readings of the metric before: most have as many.
+    pub(super) samples: usize,
     nodes_left: usize,
     nodes_allowed: usize,
     warnings: Vec<(Oddity, Warning)>,
@@ -22,8 +24,8 @@ pub(super) struct Context {
     times: Vec<(FullTime, Timestamp)>,
 }
 
-/// A timestamp with nine digits of the second and `Z`, the form of nearly all.
-type FullTime = [u8; 30];
+/// A timestamp in the form of nearly all: up to nine digits of the second and `Z`. Its length stands last.
+type FullTime = [u8; 32];
 
 /// Kinds of oddities; each is reported once per report, with its first occurrence as the example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +55,12 @@ impl Context {
             kind: None,
             culprit: None,
             depth: 0,
+            samples: 0,
             nodes_left: limits.nodes,
             nodes_allowed: limits.nodes,
             warnings: Vec::new(),
             seen: vec![SmolStr::default(); SEEN_SLOTS],
-            times: vec![([0; 30], Timestamp::ZERO); TIME_SLOTS],
+            times: vec![([0; 32], Timestamp::ZERO); TIME_SLOTS],
         }
     }
 
@@ -108,17 +111,18 @@ impl Context {
     }
 
     /// [`Timestamp::parse`], which is skipped for a timestamp that was read lately.
-    pub(super) fn parse_time(&mut self, text: &str) -> Option<(Timestamp, bool)> {
-        let Ok(full) = FullTime::try_from(text.as_bytes()) else {
-            return Timestamp::parse(text);
+    #[inline]
+    pub(super) fn parse_time(&mut self, text: &[u8]) -> Option<(Timestamp, bool)> {
+        let Some(full) = full_time(text) else {
+            return Timestamp::parse_bytes(text);
         };
-        let Some((held, time)) = self.times.get_mut(slot(&full)) else {
-            return Timestamp::parse(text);
+        let Some((held, time)) = self.times.get_mut(slot(text)) else {
+            return Timestamp::parse_bytes(text);
         };
         if *held == full {
             return Some((*time, false));
         }
-        let parsed = Timestamp::parse(text);
+        let parsed = Timestamp::parse_bytes(text);
         if let Some((at, false)) = parsed {
             (*held, *time) = (full, at);
         }
@@ -143,6 +147,20 @@ impl Context {
         }
         place
     }
+}
+
+/// The text as the cache holds it, when it is of a length that the cache holds.
+#[inline]
+fn full_time(text: &[u8]) -> Option<FullTime> {
+    let mut full = [0; 32];
+    if text.len() == 30 {
+        // A copy of fixed length, for nearly all.
+        full[..30].copy_from_slice(text);
+    } else {
+        full[..30].get_mut(..text.len())?.copy_from_slice(text);
+    }
+    full[31] = u8::try_from(text.len()).ok()?;
+    Some(full)
 }
 
 /// A cheap hash of the length, the first and the last bytes: enough to keep different keys apart.

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::{MapAccess, SeqAccess};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
 
 use super::context::{Context, Oddity};
 use super::node::skip;
+use super::pack::{BETWEEN, READING};
 use super::scalar::{Number, Time};
 use super::shape::{Each, Fill, List, Record};
 use crate::{Metric, Sample, SmolStr, Timestamp};
@@ -41,12 +43,14 @@ impl Record for Metric {
     ) -> Result<(), A::Error> {
         match &*key {
             "samples" => {
+                self.samples.reserve_exact(ctx.samples);
                 map.next_value_seed(Each(&mut Samples(&mut self.samples), ctx))?;
                 let in_order = self.samples.windows(2).all(|pair| pair[0].date < pair[1].date);
                 if !in_order {
                     crate::merge::normalize_samples(&mut self.samples);
                 }
                 self.samples.shrink_to_fit();
+                ctx.samples = self.samples.len();
             }
             "min" => self.min = map.next_value_seed(Number(ctx))?.unwrap_or_default(),
             "max" => self.max = map.next_value_seed(Number(ctx))?.unwrap_or_default(),
@@ -63,17 +67,12 @@ impl List for Samples<'_> {
     const WHAT: &'static str = "a list of samples";
 
     fn item<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, ctx: &mut Context) -> Result<bool, A::Error> {
-        let mut reading = Reading {
-            date: None,
-            value: None,
-        };
-        if seq.next_element_seed(Fill(&mut reading, ctx))?.is_none() {
+        let Some(reading) = seq.next_element_seed(Reading(ctx))? else {
             return Ok(false);
-        }
+        };
         match (reading.date, reading.value) {
-            (Some(date), Some(value)) => self.0.push(Sample { date, value }),
-            (None, Some(value)) => self.0.push(Sample {
-                date: ctx.received,
+            (date, Some(value)) => self.0.push(Sample {
+                date: date.unwrap_or(ctx.received),
                 value,
             }),
             (_, None) => ctx.warn(Oddity::BareSamples, || {
@@ -84,12 +83,52 @@ impl List for Samples<'_> {
     }
 }
 
-struct Reading {
+#[derive(Default)]
+struct Parts {
     date: Option<Timestamp>,
     value: Option<f64>,
 }
 
-impl Record for Reading {
+/// One reading.
+struct Reading<'a>(&'a mut Context);
+
+impl<'de> DeserializeSeed<'de> for Reading<'_> {
+    type Value = Parts;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Parts, D::Error> {
+        deserializer.deserialize_newtype_struct(READING, self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reading<'_> {
+    type Value = Parts;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Parts::WHAT)
+    }
+
+    #[inline]
+    fn visit_borrowed_bytes<E: Error>(self, reading: &'de [u8]) -> Result<Parts, E> {
+        let parts = reading
+            .split_last_chunk::<8>()
+            .and_then(|(rest, value)| Some((rest.strip_suffix(BETWEEN)?, value)));
+        let Some((date, value)) = parts else {
+            return Err(E::invalid_type(Unexpected::Bytes(reading), &self));
+        };
+        let date = Some(Time(self.0).written(date));
+        let value = Number(self.0).visit_f64(f64::from_be_bytes(*value))?;
+        Ok(Parts { date, value })
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Parts, D::Error> {
+        let mut parts = Parts::default();
+        Fill(&mut parts, self.0).deserialize(deserializer)?;
+        Ok(parts)
+    }
+}
+
+impl Record for Parts {
     const WHAT: &'static str = "a sample with date and value";
 
     fn field<'de, A: MapAccess<'de>>(

@@ -4,6 +4,7 @@ mod body;
 mod context;
 mod metric;
 mod node;
+mod pack;
 mod report;
 mod scalar;
 mod shape;
@@ -178,9 +179,7 @@ fn json_text(text: &str, limits: &Limits, received: Timestamp) -> Result<Decoded
 
 fn msgpack(bytes: &[u8], limits: &Limits, received: Timestamp) -> Result<Decoded, DecodeError> {
     body::within(bytes.len(), limits.unpacked_bytes)?;
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(bytes);
-    deserializer.set_max_depth(limits::DEPTH);
-    read(&mut deserializer, limits, received).map_err(DecodeError::Msgpack)
+    read(&mut pack::Unpack::new(bytes), limits, received).map_err(DecodeError::Msgpack)
 }
 
 fn read<'de, D: serde::Deserializer<'de>>(

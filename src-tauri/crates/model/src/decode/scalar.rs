@@ -262,6 +262,35 @@ const GO_EPOCH_SECONDS: i64 = 62_135_596_800;
 const MSGPACK_TIMESTAMP: i64 = -1;
 
 impl Time<'_> {
+    /// The time that a text or the bytes of a binary form say.
+    #[inline]
+    pub(super) fn written(self, bytes: &[u8]) -> Timestamp {
+        match self.0.parse_time(bytes) {
+            Some((time, false)) => time,
+            _ => match std::str::from_utf8(bytes) {
+                Ok(text) => self.text(text),
+                Err(_) => self.binary(bytes),
+            },
+        }
+    }
+
+    fn text(self, text: &str) -> Timestamp {
+        match self.0.parse_time(text.as_bytes()) {
+            Some((time, false)) => time,
+            Some((time, true)) => {
+                self.0.warn(Oddity::OddTimestamp, || {
+                    format!("the timestamp {} is not RFC 3339: read as {time}", quoted(text))
+                });
+                time
+            }
+            // Short texts of the binary forms are valid UTF-8 now and then; none of them is RFC 3339.
+            None if text.len() <= 16 && text.bytes().any(|b| b.is_ascii_control()) => {
+                self.binary(text.as_bytes())
+            }
+            None => self.unreadable(text),
+        }
+    }
+
     fn unreadable(self, shown: &str) -> Timestamp {
         self.0.warn(Oddity::UnreadableTimestamp, || {
             format!(
@@ -319,20 +348,7 @@ impl<'de> Visitor<'de> for Time<'_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Timestamp, E> {
-        match self.0.parse_time(text) {
-            Some((time, false)) => Ok(time),
-            Some((time, true)) => {
-                self.0.warn(Oddity::OddTimestamp, || {
-                    format!("the timestamp {} is not RFC 3339: read as {time}", quoted(text))
-                });
-                Ok(time)
-            }
-            // Short texts of the binary forms are valid UTF-8 now and then; none of them is RFC 3339.
-            None if text.len() <= 16 && text.bytes().any(|b| b.is_ascii_control()) => {
-                Ok(self.binary(text.as_bytes()))
-            }
-            None => Ok(self.unreadable(text)),
-        }
+        Ok(self.text(text))
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Timestamp, E> {

@@ -190,3 +190,61 @@ fn bodies_read_by_type_and_encoding_or_by_what_they_look_like() {
     check(&gzip(&msgpack), "", "", &report);
     check(&gzip(&json), "application/json", "GZIP", &report);
 }
+
+/// The readings of a metric that are written like this, and the number of warnings.
+#[track_caller]
+fn readings(written: &[Vec<u8>]) -> (Vec<orrery_model::Sample>, usize) {
+    let count = u8::try_from(written.len()).unwrap();
+    let packed = ["Host", "nodes", "h", "metrics", "m", "samples"]
+        .iter()
+        .fold(Pack::default(), |p, key| p.map(1).raw(key.as_bytes()))
+        .bytes(&[0x90 | count])
+        .bytes(&written.concat());
+    let decoded = Report::from_msgpack(&packed.0, NOW).unwrap();
+    let node = decoded.report.node(TopologyKind::Host, "h").unwrap();
+    (node.metrics["m"].samples.clone(), decoded.warnings.len())
+}
+
+#[test]
+fn readings_are_the_same_in_every_order_and_form() {
+    let at = Timestamp::parse("2026-11-21T00:23:04.308582759Z").unwrap().0;
+    let expect = vec![orrery_model::Sample { date: at, value: 2.5 }];
+    let text = Pack::default().raw(b"2026-11-21T00:23:04.308582759Z").0;
+    let bin = [&[0xc4, 30], &text[1..]].concat();
+    let long = [&[0xd9, 30], &text[1..]].concat();
+    let mut go = vec![0xaf, 1];
+    go.extend((at.0 / 1_000_000_000 + 62_135_596_800).to_be_bytes());
+    go.extend(u32::try_from(at.0 % 1_000_000_000).unwrap().to_be_bytes());
+    go.extend([0xff, 0xff]);
+    let value = [&[0xcb][..], &2.5_f64.to_be_bytes()].concat();
+    let float = [&[0xca][..], &2.5_f32.to_be_bytes()].concat();
+    let date_first = |date: &[u8], value: &[u8]| {
+        let head = Pack::default().map(2).raw(b"date").bytes(date);
+        head.raw(b"value").bytes(value).0
+    };
+    let value_first = |date: &[u8], value: &[u8]| {
+        let head = Pack::default().map(2).raw(b"value").bytes(value);
+        head.raw(b"date").bytes(date).0
+    };
+    for date in [&text, &long, &go] {
+        for value in [&value, &float] {
+            assert_eq!(readings(&[date_first(date, value)]), (expect.clone(), 0));
+            assert_eq!(readings(&[value_first(date, value)]), (expect.clone(), 0));
+        }
+    }
+    // A text where bytes should be says its time all the same.
+    assert_eq!(readings(&[date_first(&bin, &value)]).0, expect);
+    // What is no time is the time of receipt; what is no number is no reading.
+    let odd = Pack::default().raw(b"yesterday").0;
+    let received = orrery_model::Sample {
+        date: NOW,
+        value: 2.5,
+    };
+    assert_eq!(readings(&[date_first(&odd, &value)]), (vec![received], 1));
+    let nan = [&[0xcb][..], &f64::NAN.to_be_bytes()].concat();
+    assert_eq!(readings(&[date_first(&text, &nan)]), (vec![], 2));
+    // Anything may follow that is no reading of this form.
+    let more = Pack::default().map(3).raw(b"date").bytes(&text).raw(b"value");
+    let more = more.bytes(&value).raw(b"note").bytes(&[0x93, 1, 0xc0, 0xc3]).0;
+    assert_eq!(readings(&[more, date_first(&text, &value)]), (expect, 0));
+}
