@@ -1,0 +1,11 @@
+//! The data plane: what plugins serve, under which address, and the way there.
+//!
+//! [`object`] is what is declared, [`registry`] keeps the declared and says what became of it, [`table`] is the
+//! immutable routing table made from it, [`proxy`] takes requests to plugins' sockets along that table, and
+//! [`availability`] knows which plugins can be reached. [`DataPlane`] holds them together.
+//!
+//! It knows no gateway, no supervisor and no tokens: who asks is told by an [`Identity`], how plugins fare by
+//! the trait [`Plugins`].
+
+pub mod limits;
+pub mod object;
