@@ -47,6 +47,9 @@ pub const READY_BAD_STEP: Duration = Duration::from_millis(250);
 /// Graceful phase when a process that does not answer is ended; shorter when the manifest's is.
 pub const UNRESPONSIVE_GRACE: Duration = Duration::from_secs(1);
 
+/// Time for which a process whose place is taken goes on serving those who connected before.
+pub const LINGER: Duration = Duration::from_millis(200);
+
 /// Time that calls under way may take before a process is replaced.
 pub const DRAIN: Duration = Duration::from_secs(1);
 

@@ -42,7 +42,8 @@ fn killed_twenty_times() {
         let sayings = live_and_die(&path, next, life);
         next = check(&path, next, &sayings, round);
     }
-    assert!(next > 500, "{next} numbers were written in all");
+    // A slow disk writes little, but never nothing.
+    assert!(next > 3 * i64::from(KILLS), "{next} numbers were written in all");
 }
 
 /// What a child said, and when.

@@ -431,6 +431,8 @@ impl Actor {
         let calls = Arc::clone(&self.common.calls);
         let inward = self.inward.clone();
         tokio::spawn(async move {
+            // Who connected a moment ago waits in the old one's queue, and is to be served by it.
+            tokio::time::sleep(limits::LINGER).await;
             let calm = tokio::time::timeout(limits::DRAIN, calls.drain(&public, limits::DRAIN)).await;
             if calm.is_err() {
                 tracing::debug!(plugin = %id, "calls on the old process are cut off");
