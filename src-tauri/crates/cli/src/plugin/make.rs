@@ -137,6 +137,11 @@ fn init(id: &PluginId, dir: &Path, manifest_only: bool) -> Result<Made, Exit> {
     })
 }
 
+/// A path in the working directory without the `./` that nobody types.
+fn plain(path: &Path) -> &Path {
+    path.strip_prefix(".").unwrap_or(path)
+}
+
 fn packed(dir: &Path, out: &Path, zstd: bool) -> Result<Made, PackageError> {
     let compression = if zstd {
         Compression::Zstd
@@ -148,12 +153,12 @@ fn packed(dir: &Path, out: &Path, zstd: bool) -> Result<Made, PackageError> {
     Ok(Made {
         text: format!(
             "{}  {}  sha256 {}",
-            packed.path.display(),
+            plain(&packed.path).display(),
             file_size(packed.bytes),
             packed.sha256
         ),
         data: json!({
-            "path": packed.path,
+            "path": plain(&packed.path),
             "bytes": packed.bytes,
             "sha256": packed.sha256,
             "id": manifest.id,
@@ -183,10 +188,10 @@ fn indexed(dir: &Path) -> Result<Made, PackageError> {
     Ok(Made {
         text: format!(
             "{}  packages: {packages}, plugins: {}",
-            path.display(),
+            plain(&path).display(),
             index.plugins.len()
         ),
-        data: json!({ "path": path, "plugins": index.plugins.len(), "packages": packages }),
+        data: json!({ "path": plain(&path), "plugins": index.plugins.len(), "packages": packages }),
     })
 }
 
@@ -195,10 +200,10 @@ fn keys(dir: &Path, name: &str, password: Option<&str>) -> Result<Made, PackageE
     Ok(Made {
         text: format!(
             "{}  keep it to yourself\n{}  for the directory `keys` of every machine that takes your packages",
-            pair.secret.display(),
-            pair.public.display()
+            plain(&pair.secret).display(),
+            plain(&pair.public).display()
         ),
-        data: json!({ "secret": pair.secret, "public": pair.public }),
+        data: json!({ "secret": plain(&pair.secret), "public": plain(&pair.public) }),
     })
 }
 

@@ -298,7 +298,12 @@ async fn health(instance: &Instance, plugin: String, json: bool) -> Result<(), E
     if json {
         print_json(body)?;
     } else if answer["status"] != 404 {
-        say!("{}  {}", text(body, "status"), text(body, "message"));
+        match body["message"].as_str() {
+            Some(message) if !message.is_empty() => {
+                say!("{}  {}", text(body, "status"), text(body, "message"));
+            }
+            _ => say!("{}", text(body, "status")),
+        }
     }
     match answer["status"].as_u64() {
         Some(200) => Ok(()),

@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use crate::output::{file_size, text};
 
-/// Tells what is new: a line for every step that begins or ends. On a terminal the last line counts bytes.
+/// Tells what is new: a line for every step that ended. On a terminal the last line is the step under way, and
+/// counts its bytes.
 pub(super) struct Progress {
     said: Vec<String>,
     quiet: bool,
@@ -33,7 +34,7 @@ impl Progress {
         for step in operation["steps"].as_array().into_iter().flatten() {
             match step["state"].as_str() {
                 Some("running") if self.live => self.over(&line(step)),
-                Some("running" | "done" | "failed") => self.line(settled(step)),
+                Some("done" | "failed") => self.line(settled(step)),
                 _ => {}
             }
         }

@@ -66,7 +66,9 @@ pub(crate) fn one(p: &Value) -> Result<(), Exit> {
     say!("{}  {}", text(p, "label"), text(p, "description"));
     let mut out = table(&["", ""]);
     let mut row = |name: &str, value: String| {
-        out.add_row(vec![name.to_owned(), value]);
+        if value != dash() {
+            out.add_row(vec![name.to_owned(), value]);
+        }
     };
     row("Id", text(p, "id"));
     row("Origin", text(p, "origin"));

@@ -103,7 +103,8 @@ fn a_key_with_a_password_signs_with_it_alone() {
     let home = tempfile::tempdir().unwrap();
     let at = |words: &[&str]| orrery(home.path(), words);
     at(&["plugin", "init", "hello"]).expect(0);
-    at(&["plugin", "pack", "hello"]).expect(0);
+    let packed = at(&["plugin", "pack", "hello"]).expect(0);
+    assert!(packed.out.starts_with("hello-0.1.0.tar.gz  "), "{packed:?}");
     fs::write(home.path().join("word"), "open sesame\n").unwrap();
     fs::write(home.path().join("wrong"), "open barley\n").unwrap();
     fs::write(home.path().join("empty"), "").unwrap();
