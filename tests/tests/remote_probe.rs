@@ -257,14 +257,28 @@ async fn a_remote_probe_is_listed_and_its_controls_and_terminals_work() {
 
     // What the pipe alone names is passed on as it is: a terminal's resizing.
     let resize = format!("/api/control/{PROBE}/farhost;%3Chost%3E/host_resize_tty");
+    let size = json!({ "pipeID": "pipe-7", "width": "80", "height": "24" }).to_string();
+    let client = stage.client();
     let (resized, asked) = tokio::join!(
-        stage.send(Method::POST, &resize),
+        client.send(Method::POST, &resize, Some("application/json"), size.into()),
         answer(&mut probe, "", json!({}))
     );
+    let resized = resized.unwrap();
     assert_eq!(
-        (resized, asked["Control"].as_str()),
-        ((StatusCode::OK, json!({})), Some("host_resize_tty"))
+        (resized.status, asked["Control"].as_str()),
+        (StatusCode::OK, Some("host_resize_tty"))
     );
+    // Two were refused, one opened the terminal; that it changes its size is no news.
+    let pressed = |events: &Value| {
+        let events = events.as_array().into_iter().flatten();
+        events.filter(|e| e["subject"] == NODE && e["user"] != "").count()
+    };
+    let events = stage
+        .until("events of the controls", "/api/events?from=0", |_, events| {
+            pressed(events) >= 3
+        })
+        .await;
+    assert_eq!(pressed(&events), 3, "{events:#}");
 
     // The terminal: a shell at the probe's end, the window at the other.
     let far = stage.dial("/api/pipe/pipe-7/probe").await.unwrap();

@@ -16,11 +16,13 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Everything below one directory.
+    /// Everything below one directory; one that is relative is meant from here, also by programs that run elsewhere.
     pub fn below(dir: &Path) -> Self {
+        // It fails only without a working directory, and then nothing relative leads anywhere.
+        let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_path_buf());
         Paths {
             config: dir.join("config"),
-            data: dir.to_path_buf(),
+            data: dir.clone(),
             log: dir.join("log"),
             runtime: dir.join("run"),
         }
@@ -134,5 +136,7 @@ mod tests {
             Paths::below(Path::new("/d")).instance_socket(),
             Path::new("/d/run/instance.sock")
         );
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(Paths::below(Path::new("d")).data, here.join("d"));
     }
 }

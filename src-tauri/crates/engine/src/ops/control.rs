@@ -29,8 +29,8 @@ pub struct ControlRequest {
 }
 
 impl Engine {
-    /// Runs a control and records who ran it and what became of it. A report that comes with the answer is
-    /// on its way to the screen before this returns.
+    /// Runs a control and records who ran it and what became of it, save for a terminal's resizing. A report
+    /// that comes with the answer is on its way to the screen before this returns.
     ///
     /// # Errors
     /// [`Code::NotFound`] for a node or control that does not exist, [`Code::Conflict`] for a control that is
@@ -51,6 +51,9 @@ impl Engine {
         let started = Instant::now();
         let result = self.run(&request, &route).await;
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if self.resizes_terminal(&request) {
+            return result.map(|outcome| ControlOutcome { took_ms, ..outcome });
+        }
         let text = match &result {
             Ok(_) => format!("{human}: done in {took_ms} ms"),
             Err(error) => format!("{human}: {}", error.message),
@@ -64,6 +67,12 @@ impl Engine {
             user: SmolStr::new(&caller.user),
         });
         result.map(|outcome| ControlOutcome { took_ms, ..outcome })
+    }
+
+    /// Whether a press is a terminal's own, which its window makes whenever its size changes: that is no news.
+    fn resizes_terminal(&self, request: &ControlRequest) -> bool {
+        let pipe = request.args.get("pipeID");
+        pipe.is_some_and(|pipe| self.shared.pipes.open(pipe))
     }
 
     /// The control's label and who runs it, if it is declared and (unless forced) active on the node.
