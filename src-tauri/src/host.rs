@@ -73,6 +73,7 @@ fn caller() -> Caller {
         user: user_name(),
         role: Role::Admin,
         origin: Origin::Window,
+        from: String::new(),
     }
 }
 

@@ -76,6 +76,7 @@ impl Stage {
             user: "test".to_owned(),
             role: Role::Admin,
             origin: Origin::Http,
+            from: String::new(),
         };
         let mut publications = self.engine.publications();
         publications.borrow_and_update();

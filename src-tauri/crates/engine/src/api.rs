@@ -25,6 +25,8 @@ pub struct Caller {
     pub role: Role,
     /// The way they came.
     pub origin: Origin,
+    /// Where from, for the record: an address, a process; empty for the window.
+    pub from: String,
 }
 
 /// What a caller may do; each includes the one before.

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::Arrival;
+use crate::audit::Audit;
 use crate::changes::Changes;
 use crate::config::{Config, ProbeKind};
 use crate::event_log::EventLog;
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) rates: Rates,
     pub(crate) remotes: Remotes,
     pub(crate) events: EventLog,
+    pub(crate) audit: Audit,
     pub(crate) links: Arc<Links>,
     pub(crate) pipes: Pipes,
     pub(crate) published: ArcSwap<Published>,
@@ -101,6 +103,9 @@ pub enum StartError {
     /// The plugin registry cannot start.
     #[error(transparent)]
     Plugins(#[from] orrery_plugins::StartError),
+    /// The audit log cannot be opened.
+    #[error("cannot use the audit log: {0}")]
+    Audit(#[source] std::io::Error),
     /// A probe's thread cannot start.
     #[error("cannot start the thread of a probe: {0}")]
     Thread(#[from] std::io::Error),
@@ -119,6 +124,7 @@ impl Engine {
             ..orrery_history::Config::new(config.data_dir.join("history.db"))
         })
         .await?;
+        let audit = Audit::open(&config.data_dir).map_err(StartError::Audit)?;
         let id = hex_id();
         let probe_id = hex_id();
         let host = orrery_probes::host_id();
@@ -151,6 +157,7 @@ impl Engine {
             rates: Rates::default(),
             remotes: Remotes::default(),
             events: EventLog::default(),
+            audit,
             links: Arc::default(),
             pipes: Pipes::default(),
             published: ArcSwap::from_pointee(

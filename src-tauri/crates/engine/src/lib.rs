@@ -6,6 +6,7 @@
 
 pub mod api;
 mod arrivals;
+mod audit;
 mod changes;
 mod clock;
 mod collector;
@@ -33,12 +34,13 @@ mod sources;
 mod user;
 mod views;
 
+pub use audit::{AuditEntry, AuditResult, Deed};
 pub use config::{Config, PluginRunning, ProbeKind};
 pub use engine::{Engine, StartError};
 pub use instance::{Held, InstanceLock};
 pub use links::{ProbeLink, RemoteAnswer, RemoteCall};
 pub use managed::{ManagedError, first_packages};
-pub use ops::{ControlRequest, NodeValue, PackageUpload, ProbeInfo, Uploaded};
+pub use ops::{ControlRequest, NodeValue, Noting, PackageUpload, ProbeInfo, Uploaded};
 pub use orrery_manager::OrderError;
 pub use orrery_model as model;
 pub use orrery_runner::guardian::run_if_asked as guard_if_asked;
@@ -47,5 +49,5 @@ pub use paths::Paths;
 pub use pipes::{PipeEnd, PipeError, PipeIo, PipeSender};
 pub use published::Published;
 pub use settings::{HistorySettings, PackageSettings, Settings, SettingsError};
-pub use user::user_name;
+pub use user::{user_name, user_name_of};
 pub use views::Encoded;

@@ -90,3 +90,9 @@ pub const PLUGINS_STOP: Duration = Duration::from_secs(10);
 pub const LOCK_TRIES: u32 = 10;
 /// Time between two such tries.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// Size of a file of the audit log; it and the one before are kept.
+pub const AUDIT_FILE_BYTES: u64 = 4 * 1024 * 1024;
+/// A text from outside in the audit log, in bytes.
+pub const AUDIT_TEXT_BYTES: usize = 512;
+/// Entries of the audit log when the caller names no limit, and at most.
+pub const AUDIT_LIST: (usize, usize) = (100, 1_000);

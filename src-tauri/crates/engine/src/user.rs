@@ -1,8 +1,12 @@
-//! Who this process runs as.
+//! Names of users.
 
-/// The user's name from the password file, else the number.
+/// Name of the user that this process runs as, else the number.
 pub fn user_name() -> String {
-    let uid = rustix::process::geteuid().as_raw();
+    user_name_of(rustix::process::geteuid().as_raw())
+}
+
+/// A user's name from the password file, else the number.
+pub fn user_name_of(uid: u32) -> String {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     name_in(&passwd, uid).unwrap_or_else(|| uid.to_string())
 }

@@ -1,11 +1,14 @@
 //! Who asks: by token on TCP, by the kernel's word on a UNIX socket.
 
+use std::net::SocketAddr;
+
 use axum::extract::connect_info::Connected;
 use base64::Engine as _;
 use http::{HeaderMap, header};
 use orrery_engine::api::{Caller, Origin, Role};
+use orrery_engine::user_name_of;
 
-use crate::token::Token;
+use crate::keys::Keys;
 
 /// Name of the cookie that holds the token in a browser.
 pub(crate) const COOKIE: &str = "orrery_token";
@@ -14,11 +17,18 @@ pub(crate) const COOKIE: &str = "orrery_token";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Peer {
     /// TCP: nothing is known before the token.
-    Tcp(std::net::SocketAddr),
+    Tcp {
+        /// Its address.
+        address: SocketAddr,
+        /// Whether the connection is encrypted.
+        secure: bool,
+    },
     /// A local process, by the kernel's word.
     Local {
         /// Its user.
         uid: u32,
+        /// Its number, where the kernel tells.
+        pid: Option<i32>,
     },
 }
 
@@ -28,45 +38,88 @@ impl Connected<Peer> for Peer {
     }
 }
 
-/// The caller, if the request proves one. On a socket the file's mode has decided already who may connect:
-/// its own user and root administrate, others of its group look and press controls.
-pub(crate) fn caller(peer: &Peer, headers: &HeaderMap, token: &Token) -> Option<Caller> {
-    match peer {
-        Peer::Local { uid } => {
+/// The caller, if the request proves one.
+///
+/// A token says it wherever one is sent. Without one the kernel says it on a socket, whose mode has decided already
+/// who may connect: its own user and root administrate, others of its group look and press controls.
+pub(crate) fn caller(peer: &Peer, headers: &HeaderMap, keys: &Keys) -> Option<Caller> {
+    let (origin, from) = match peer {
+        Peer::Tcp { address, .. } => (Origin::Http, address.ip().to_string()),
+        Peer::Local { pid, .. } => (Origin::Socket, local(*pid)),
+    };
+    let (user, role) = match (presented(headers), peer) {
+        (Presented::Token(token), _) => {
+            let holder = keys.holder(&token)?;
+            (format!("token {}", holder.name), holder.role)
+        }
+        (Presented::Nothing, Peer::Local { uid, .. }) => {
             let own = rustix::process::geteuid().as_raw();
             let role = if *uid == own || *uid == 0 {
                 Role::Admin
             } else {
                 Role::Control
             };
-            Some(Caller {
-                user: format!("uid {uid}"),
-                role,
-                origin: Origin::Socket,
-            })
+            (user_name_of(*uid), role)
         }
-        Peer::Tcp(address) => {
-            let given = presented(headers)?;
-            token.is(&given).then(|| Caller {
-                user: format!("token from {}", address.ip()),
-                role: Role::Admin,
-                origin: Origin::Http,
-            })
-        }
-    }
+        (Presented::Nothing, Peer::Tcp { .. }) | (Presented::Unreadable, _) => return None,
+    };
+    Some(Caller {
+        user,
+        role,
+        origin,
+        from,
+    })
+}
+
+/// Whoever comes to an address that is open to everybody on this machine.
+pub(crate) fn anybody(peer: &Peer, role: Role) -> Option<Caller> {
+    let Peer::Tcp { address, .. } = peer else {
+        return None;
+    };
+    address.ip().is_loopback().then(|| Caller {
+        user: "anybody".to_owned(),
+        role,
+        origin: Origin::Http,
+        from: address.ip().to_string(),
+    })
+}
+
+fn local(pid: Option<i32>) -> String {
+    pid.map_or_else(|| "socket".to_owned(), |pid| format!("process {pid}"))
+}
+
+/// What a request shows to come in.
+pub(crate) enum Presented {
+    Token(String),
+    /// Something that is no token.
+    Unreadable,
+    Nothing,
 }
 
 /// The token as the request presents it: bearer, Scope's probe form, basic password, or cookie.
-fn presented(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn presented(headers: &HeaderMap) -> Presented {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
-        return match scheme.to_ascii_lowercase().as_str() {
-            "bearer" => Some(rest.trim().to_owned()),
-            "scope-probe" => rest.trim().strip_prefix("token=").map(str::to_owned),
-            "basic" => basic_password(rest.trim()),
-            _ => None,
-        };
+        return value
+            .to_str()
+            .ok()
+            .and_then(authorized)
+            .map_or(Presented::Unreadable, Presented::Token);
     }
+    cookie(headers).map_or(Presented::Nothing, Presented::Token)
+}
+
+fn authorized(value: &str) -> Option<String> {
+    let (scheme, rest) = value.split_once(' ')?;
+    match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Some(rest.trim().to_owned()),
+        "scope-probe" => rest.trim().strip_prefix("token=").map(str::to_owned),
+        "basic" => basic_password(rest.trim()),
+        _ => None,
+    }
+}
+
+/// What the browser's cookie holds.
+pub(crate) fn cookie(headers: &HeaderMap) -> Option<String> {
     headers.get_all(header::COOKIE).iter().find_map(|value| {
         value.to_str().ok()?.split(';').find_map(|pair| {
             let (name, value) = pair.trim().split_once('=')?;
@@ -84,16 +137,28 @@ fn basic_password(encoded: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::Token;
 
     const TOKEN: &str = "0123456789abcdef";
 
-    #[track_caller]
-    fn check(name: http::HeaderName, value: &str, comes_in: bool) {
-        let token = Token::parse(TOKEN, "the test").unwrap();
+    fn keys() -> Keys {
+        Token::parse(TOKEN, "the test").unwrap().into()
+    }
+
+    fn with(name: http::HeaderName, value: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(name, value.parse().unwrap());
-        let peer = Peer::Tcp(([127, 0, 0, 1], 9).into());
-        assert_eq!(caller(&peer, &headers, &token).is_some(), comes_in, "{value}");
+        headers
+    }
+
+    #[track_caller]
+    fn check(name: http::HeaderName, value: &str, comes_in: bool) {
+        let peer = Peer::Tcp {
+            address: ([127, 0, 0, 1], 9).into(),
+            secure: false,
+        };
+        let caller = caller(&peer, &with(name, value), &keys());
+        assert_eq!(caller.is_some(), comes_in, "{value}");
     }
 
     #[test]
@@ -111,14 +176,40 @@ mod tests {
 
     #[test]
     fn the_sockets_owner_administrates_and_others_do_not() {
-        let token = Token::parse(TOKEN, "the test").unwrap();
         let own = rustix::process::geteuid().as_raw();
-        let role = |uid| caller(&Peer::Local { uid }, &HeaderMap::new(), &token).map(|c| c.role);
-        assert_eq!(role(own), Some(Role::Admin));
+        let role = |uid, headers: &HeaderMap| {
+            caller(&Peer::Local { uid, pid: Some(7) }, headers, &keys()).map(|c| c.role)
+        };
+        assert_eq!(role(own, &HeaderMap::new()), Some(Role::Admin));
         assert_eq!(
-            role(own.wrapping_add(1)),
+            role(own.wrapping_add(1), &HeaderMap::new()),
             Some(Role::Control),
             "a member of the group presses controls"
         );
+    }
+
+    #[test]
+    fn a_token_on_the_socket_says_who_asks_and_a_wrong_one_is_not_overlooked() {
+        let own = rustix::process::geteuid().as_raw();
+        let keys = keys();
+        let plugin = keys.make("plugin", Role::View).unwrap();
+        let role = |token: &str| {
+            let headers = with(header::AUTHORIZATION, &format!("Bearer {token}"));
+            caller(&Peer::Local { uid: own, pid: None }, &headers, &keys).map(|c| (c.user, c.role))
+        };
+        let seen = Some(("token plugin".to_owned(), Role::View));
+        assert_eq!(role(plugin.reveal()), seen, "not more than the token allows");
+        assert_eq!(role("another"), None);
+    }
+
+    #[test]
+    fn only_this_machine_is_anybody() {
+        let peer = |ip: [u8; 4]| Peer::Tcp {
+            address: (ip, 9).into(),
+            secure: false,
+        };
+        let role = |peer: &Peer| anybody(peer, Role::View).map(|c| c.role);
+        assert_eq!(role(&peer([127, 0, 0, 1])), Some(Role::View));
+        assert_eq!(role(&peer([192, 0, 2, 1])), None);
     }
 }

@@ -4,11 +4,14 @@
 //! It decides nothing: it finds out who asks, checks that they may come in, and translates to and from
 //! `orrery-engine`.
 
+mod access;
 mod assets;
 mod auth;
 pub mod client;
+mod coming_in;
 mod error;
 mod guard;
+mod keys;
 pub mod limits;
 mod metrics;
 mod ops;
@@ -16,6 +19,7 @@ mod params;
 mod plugins;
 mod router;
 mod scope;
+mod secret;
 mod serve;
 mod token;
 mod uds;
@@ -25,6 +29,7 @@ mod watch_events;
 
 pub use client::Instance;
 pub use guard::Door;
+pub use keys::{KeyView, Keys, OWNER};
 pub use router::{Gateway, Raise};
 pub use serve::{serve_tcp, serve_unix};
 pub use token::{Token, TokenError};

@@ -57,3 +57,19 @@ pub const UPLOAD_STALL: Duration = Duration::from_secs(30);
 pub const UPLOAD_CHUNK_BYTES: usize = 64 * 1024;
 /// Pause between two looks at how much of an upload was sent.
 pub const UPLOAD_LOOK: Duration = Duration::from_millis(200);
+/// A file with secrets, in bytes.
+pub const SECRET_BYTES_MAX: u64 = 1024 * 1024;
+/// Tokens beside the owner's, revoked ones included.
+pub const TOKENS_MAX: usize = 64;
+/// Name of a token, in bytes.
+pub const TOKEN_NAME_BYTES_MAX: usize = 64;
+/// How exactly the last use of a token is kept over a restart.
+pub const TOKEN_USE_SAVED: Duration = Duration::from_secs(60);
+/// Browsers that are let in at a time; one more puts out the one that came first.
+pub const BROWSERS_MAX: usize = 64;
+/// Time after which a browser has to show a token again.
+pub const BROWSER_AGE: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Links that open once and were not used yet.
+pub const LINKS_MAX: usize = 16;
+/// Time in which such a link has to be used.
+pub const LINK_AGE: Duration = Duration::from_secs(600);

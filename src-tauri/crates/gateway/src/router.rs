@@ -3,23 +3,24 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use orrery_engine::Engine;
 use orrery_engine::api::{ApiError, Caller, Code};
 use serde::Deserialize;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::auth::{self, COOKIE, Peer};
+use crate::access::{self, Found};
+use crate::auth::{self, Peer};
 use crate::error::Failure;
 use crate::guard::Door;
+use crate::keys::Keys;
 use crate::limits::REQUEST_TIMEOUT;
-use crate::token::Token;
-use crate::{assets, metrics, ops, plugins, scope, uploads, view};
+use crate::{assets, coming_in, metrics, ops, plugins, scope, uploads, view};
 
 /// What a shell with a window does when a second start asks for it.
 pub type Raise = Arc<dyn Fn() + Send + Sync>;
@@ -29,7 +30,9 @@ pub type Raise = Arc<dyn Fn() + Send + Sync>;
 pub struct Gateway {
     pub(crate) engine: Engine,
     pub(crate) feeds: Arc<scope::Feeds>,
-    token: Token,
+    pub(crate) keys: Keys,
+    /// Scope's own addresses are open to everybody on this machine.
+    scope_open: bool,
     raise: Option<Raise>,
 }
 
@@ -42,43 +45,59 @@ impl std::fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// Routes in front of an engine. `raise` brings the window to the front where there is one.
-    pub fn new(engine: Engine, token: Token, raise: Option<Raise>) -> Self {
+    /// Routes in front of an engine. `keys` may be the owner's token alone; `raise` brings the window to the front
+    /// where there is one.
+    pub fn new(engine: Engine, keys: impl Into<Keys>, raise: Option<Raise>) -> Self {
         Gateway {
             engine,
             feeds: Arc::default(),
-            token,
+            keys: keys.into(),
+            scope_open: false,
             raise,
         }
     }
 
+    /// Whether Scope's own addresses, and those that its probes report to, are open without a token to everybody
+    /// on this machine. Controls and terminals never are.
+    #[must_use]
+    pub fn scope_open(mut self, open: bool) -> Self {
+        self.scope_open = open;
+        self
+    }
+
     /// All routes behind a door.
     pub fn router(&self, door: Door) -> Router {
-        let quick = Router::new()
-            .merge(ops::routes())
-            .merge(scope::routes())
-            .merge(plugins::routes())
-            .merge(metrics::routes())
-            .route("/api/instance/raise", post(raise))
-            .layer(TimeoutLayer::with_status_code(
-                StatusCode::GATEWAY_TIMEOUT,
-                REQUEST_TIMEOUT,
-            ))
-            .layer(CompressionLayer::new());
         let open = Arc::new(Open {
             gateway: self.clone(),
             door,
         });
-        Router::new()
-            .merge(quick)
-            .route("/api/view", get(view::serve))
-            .merge(scope::streams())
-            .merge(ops::streams())
-            .merge(uploads::routes())
+        routes()
             .fallback(page)
             .layer(middleware::from_fn_with_state(open, check))
             .with_state(self.clone())
     }
+}
+
+/// Every route, before anybody is asked who they are.
+fn routes() -> Router<Gateway> {
+    let quick = Router::new()
+        .merge(ops::routes())
+        .merge(scope::routes())
+        .merge(plugins::routes())
+        .merge(metrics::routes())
+        .merge(coming_in::routes())
+        .route("/api/instance/raise", post(raise))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
+        .layer(CompressionLayer::new());
+    Router::new()
+        .merge(quick)
+        .route("/api/view", get(view::serve))
+        .merge(scope::streams())
+        .merge(ops::streams())
+        .merge(uploads::routes())
 }
 
 struct Open {
@@ -86,36 +105,103 @@ struct Open {
     door: Door,
 }
 
-/// Every request passes here first: door, token, then the route; the caller travels with the request.
+/// Every request passes here first: door, token, role, then the route; the caller travels with the request.
 async fn check(
     State(open): State<Arc<Open>>,
     ConnectInfo(peer): ConnectInfo<Peer>,
-    mut request: Request,
+    matched: Option<MatchedPath>,
+    request: Request,
     next: Next,
 ) -> Response {
-    if let Some(reason) = open.door.refuse(request.headers()) {
-        tracing::info!(reason, "request refused at the door");
-        let error = ApiError::new(Code::Forbidden, format!("Refused: {reason}."));
-        return Failure(error).into_response();
-    }
-    let path = request.uri().path();
-    let public = request.method() == http::Method::GET && !is_api(path);
-    match auth::caller(&peer, request.headers(), &open.gateway.token) {
-        Some(caller) => {
-            request.extensions_mut().insert(caller);
-        }
-        // The bundle holds no secret: without it nobody could be asked for the token.
-        None if public => {}
-        None => return unauthorized(),
-    }
-    let mut response = next.run(request).await;
+    let api = is_api(request.uri().path());
+    let mut response = match open.admit(&peer, matched.as_ref(), request, api) {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => *refusal,
+    };
     let headers = response.headers_mut();
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    for (name, value) in HARDENING {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if api {
+        headers
+            .entry(header::CONTENT_SECURITY_POLICY)
+            .or_insert(HeaderValue::from_static(API_POLICY));
+        headers
+            .entry(header::CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+    }
     response
+}
+
+/// On every answer: it is what it says, no other site embeds it, and where it leads learns no address of ours.
+const HARDENING: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+];
+
+/// An answer of the API that a browser shows as a page may do nothing at all.
+const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
+
+impl Open {
+    /// The request with its caller, or the refusal.
+    fn admit(
+        &self,
+        peer: &Peer,
+        matched: Option<&MatchedPath>,
+        mut request: Request,
+        api: bool,
+    ) -> Result<Request, Box<Response>> {
+        if let Some(reason) = self.door.refuse(request.uri(), request.headers(), api) {
+            tracing::info!(reason, "request refused at the door");
+            let error = ApiError {
+                reason: "origin".to_owned(),
+                ..ApiError::new(Code::Forbidden, format!("Refused: {reason}."))
+            };
+            return Err(refusal(error));
+        }
+        let rule = match matched.map(|path| access::rule(request.method(), path.as_str())) {
+            Some(Found::Rule(rule)) => Some(rule),
+            // The router says which methods there are, and the page that there is nothing.
+            Some(Found::OtherMethod) | None => None,
+            Some(Found::Nothing) => {
+                let message = format!("Nobody said who may come to {}.", request.uri().path());
+                tracing::error!(message, "a route is missing in the table of access");
+                return Err(refusal(ApiError::internal(message)));
+            }
+        };
+        let keys = &self.gateway.keys;
+        let open = rule.filter(|rule| rule.scope && self.gateway.scope_open);
+        let known = auth::caller(peer, request.headers(), keys)
+            .or_else(|| open.and_then(|rule| auth::anybody(peer, rule.role)));
+        let Some(caller) = known else {
+            // The bundle holds no secret: without it nobody could be asked for the token.
+            let public = *request.method() == http::Method::GET && !api;
+            return if public {
+                Ok(request)
+            } else {
+                Err(Box::new(unauthorized()))
+            };
+        };
+        if let Some(rule) = rule {
+            let engine = &self.gateway.engine;
+            engine.allow(&caller, rule.role, rule.changes).map_err(refusal)?;
+        }
+        request.extensions_mut().insert(caller);
+        Ok(request)
+    }
+}
+
+fn refusal(error: ApiError) -> Box<Response> {
+    Box::new(Failure(error).into_response())
 }
 
 fn is_api(path: &str) -> bool {
@@ -144,17 +230,27 @@ struct Entry {
     token: Option<String>,
 }
 
-/// The UI. `/?token=…` turns the token into a cookie and leaves the address bar clean.
-async fn page(State(gateway): State<Gateway>, Query(entry): Query<Entry>, request: Request) -> Response {
+/// The UI. `/?token=…` turns a link that opens once, or a token, into a cookie and leaves the address bar clean.
+async fn page(
+    State(gateway): State<Gateway>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    Query(entry): Query<Entry>,
+    request: Request,
+) -> Response {
     let path = request.uri().path().to_owned();
-    match entry.token {
-        Some(token) if path == "/" && gateway.token.is(&token) => {
-            let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age=31536000");
-            let Ok(cookie) = HeaderValue::from_str(&cookie) else {
-                return assets::serve("/");
-            };
-            ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response()
+    let cookie = match entry.token {
+        Some(token) if path == "/" && *request.method() == http::Method::GET => {
+            coming_in::cookie_for(&gateway, &peer, &token)
         }
+        _ => Ok(None),
+    };
+    match cookie {
+        Ok(Some(cookie)) => {
+            let once = HeaderValue::from_static("no-store");
+            let headers = [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, once)];
+            (headers, Redirect::to("/")).into_response()
+        }
+        Err(error) => Failure(error).into_response(),
         _ if is_api(&path) => {
             let message = format!("There is nothing at {path}.");
             Failure(ApiError::not_found(message)).into_response()
@@ -172,5 +268,75 @@ async fn raise(State(gateway): State<Gateway>, caller: Option<axum::Extension<Ca
             StatusCode::NO_CONTENT.into_response()
         }
         _ => Failure(ApiError::not_found("This instance has no window.")).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    /// Paths of a router. It tells them in its debug output alone.
+    fn paths(router: &Router<Gateway>) -> BTreeSet<String> {
+        let shown = format!("{router:?}");
+        let quoted = shown.split('"').skip(1).step_by(2);
+        let fallback = |text: &str| text == "/" || text.contains("__private");
+        quoted
+            .filter(|text| text.starts_with('/') && !fallback(text))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Methods of a path, by the router's own answer to one that no path has.
+    async fn methods(router: &Router, path: &str) -> BTreeSet<String> {
+        let address: Vec<&str> = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { "x" } else { part })
+            .collect();
+        let request = Request::builder()
+            .method("SURVEY")
+            .uri(address.join("/"))
+            .body(axum::body::Body::empty())
+            .unwrap();
+        let answer = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        let allowed = answer.headers()[header::ALLOW].to_str().unwrap().to_owned();
+        allowed
+            .split(',')
+            .filter(|m| *m != "HEAD")
+            .map(str::to_owned)
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn every_route_says_who_may_come() {
+        let routed = paths(&routes());
+        assert!(
+            routed.len() > 40,
+            "the router's debug output has changed: {routed:?}"
+        );
+        let home = tempfile::tempdir().unwrap();
+        let mut config = orrery_engine::Config::new(home.path().to_path_buf());
+        config.probes.clear();
+        let engine = Engine::start(config).await.unwrap();
+        let token = crate::Token::parse("0123456789abcdef", "the test").unwrap();
+        let router = routes().with_state(Gateway::new(engine.clone(), token, None));
+        let mut there = BTreeSet::new();
+        for path in &routed {
+            let methods = methods(&router, path).await;
+            there.extend(methods.into_iter().map(|method| (method, path.clone())));
+        }
+        let ruled: BTreeSet<_> = access::all().map(|(m, p)| (m.to_owned(), p.to_owned())).collect();
+        let missing: Vec<_> = there.difference(&ruled).collect();
+        let idle: Vec<_> = ruled.difference(&there).collect();
+        assert!(
+            missing.is_empty(),
+            "routes that are missing in access.rs: {missing:?}"
+        );
+        assert!(idle.is_empty(), "rules in access.rs without a route: {idle:?}");
+        engine.shutdown().await;
     }
 }

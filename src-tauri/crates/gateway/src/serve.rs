@@ -23,7 +23,8 @@ pub async fn serve_tcp(listener: TcpListener, router: Router, stop: Cancellation
     accept(router, stop, || async {
         let (stream, address) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        Ok((stream, Peer::Tcp(address)))
+        let secure = false;
+        Ok((stream, Peer::Tcp { address, secure }))
     })
     .await;
 }
@@ -32,8 +33,9 @@ pub async fn serve_tcp(listener: TcpListener, router: Router, stop: Cancellation
 pub async fn serve_unix(listener: UnixListener, router: Router, stop: CancellationToken) {
     accept(router, stop, || async {
         let (stream, _) = listener.accept().await?;
-        let uid = stream.peer_cred()?.uid();
-        Ok((stream, Peer::Local { uid }))
+        let known = stream.peer_cred()?;
+        let (uid, pid) = (known.uid(), known.pid());
+        Ok((stream, Peer::Local { uid, pid }))
     })
     .await;
 }

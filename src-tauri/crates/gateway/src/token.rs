@@ -1,11 +1,19 @@
 //! The token that opens the HTTP surface: made at first start, kept in a file that only its owner reads.
 
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::Read as _;
 use std::path::Path;
 
-use subtle::ConstantTimeEq as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::secret;
+
+/// Random bytes of a token.
+const RANDOM_BYTES: usize = 32;
+
+/// SHA-256 of a token.
+pub(crate) type Digest = [u8; 32];
 
 /// A secret. It never prints itself.
 #[derive(Clone)]
@@ -36,6 +44,15 @@ pub enum TokenError {
     },
 }
 
+impl TokenError {
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        TokenError::Io {
+            path: path.display().to_string(),
+            source,
+        }
+    }
+}
+
 impl Token {
     /// From text that a person or a file gives.
     ///
@@ -56,39 +73,44 @@ impl Token {
     /// The token of a data directory; made (mode 0600) when there is none.
     ///
     /// # Errors
-    /// When the file cannot be read or made.
+    /// When the file cannot be read or made, or when others may read it.
     pub fn of(data_dir: &Path) -> Result<Self, TokenError> {
-        let path = data_dir.join("token");
-        let io = |source| TokenError::Io {
-            path: path.display().to_string(),
-            source,
-        };
-        match std::fs::read_to_string(&path) {
-            Ok(text) => return Self::parse(&text, &path.display().to_string()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(io(error)),
+        if let Some(token) = Self::read(data_dir)? {
+            return Ok(token);
         }
-        let token = Self::random().map_err(io)?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io)?;
-        writeln!(file, "{}", token.0).map_err(io)?;
+        let path = data_dir.join("token");
+        let token = Self::random().map_err(|source| TokenError::io(&path, source))?;
+        secret::write(&path, format!("{}\n", token.0).as_bytes())
+            .map_err(|source| TokenError::io(&path, source))?;
         Ok(token)
     }
 
-    /// 128 random bits from the kernel, in hex.
-    fn random() -> std::io::Result<Self> {
-        let mut bytes = [0_u8; 16];
-        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        Ok(Token(bytes.iter().map(|b| format!("{b:02x}")).collect()))
+    /// The token of a data directory, if one was made.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or when others may read it.
+    pub fn read(data_dir: &Path) -> Result<Option<Self>, TokenError> {
+        let path = data_dir.join("token");
+        match secret::read(&path) {
+            Ok(Some(text)) => Self::parse(&text, &path.display().to_string()).map(Some),
+            Ok(None) => Ok(None),
+            Err(source) => Err(TokenError::io(&path, source)),
+        }
     }
 
-    /// True when `text` is this token; takes the same time whatever differs.
-    pub fn is(&self, text: &str) -> bool {
-        self.0.as_bytes().ct_eq(text.as_bytes()).into()
+    /// 256 random bits from the kernel, in URL-safe base64.
+    ///
+    /// # Errors
+    /// When the kernel gives none.
+    pub(crate) fn random() -> std::io::Result<Self> {
+        let mut bytes = [0_u8; RANDOM_BYTES];
+        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+        Ok(Token(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// What is kept of a token that is not to be shown again.
+    pub(crate) fn digest(text: &str) -> Digest {
+        Sha256::digest(text.as_bytes()).into()
     }
 
     /// The secret itself, for showing it to its owner.
@@ -108,10 +130,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let made = Token::of(dir.path()).unwrap();
         let read = Token::of(dir.path()).unwrap();
-        assert!(
-            read.is(made.reveal()),
+        assert_eq!(
+            read.reveal(),
+            made.reveal(),
             "the second start uses the first one's token"
         );
+        assert_eq!(made.reveal().len(), 43, "32 bytes in base64 without padding");
         let mode = std::fs::metadata(dir.path().join("token"))
             .unwrap()
             .permissions()
@@ -121,6 +145,30 @@ mod tests {
             !format!("{made:?}").contains(made.reveal()),
             "it never prints itself"
         );
+    }
+
+    #[test]
+    fn a_token_that_others_may_read_is_refused() {
+        let check = |spoil: &dyn Fn(&Path), why: &str| {
+            let dir = tempfile::tempdir().unwrap();
+            Token::of(dir.path()).unwrap();
+            spoil(&dir.path().join("token"));
+            let error = Token::of(dir.path()).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        };
+        let mode = |mode| {
+            move |path: &Path| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap()
+        };
+        check(&mode(0o640), "chmod 600");
+        check(&mode(0o604), "chmod 600");
+        let moved = |path: &Path| {
+            let elsewhere = path.with_extension("elsewhere");
+            std::fs::rename(path, &elsewhere).unwrap();
+            std::os::unix::fs::symlink(elsewhere, path).unwrap();
+        };
+        check(&moved, "cannot use");
+        let emptied = |path: &Path| std::fs::write(path, "").unwrap();
+        check(&emptied, "has none such");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Every operation, on plain data, with the right that it needs.
 
+mod audited;
 mod control;
 mod events;
 mod export;
@@ -12,6 +13,7 @@ mod remote;
 mod report;
 mod status;
 
+pub use audited::Noting;
 pub use control::ControlRequest;
 pub use manage::PackageUpload;
 pub use metrics::NodeValue;
@@ -51,11 +53,21 @@ fn needs(request: &Request) -> (Role, bool) {
 }
 
 impl Engine {
-    /// Does what is asked, if the caller may.
+    /// Does what is asked, if the caller may. Controls and changes are noted in the audit log.
     ///
     /// # Errors
     /// [`Code::Forbidden`] when the caller may not; otherwise what the operation says.
     pub async fn call(&self, caller: &Caller, request: Request) -> Result<Response, ApiError> {
+        let Some(deed) = audited::deed(&request) else {
+            return self.perform(caller, request).await;
+        };
+        let noting = self.noting(caller, deed);
+        let answer = self.perform(caller, request).await;
+        noting.answered(&answer);
+        answer
+    }
+
+    async fn perform(&self, caller: &Caller, request: Request) -> Result<Response, ApiError> {
         let (role, changes) = needs(&request);
         self.allow(caller, role, changes)?;
         match request {
@@ -150,11 +162,17 @@ impl Engine {
     pub fn allow(&self, caller: &Caller, role: Role, changes: bool) -> Result<(), ApiError> {
         if caller.role < role {
             let message = format!("{} may not do this: it needs the role {role:?}.", caller.user);
-            return Err(ApiError::new(Code::Forbidden, message));
+            return Err(ApiError {
+                reason: "role".to_owned(),
+                ..ApiError::new(Code::Forbidden, message)
+            });
         }
         if changes && self.shared.config.read_only {
             let message = "This instance is read-only: it was started with --read-only.";
-            return Err(ApiError::new(Code::Forbidden, message));
+            return Err(ApiError {
+                reason: "read_only".to_owned(),
+                ..ApiError::new(Code::Forbidden, message)
+            });
         }
         Ok(())
     }
