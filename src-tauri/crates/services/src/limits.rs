@@ -14,8 +14,8 @@ pub const MAX_SERVICES: usize = 128;
 /// Labels or annotations of one object.
 pub const MAX_LABELS: usize = 64;
 
-/// Longest name, group or label key. Characters, as in DNS names.
-pub const MAX_NAME_CHARS: usize = 253;
+/// Longest name, group or label key. Characters; with `.json` behind it, it is a file name.
+pub const MAX_NAME_CHARS: usize = 250;
 
 /// Longest version or other single DNS label. Characters.
 pub const MAX_LABEL_CHARS: usize = 63;

@@ -1,0 +1,92 @@
+//! The whole data plane, running.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
+
+use crate::availability::{self, Lines, Plugins};
+use crate::registry::{FileStore, NoStore, Registry, RegistryError, Routing, Store};
+use crate::table::Table;
+use crate::traffic::{Meters, Traffic};
+
+/// What a data plane is started with.
+#[derive(Default)]
+pub struct Config {
+    /// Where objects are kept; nowhere when absent.
+    pub store: Option<Arc<dyn Store>>,
+}
+
+impl Config {
+    /// Keeps objects as files in this directory.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn keep_in(mut self, directory: impl Into<std::path::PathBuf>) -> std::io::Result<Self> {
+        self.store = Some(Arc::new(FileStore::open(directory)?));
+        Ok(self)
+    }
+}
+
+/// The data plane. Clones are the same; when the last one goes, its tasks end.
+#[derive(Clone)]
+pub struct DataPlane {
+    registry: Registry,
+    routing: Arc<Routing>,
+    _tasks: Arc<DropGuard>,
+}
+
+impl DataPlane {
+    /// Reads the kept objects and begins to look after plugins.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn start(config: Config, plugins: Arc<dyn Plugins>) -> Result<Self, RegistryError> {
+        let routing = Arc::new(Routing {
+            table: ArcSwap::from_pointee(Table::empty()),
+            lines: Arc::new(Lines::new(plugins)),
+            meters: Meters::default(),
+            tenures: crate::table::Tenures::default(),
+        });
+        let store = config.store.unwrap_or_else(|| Arc::new(NoStore));
+        let registry = Registry::open(store, Arc::clone(&routing)).await?;
+        let ended = CancellationToken::new();
+        keep_up(&registry, &routing, &ended);
+        Ok(DataPlane {
+            registry,
+            routing,
+            _tasks: Arc::new(ended.drop_guard()),
+        })
+    }
+
+    /// The objects.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Requests so far.
+    #[must_use]
+    pub fn traffic(&self) -> Vec<Traffic> {
+        self.routing.meters.read()
+    }
+}
+
+/// Looks after plugins, and has conditions said anew whenever something was found.
+fn keep_up(registry: &Registry, routing: &Arc<Routing>, ended: &CancellationToken) {
+    let found = Arc::new(Notify::new());
+    let monitor = {
+        let (lines, found) = (Arc::clone(&routing.lines), Arc::clone(&found));
+        availability::watch_over(lines, TaskTracker::new(), move || found.notify_one())
+    };
+    tokio::spawn(ended.clone().run_until_cancelled_owned(monitor));
+    let registry = registry.clone();
+    tokio::spawn(ended.clone().run_until_cancelled_owned(async move {
+        loop {
+            found.notified().await;
+            registry.refresh().await;
+        }
+    }));
+}
