@@ -1,10 +1,6 @@
 //! Plugins kept running for real: processes, sockets and calls are as they are in life.
 
-#![expect(
-    clippy::expect_used,
-    clippy::print_stdout,
-    reason = "tests that cannot go on should panic"
-)]
+#![expect(clippy::expect_used, reason = "tests that cannot go on should panic")]
 
 mod candidates;
 mod chaos;

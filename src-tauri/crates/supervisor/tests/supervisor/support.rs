@@ -189,9 +189,11 @@ impl Lab {
     pub(crate) async fn end(self) {
         self.supervisor.shutdown(ms(5_000)).await;
         assert_eq!(self.processes(), [] as [u32; 0], "processes are left");
-        for socket in sockets_below(self.directory.path()) {
-            panic!("a socket is left: {}", socket.display());
-        }
+        assert_eq!(
+            sockets_below(self.directory.path()),
+            [] as [PathBuf; 0],
+            "sockets are left"
+        );
     }
 }
 
