@@ -49,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-model",
             "orrery-packages",
             "orrery-plugins",
+            "orrery-runner",
             "orrery-supervisor",
         ],
     ),

@@ -299,6 +299,7 @@ mod tests {
             "plugin verify p-1.tar.gz --keys d --trust warn --sha256 00",
             "plugin verify p --index i --version 1.0.0",
             "plugin probe /run/p/p.sock --id p",
+            "plugin probe d --json",
             "ops --limit 3",
             "ops --cancel x",
             "export report -o f",

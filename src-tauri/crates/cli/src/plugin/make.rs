@@ -48,7 +48,7 @@ pub(crate) async fn run(common: &Common, command: Make) -> Result<(), Exit> {
             ended(json, signed(&package, &key, password.as_deref()))
         }
         Make::Verify(options) => verify::run(common, options).await,
-        Make::Probe { socket, id } => probe::run(&socket, id, json).await,
+        Make::Probe { target, id } => probe::run(&target, id, json).await,
     }
 }
 

@@ -79,15 +79,19 @@ Examples:
   orrery plugin verify hello-0.1.0.tar.gz --keys . --trust require
   orrery plugin verify hello --index https://plugins.example.org/index.json")]
     Verify(Verify),
-    /// Call a plugin's socket and say what is right and wrong with its answers.
+    /// Try a plugin, and say what is right and wrong with it.
+    ///
+    /// A socket is called as Orrery calls it. What a directory with a plugin.toml, or a package, holds is started
+    /// first, in its limits and with its defaults, in a temporary directory; and ended again.
     #[command(after_help = "\
-Example:
-  hello/bin/hello --socket /tmp/hello/hello.sock &
-  orrery plugin probe /tmp/hello/hello.sock")]
+Examples:
+  orrery plugin probe hello                     # the directory
+  orrery plugin probe hello-0.1.0.tar.gz
+  orrery plugin probe /var/run/scope/plugins/iowait/iowait.sock")]
     Probe {
-        /// The socket.
-        socket: PathBuf,
-        /// Id that the plugin should have; the socket's name without extension when not given.
+        /// Socket, directory or package file.
+        target: PathBuf,
+        /// For a socket: id that the plugin should have; the socket's name without extension when not given.
         #[arg(long, value_name = "ID")]
         id: Option<String>,
     },

@@ -8,6 +8,7 @@ pub(crate) mod ops;
 mod probe;
 mod progress;
 mod show;
+mod sum;
 mod verify;
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
@@ -17,7 +18,6 @@ use std::time::Duration;
 use orrery_engine::api::{PackageSource, PluginOrder, Request};
 use orrery_gateway::Instance;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
 use crate::exit::Exit;
 use crate::output::{print_json, text};
@@ -26,8 +26,6 @@ use progress::Progress;
 
 /// Pause between two looks at a log that is followed.
 const FOLLOW: Duration = Duration::from_millis(300);
-/// Piece of a package that is summed at once, in bytes.
-const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Runs a command about plugins.
 pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Result<(), Exit> {
@@ -172,18 +170,8 @@ fn absolute(path: &str) -> Result<String, Exit> {
 
 /// A file's sum is looked at here: an order that names a file names no sum.
 fn check_sum(path: &str, expected: &str) -> Result<(), Exit> {
-    let failed = |error| Exit::failed(format!("cannot read {path}: {error}"));
-    let mut file = std::fs::File::open(path).map_err(failed)?;
-    let mut sum = Sha256::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    loop {
-        let read = file.read(&mut chunk).map_err(failed)?;
-        if read == 0 {
-            break;
-        }
-        sum.update(&chunk[..read]);
-    }
-    let found: String = sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found =
+        sum::of(Path::new(path)).map_err(|error| Exit::failed(format!("cannot read {path}: {error}")))?;
     if found == expected.to_ascii_lowercase() {
         return Ok(());
     }

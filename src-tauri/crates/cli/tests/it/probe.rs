@@ -174,11 +174,13 @@ async fn a_socket_that_cannot_be_called_is_told_apart() {
     at(&["plugin", "probe", "nothing.sock"]).expect(3);
     std::fs::write(home.path().join("file.sock"), "").unwrap();
     let file = at(&["plugin", "probe", "file.sock"]).expect(1);
-    assert!(file.out.contains("is no socket"), "{file:?}");
+    assert!(file.out.starts_with("wrong  package"), "{file:?}");
     let left = home.path().join("left.sock");
     drop(std::os::unix::net::UnixListener::bind(&left).unwrap());
     let left = at(&["plugin", "probe", "left.sock"]).expect(1);
     assert!(left.out.contains("nobody listens"), "{left:?}");
+    let odd = home.path().join("under_score.sock");
+    drop(std::os::unix::net::UnixListener::bind(&odd).unwrap());
     let odd = at(&["plugin", "probe", "under_score.sock"]).expect(1);
     assert!(odd.out.contains("is no id"), "{odd:?}");
 }
@@ -214,4 +216,109 @@ fn what_init_writes_runs_and_is_a_plugin() {
     let probed = probed.expect(0);
     assert!(probed.out.contains("as it should be"), "{probed:?}");
     assert!(ended.success() && !path.exists(), "it cleans up: {ended:?}");
+}
+
+/// A directory with a program in shell or Python, and more lines for its manifest.
+fn plugin(home: &Path, program: &str, more: &str) {
+    let _ = std::fs::remove_dir_all(home.join("p"));
+    std::fs::create_dir_all(home.join("p/bin")).unwrap();
+    std::fs::write(home.join("p/bin/p"), program).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(home.join("p/bin/p"), mode).unwrap();
+    let manifest = format!(
+        "id = \"p\"\nversion = \"1.0.0\"\n[run]\nentry = \"bin/p\"\nargs = [\"--socket\", \"{{socket}}\"]\n{more}\n"
+    );
+    std::fs::write(home.join("p/plugin.toml"), manifest).unwrap();
+}
+
+#[test]
+fn a_directory_or_package_is_started_tried_and_ended() {
+    let home = tempfile::tempdir().unwrap();
+    let at = |words: &[&str]| orrery(home.path(), words);
+    at(&["plugin", "init", "hello"]).expect(0);
+    let tried = at(&["plugin", "probe", "hello"]).expect(0);
+    for text in [
+        "hello 0.1.0",
+        "listens after",
+        "memory 64MiB",
+        "nodes: 1",
+        "after SIGTERM",
+    ] {
+        assert!(tried.out.contains(text), "{text}: {tried:?}");
+    }
+    at(&["plugin", "pack", "hello"]).expect(0);
+    let tried = at(&["plugin", "probe", "hello-0.1.0.tar.gz", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!((&tried["ok"], &tried["id"]), (&json!(true), &json!("hello")));
+    assert!(says(&tried, "ok", "unpacks"), "{tried:#}");
+    assert!(
+        tried["output"][0].as_str().unwrap().contains("listening on"),
+        "{tried:#}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_program_is_said_with_its_last_words() {
+    let home = tempfile::tempdir().unwrap();
+    let starter = {
+        orrery(home.path(), &["plugin", "init", "p"]).expect(0);
+        std::fs::read_to_string(home.path().join("p/bin/p")).unwrap()
+    };
+    let stubborn = starter.replace("lambda *_: sys.exit(0)", "signal.SIG_IGN");
+    let another = starter.replace("ID = \"p\"", "ID = \"q\"");
+    let short = "[start]\ntimeout = \"500ms\"\n[stop]\ntimeout = \"300ms\"";
+    let sampled = "[[policy]]\nkey = \"rate\"\ntype = \"integer\"\nrequired = true";
+    for (program, more, code, texts) in [
+        (
+            "#!/bin/sh\necho the bulb is broken >&2\nexit 3\n",
+            "",
+            1,
+            &[
+                "ended before it listened: exited with code 3",
+                "the bulb is broken",
+            ][..],
+        ),
+        (
+            "#!/bin/sh\nexec sleep 600\n",
+            short,
+            1,
+            &["does not listen on", "within 500ms"],
+        ),
+        (
+            "#!/nowhere/sh\n",
+            "",
+            1,
+            &["names an interpreter that does not exist"],
+        ),
+        (another.as_str(), "", 1, &["plugin must not change its id"]),
+        (
+            stubborn.as_str(),
+            short.replace("500ms", "20s").leak(),
+            0,
+            &["did not end within 300ms of SIGTERM"],
+        ),
+        (starter.as_str(), sampled, 0, &["cannot run before it has one"]),
+        (
+            starter.as_str(),
+            "[host]\nos = [\"plan9\"]",
+            1,
+            &["not for this machine"],
+        ),
+        (
+            "#!/bin/sh\nexit 0\n",
+            "activation = \"trigger\"\n[run.trigger]\nat_start = true",
+            0,
+            &["did its work in"],
+        ),
+    ] {
+        plugin(home.path(), program, more);
+        let ran = orrery(home.path(), &["plugin", "probe", "p"]).expect(code);
+        for text in texts {
+            assert!(ran.out.contains(text), "{text}: {ran:?}");
+        }
+    }
+    plugin(home.path(), "", "memroy = 1");
+    let mistyped = orrery(home.path(), &["plugin", "probe", "p"]).expect(1);
+    assert!(mistyped.out.contains("unknown key"), "{mistyped:?}");
 }

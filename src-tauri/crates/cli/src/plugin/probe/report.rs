@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use orrery_model::{Node, Report, Timestamp, Topology, TopologyKind};
 
-use super::Findings;
+use super::findings::Findings;
 
 /// How far a plugin's clock may run ahead, in milliseconds.
 const AHEAD_MS: i64 = 10_000;
