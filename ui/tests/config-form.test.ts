@@ -32,8 +32,12 @@ describe('config form', () => {
       [span, '10', 'error'],
       [word, 'b', 'b'],
       [word, 'c', 'error'],
-      [rule('s', 'secret'), 'db-password', 'secret:db-password'],
+      [rule('s', 'secret'), 'env:DB_PASSWORD', 'env:DB_PASSWORD'],
+      [rule('s', 'secret'), 'file:/run/secrets/db', 'file:/run/secrets/db'],
+      [rule('s', 'secret'), 'file:run/secrets/db', 'error'],
       [rule('s', 'secret'), 'my password!', 'error'],
+      [rule('s', 'string', { min: 2, max: 4 }), 'abcde', 'error'],
+      [rule('s', 'string', { min: 2, max: 4 }), 'åäö', 'åäö'],
       [rule('t', 'string'), '  kept as typed ', '  kept as typed '],
     ];
     for (const [of, typed, wanted] of cases) {
@@ -56,11 +60,11 @@ describe('config form', () => {
 
   it('leaves what has no field as it is, and what is empty out', () => {
     const rules = [rule('rate', 'integer', { default: 10 }), rule('token', 'secret'), rule('on', 'bool')];
-    const held = { rate: 5, token: 'secret:t', extra: { deep: [1] } };
+    const held = { rate: 5, token: 'env:T', extra: { deep: [1] } };
     const draft = draftOf(rules, held);
-    expect(draft).toEqual({ rate: '5', token: 't', on: '' });
+    expect(draft).toEqual({ rate: '5', token: 'env:T', on: '' });
     expect(configOf(rules, draft, held)).toEqual(held);
-    expect(configOf(rules, { rate: '', token: 'u', on: 'false' }, held)).toEqual({ token: 'secret:u', on: false, extra: { deep: [1] } });
+    expect(configOf(rules, { rate: '', token: 'env:U', on: 'false' }, held)).toEqual({ token: 'env:U', on: false, extra: { deep: [1] } });
     expect(otherKeys(rules, held)).toEqual({ extra: { deep: [1] } });
     expect(draftOf(rules, null)).toEqual({ rate: '', token: '', on: '' });
     expect(draftOf(rules, 'text')).toEqual({ rate: '', token: '', on: '' });

@@ -80,13 +80,22 @@ describe('folding', () => {
   const event = (id: number, subject: string, kind = 'failed', minute = id, user = ''): Event => ({ id, at_ms: minute * MINUTE, kind, subject, label: subject, text: '', user });
 
   it('tells once what one subject keeps saying', () => {
-    const folds = folded([event(6, 'a'), event(5, 'b'), event(4, 'a'), event(3, 'a'), event(2, 'b'), event(1, 'a', 'stale')]);
+    const folds = folded([event(6, 'a'), event(5, 'b'), event(4, 'a'), event(3, 'a'), event(2, 'b'), event(1, 'a', 'control')]);
     expect(folds.map((fold) => [fold.event.id, fold.older.map(({ id }) => id)])).toEqual([
       [6, [4, 3]],
       [5, []],
       [2, []],
       [1, []],
     ]);
+  });
+
+  it('tells a crash loop as one story, by what matters of its last moment', () => {
+    const at = (id: number, kind: string, ms: number): Event => ({ ...event(id, 'plugin:a', kind), at_ms: ms });
+    const story = [at(6, 'stale', 10_500), at(5, 'crash_loop', 10_000), at(4, 'exited', 10_000), at(3, 'running', 7000), at(2, 'backoff', 1000), at(1, 'exited', 1000)];
+    expect(folded(story).map((fold) => [fold.event.kind, fold.older.length])).toEqual([['crash_loop', 5]]);
+    // What runs again is told as that.
+    expect(folded([at(7, 'recovered', 11_000), ...story])[0]?.event.kind).toBe('recovered');
+    expect(folded([at(7, 'health_changed', 11_000), ...story])).toHaveLength(2);
   });
 
   it('never folds what people did, nor over more than an hour', () => {

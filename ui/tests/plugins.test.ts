@@ -63,7 +63,7 @@ describe('plugins', () => {
     const entries = entriesOf([...states.map((state) => plugin(state.replace('_', ''), state)), degraded, plugin('manual', 'idle', { activation: 'manual' })], [socket('out', 'failing')]);
     expect(entries.map((entry) => entry.state.word)).toEqual(['Crash loop', 'Back-off', 'Failing', 'No answer', 'Degraded', 'Running', 'Idle', 'Manual', 'Stopped', 'Disabled']);
     expect(entries.filter(isTroubled)).toHaveLength(4);
-    expect(summaryOf(entries)).toBe('1 running, 1 degraded, 1 crash loop, 1 back-off, 1 failing, 1 no answer, 1 idle, 1 manual, 1 stopped, 1 disabled');
+    expect(summaryOf(entries)).toBe('1 running, 1 degraded, 1 in a crash loop, 1 in back-off, 1 failing, 1 without answer, 1 idle, 1 manual, 1 stopped, 1 disabled');
   });
 
   it('say why they do not deliver, from whoever knows best', () => {

@@ -1,5 +1,6 @@
 /** The timeline's picture and what is under the pointer on it. */
 
+import { eventLook } from '../format/event';
 import type { Event } from '../generated/Event';
 import type { ChartColours } from './appearance.svelte';
 import type { MetricKind } from './metric';
@@ -10,8 +11,9 @@ import { tickLabel, ticks, tickStep } from './ticks';
 export type MarkShape = 'dot' | 'diamond' | 'triangle';
 
 export function markShape(kind: string): MarkShape {
-  if (kind === 'stale') return 'diamond';
-  return kind === 'failed' ? 'triangle' : 'dot';
+  const { tone } = eventLook(kind);
+  if (tone === 'warn') return 'diamond';
+  return tone === 'error' ? 'triangle' : 'dot';
 }
 
 /** Heights in CSS px: marks on top, the area, labels at the foot. */

@@ -45,11 +45,13 @@ export const INSTANCE_WORDS: Record<InstanceState, StateWord> = {
   completed: word(14, 'quiet', 'check', 'Completed'),
   absent: word(15, 'quiet', 'minus', 'Not started'),
   stopped: word(16, 'quiet', 'stop', 'Stopped'),
-  inapplicable: word(17, 'quiet', 'minus', 'Not for this host'),
+  inapplicable: word(6, 'warn', 'warning', 'Cannot run'),
   disabled: word(18, 'quiet', 'minus', 'Disabled'),
 };
 
 export const FAILING = word(4, 'error', 'warning', 'Failing');
+/** It is there, and waits for values that only a person knows. */
+export const NEEDS_CONFIG = word(6, 'warn', 'edit', 'Needs config');
 export const DEGRADED = word(5, 'warn', 'warning', 'Degraded');
 
 export const HEALTH_WORDS: Record<HealthState, string> = { unknown: 'Unknown', ok: 'Ok', degraded: 'Degraded', failing: 'Failed' };
@@ -147,6 +149,18 @@ export function sentence(text: string): string {
   const trimmed = text.trim();
   if (trimmed === '') return '';
   return /[.!?]$/.test(trimmed) ? capital(trimmed) : `${capital(trimmed)}.`;
+}
+
+/** A text of the engine's: a sentence, and what a program wrote last. */
+export interface SaidText {
+  said: string;
+  output: string[];
+}
+
+/** Reasons carry a program's last lines after their own first one. */
+export function saidText(text: string): SaidText {
+  const [first = '', ...output] = text.split('\n');
+  return { said: sentence(first), output: output.filter((line) => line.trim() !== '') };
 }
 
 export function capital(text: string): string {

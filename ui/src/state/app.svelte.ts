@@ -39,12 +39,16 @@ export interface Notice {
   key: number;
   text: string;
   failed: boolean;
+  /** What it is about: the newer word replaces the older one. */
+  about: string;
 }
 
 /** Something a person should know of, for the count in the top bar. */
 export type Warning = { kind: 'plugin'; entry: PluginEntry } | { kind: 'source'; source: SourceStatus };
 
 const NOTICE_MS = 4000;
+/** Notices shown at once; the oldest give way. */
+const MAX_NOTICES = 3;
 /** A failure explains why a node left for this long, in milliseconds. */
 const LATELY_MS = 60_000;
 
@@ -76,14 +80,15 @@ export class App {
   /** Metric whose history is shown over the map. */
   historyOf = $state.raw<PinnedMetric | null>(null);
   confirmation = $state.raw<Confirmation | null>(null);
-  notice = $state.raw<Notice | null>(null);
+  /** Oldest first. */
+  notices = $state.raw<readonly Notice[]>([]);
   unauthorized = $state(false);
   /** Metric chosen for the timeline; null follows the open card. */
   pinnedMetric = $state.raw<PinnedMetric | null>(null);
   map = $state.raw<MapHandle | null>(null);
   /** Set by the search field, so that `/` can reach it. */
   focusSearch: () => void = () => {};
-  #noticeTimer: ReturnType<typeof setTimeout> | undefined;
+  #nextNotice = 1;
 
   constructor(readonly backend: Backend) {
     this.api = new Api(backend);
@@ -92,7 +97,7 @@ export class App {
     this.search = new Search(this.api);
     this.controls = new Controls(this.api);
     this.timeline = new Timeline(this.api);
-    this.plugins = new Plugins(this.api, this.live, (text, failed) => this.say(text, failed));
+    this.plugins = new Plugins(this.api, this.live, (text, failed, about) => this.say(text, failed, about));
     this.terminals = new Terminals(this.api, backend);
   }
 
@@ -224,14 +229,20 @@ export class App {
     this.confirmation = confirmation;
   }
 
-  say(text: string, failed = false): void {
-    clearTimeout(this.#noticeTimer);
-    this.notice = { key: (this.notice?.key ?? 0) + 1, text, failed };
-    if (!failed) this.#noticeTimer = setTimeout(() => this.dismissNotice(), NOTICE_MS);
+  say(text: string, failed = false, about = text): void {
+    const key = this.#nextNotice++;
+    const others = this.notices.filter((notice) => notice.about !== about);
+    this.notices = [...others, { key, text, failed, about }].slice(-MAX_NOTICES);
+    if (!failed) setTimeout(() => this.dismissNotice(key), NOTICE_MS);
   }
 
-  dismissNotice(): void {
-    this.notice = null;
+  /** The newest word. */
+  get notice(): Notice | null {
+    return this.notices.at(-1) ?? null;
+  }
+
+  dismissNotice(key: number): void {
+    this.notices = this.notices.filter((notice) => notice.key !== key);
   }
 
   async copy(text: string, what: string): Promise<void> {

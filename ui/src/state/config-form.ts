@@ -5,8 +5,8 @@ import type { PolicyRule } from '../generated/PolicyRule';
 /** What is typed, by key; empty is "not set". */
 export type Draft = Readonly<Record<string, string>>;
 
-/** How references to secrets begin; the secret itself never passes through here. */
-export const SECRET_PREFIX = 'secret:';
+/** A secret's place: a variable of Orrery's environment or a file. The secret itself never passes through here. */
+const SECRET_PLACE = /^(env:[A-Za-z0-9_]+|file:\/.+)$/;
 
 const UNIT_SECONDS: Record<string, number> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, m: 60, min: 60, h: 3600, d: 86_400 };
 
@@ -18,9 +18,9 @@ export function durationSeconds(text: string): number | null {
 }
 
 /** A value as its field holds it. */
-export function textOf(value: unknown, rule: PolicyRule): string {
+export function textOf(value: unknown): string {
   if (value === null || value === undefined) return '';
-  if (typeof value === 'string') return rule.type === 'secret' && value.startsWith(SECRET_PREFIX) ? value.slice(SECRET_PREFIX.length) : value;
+  if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return JSON.stringify(value);
 }
@@ -28,7 +28,7 @@ export function textOf(value: unknown, rule: PolicyRule): string {
 /** The fields of a config that is in force. */
 export function draftOf(rules: readonly PolicyRule[], structured: unknown): Draft {
   const held = objectOf(structured);
-  return Object.fromEntries(rules.map((rule) => [rule.key, textOf(held[rule.key], rule)]));
+  return Object.fromEntries(rules.map((rule) => [rule.key, textOf(held[rule.key])]));
 }
 
 /** What a field means: its value, nothing, or why it means nothing. */
@@ -51,9 +51,9 @@ export function readField(rule: PolicyRule, typed: string): Reading {
     case 'enum':
       return rule.values.includes(text) ? { value: text } : { error: `One of ${rule.values.join(', ')}.` };
     case 'secret':
-      return /^[\w.-]+$/.test(text) ? { value: `${SECRET_PREFIX}${text}` } : { error: 'The name of a secret: letters, digits, dots, dashes.' };
+      return SECRET_PLACE.test(text) ? { value: text } : { error: 'Where it is, not what it is: env:NAME or file:/PATH.' };
     case 'string':
-      return { value: text };
+      return within(rule, text, [...text].length);
   }
 }
 
@@ -65,13 +65,18 @@ function within(rule: PolicyRule, value: unknown, size: number): Reading {
 
 /** Bounds as an error says them: `between 1 and 1000`. */
 function boundsWords(rule: PolicyRule): string {
-  const unit = rule.type === 'duration' ? `${GAP}s` : '';
-  return rule.min !== null && rule.max !== null ? `between ${rule.min} and ${rule.max}${unit}` : boundsText(rule);
+  return rule.min !== null && rule.max !== null ? `between ${rule.min} and ${rule.max}${unitOf(rule)}` : boundsText(rule);
 }
 
-/** `1 – 1000`, `at least 1`, with seconds for durations; empty without bounds. */
+/** What the bounds of a type count. */
+function unitOf(rule: PolicyRule): string {
+  if (rule.type === 'duration') return `${GAP}s`;
+  return rule.type === 'string' ? ' characters' : '';
+}
+
+/** `1 – 1000`, `at least 1`, with what is counted; empty without bounds. */
 export function boundsText(rule: PolicyRule): string {
-  const unit = rule.type === 'duration' ? `${GAP}s` : '';
+  const unit = unitOf(rule);
   if (rule.min !== null && rule.max !== null) return `${rule.min} – ${rule.max}${unit}`;
   if (rule.min !== null) return `at least ${rule.min}${unit}`;
   return rule.max !== null ? `at most ${rule.max}${unit}` : '';
@@ -104,7 +109,7 @@ export function otherKeys(rules: readonly PolicyRule[], structured: unknown): Re
 }
 
 export function differsFromDefault(rule: PolicyRule, typed: string): boolean {
-  return typed !== '' && typed !== textOf(rule.default, rule);
+  return typed !== '' && typed !== textOf(rule.default);
 }
 
 /** `sample_rate` as a label: `Sample rate`. */

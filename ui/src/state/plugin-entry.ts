@@ -1,4 +1,4 @@
-import { DEGRADED, FAILING, INSTANCE_WORDS, isUnderWay, operationNow, sentence, SOCKET_WORDS, type StateWord, statusReason, type Tone } from '../format/plugin';
+import { DEGRADED, FAILING, INSTANCE_WORDS, isUnderWay, NEEDS_CONFIG, operationNow, sentence, SOCKET_WORDS, type StateWord, statusReason, type Tone } from '../format/plugin';
 import type { InstanceState } from '../generated/InstanceState';
 import type { ManagedPlugin } from '../generated/ManagedPlugin';
 import type { OperationView } from '../generated/OperationView';
@@ -27,6 +27,9 @@ export interface PluginEntry {
   /** When it is tried next, in milliseconds since the epoch. */
   nextMs: number | null;
 }
+
+/** How the engine begins when what is lacking is config. */
+const NEEDS = /^it needs config\b:?\s*/i;
 
 /** States that something is wrong with and that a person should read about. */
 const TROUBLE: ReadonlySet<InstanceState> = new Set(['crash_loop', 'backoff', 'crashed', 'execution_failed', 'unresponsive']);
@@ -95,6 +98,7 @@ function managedState(plugin: ManagedPlugin, operation: OperationView | null): S
   const { state, health } = plugin.instance;
   if (state === 'running' && health.state === 'failing') return FAILING;
   if (state === 'running' && health.state === 'degraded') return DEGRADED;
+  if (state === 'inapplicable' && NEEDS.test(plugin.instance.reason)) return NEEDS_CONFIG;
   if (state === 'idle' && plugin.activation === 'on-demand') return { ...INSTANCE_WORDS.idle, word: 'On demand' };
   if (state === 'idle' && plugin.activation === 'manual') return { ...INSTANCE_WORDS.idle, word: 'Manual' };
   return INSTANCE_WORDS[state];
@@ -103,7 +107,7 @@ function managedState(plugin: ManagedPlugin, operation: OperationView | null): S
 /** Why a plugin does not deliver, from whoever knows best. */
 function troubleOf(plugin: ManagedPlugin, socket: PluginInfo | null): string {
   const { instance } = plugin;
-  if (instance.reason) return sentence(instance.reason);
+  if (instance.reason) return sentence(instance.reason.replace(NEEDS, ''));
   if (TROUBLE.has(instance.state) && instance.last_exit) return sentence(instance.last_exit.text);
   const said = instance.health.checks.at(-1)?.messages.join(' ') ?? '';
   return sentence(said) || (socket ? statusReason(socket) : '');
@@ -128,13 +132,19 @@ function externalEntry(socket: PluginInfo, key: string, others: PluginInfo[]): P
   };
 }
 
+/** States that are places to be in. */
+const SUMMARY: Record<string, string> = { 'Back-off': 'in back-off', 'Crash loop': 'in a crash loop', 'Needs config': 'without config', 'Cannot run': 'not able to run', 'No answer': 'without answer' };
+
 const TONES: Tone[] = ['ok', 'warn', 'error', 'busy', 'quiet'];
 
 /** `4 running, 1 degraded, 1 back-off, 1 disabled`: what works, what does not, what rests. */
 export function summaryOf(entries: readonly PluginEntry[]): string {
   const counts = new Map<string, number>();
   const sorted = [...entries].sort((a, b) => TONES.indexOf(a.state.tone) - TONES.indexOf(b.state.tone));
-  for (const entry of sorted) counts.set(entry.state.word, (counts.get(entry.state.word) ?? 0) + 1);
+  for (const { state } of sorted) {
+    const text = SUMMARY[state.word] ?? state.word;
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
   return [...counts].map(([text, number]) => `${number} ${text.toLowerCase()}`).join(', ');
 }
 

@@ -36,7 +36,7 @@ export interface Upload {
 }
 
 /** Words at the bottom of the window. */
-export type Say = (text: string, failed?: boolean) => void;
+export type Say = (text: string, failed?: boolean, about?: string) => void;
 
 /** Plugins that Orrery runs, what is being done to them, and the orders given from this window. */
 export class Plugins {
@@ -62,6 +62,8 @@ export class Plugins {
   #say: Say;
   /** Orders of this window whose end is to be told, by operation. */
   #mine = new Map<string, string>();
+  /** Installs of this window, by operation. */
+  #installs = new Map<string, { source: PackageSource; force: boolean; name: string }>();
   #sending = $state.raw<ReadonlySet<string>>(new Set());
   #nextUpload = 1;
   #asked = 0;
@@ -130,7 +132,7 @@ export class Plugins {
     try {
       return await this.give(order, what);
     } catch (thrown) {
-      this.#say(`${what}: not done. ${toApiError(thrown).message}`, true);
+      this.#say(`${what}: not done. ${toApiError(thrown).message}`, true, what);
       return null;
     }
   }
@@ -180,8 +182,28 @@ export class Plugins {
     }
   }
 
-  install(source: PackageSource, force: boolean, name: string): Promise<OperationView | null> {
-    return this.order({ order: 'install', source, force }, `Install ${name}`);
+  async install(source: PackageSource, force: boolean, name: string): Promise<OperationView | null> {
+    const operation = await this.order({ order: 'install', source, force }, `Install ${name}`);
+    if (operation) this.#installs.set(operation.id, { source, force, name });
+    return operation;
+  }
+
+  /** What a package is called of which nothing more is known yet; empty when another window sent it. */
+  nameOf(id: string): string {
+    return this.#installs.get(id)?.name ?? '';
+  }
+
+  /** What was uploaded is used up by its install. */
+  canInstallAgain(id: string): boolean {
+    const known = this.#installs.get(id);
+    return known !== undefined && known.source.from !== 'upload';
+  }
+
+  async installAgain(id: string): Promise<void> {
+    const known = this.#installs.get(id);
+    if (!known) return;
+    this.dismissFailure(id);
+    await this.install(known.source, known.force, known.name);
   }
 
   dropUpload(key: number): void {
@@ -267,11 +289,13 @@ export class Plugins {
     if (operation.state === 'failed' && operation.kind === 'install') return;
     // The reasons stand in the form, each beside its field.
     if (operation.state === 'failed' && operation.kind === 'configure') {
-      this.#say(`${what} was taken back. The reason stands with its config.`, true);
+      this.#say(`${what} was taken back. The reason stands with its config.`, true, what);
       return;
     }
-    const outcome = operation.outcome || (operation.state === 'cancelled' ? 'cancelled' : `${operationNoun(operation.kind).toLowerCase()} done`);
-    this.#say(`${what}: ${outcome}`, operation.state === 'failed');
+    // What a program wrote last follows on lines of its own; there is no room for it here.
+    const [said] = operation.outcome.split('\n');
+    const outcome = said || (operation.state === 'cancelled' ? 'cancelled' : `${operationNoun(operation.kind).toLowerCase()} done`);
+    this.#say(`${what}: ${outcome}`, operation.state === 'failed', what);
   }
 }
 

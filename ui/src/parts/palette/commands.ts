@@ -1,3 +1,4 @@
+import { eventLook } from '../../format/event';
 import type { App } from '../../state/app.svelte';
 import { exportTable } from '../table/export';
 
@@ -62,7 +63,7 @@ function controls(app: App): PaletteItem[] {
 
 function times(app: App): PaletteItem[] {
   const items: PaletteItem[] = [];
-  const failed = app.timeline.events.findLast((event) => event.kind === 'failed');
+  const failed = app.timeline.events.findLast((event) => eventLook(event.kind).tone === 'error');
   if (failed) {
     items.push({ id: 'last-failure', section: 'Time and history', label: `Go to the last failure: ${failed.label}`, icon: 'clock', run: () => app.router.go({ page: 'map', at: failed.at_ms }) });
   }
