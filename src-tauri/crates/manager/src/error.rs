@@ -206,11 +206,39 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Keeps the end of a text that is too long: that is where programs say why they gave up.
+/// Keeps the beginning of the first line of a text that is too long, and its end: the one is our reason, the other is
+/// where programs say why they gave up.
 fn shortened(text: &str) -> String {
+    const GAP: &str = "\n…\n";
     let max = crate::limits::REASON_CHARS;
-    match text.chars().count() {
-        n if n > max => text.chars().skip(n - max).collect(),
-        _ => text.to_owned(),
+    let count = text.chars().count();
+    if count <= max {
+        return text.to_owned();
+    }
+    let first = text.lines().next().unwrap_or_default();
+    let first: String = first.chars().take(max / 4).collect();
+    let left = max - first.chars().count() - GAP.chars().count();
+    let end: String = text.chars().skip(count - left).collect();
+    format!("{first}{GAP}{end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_keeps_its_beginning_and_its_end() {
+        let max = crate::limits::REASON_CHARS;
+        let check = |text: &str, starts: &str, ends: &str| {
+            let short = Failure::new("x", text).text;
+            assert!(short.chars().count() <= max, "{short}");
+            assert!(short.starts_with(starts) && short.ends_with(ends), "{short}");
+        };
+        check("It exited.", "It exited.", "It exited.");
+        let lines = format!("It exited.\n{}\nno disk", "é".repeat(3 * max));
+        check(&lines, "It exited.\n…\né", "no disk");
+        let one = format!("{}end", "x".repeat(3 * max));
+        check(&one, &"x".repeat(max / 4), "xend");
+        check(&"y".repeat(max), "y", "y");
     }
 }

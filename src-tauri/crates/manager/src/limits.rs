@@ -56,7 +56,7 @@ pub const STOP_SLACK: Duration = Duration::from_secs(12);
 /// Longest text config. Bytes.
 pub const CONFIG_BYTES: usize = 256 * 1024;
 
-/// Longest reason kept of a failure, in characters; its end is what counts.
+/// Longest reason kept of a failure, in characters.
 pub const REASON_CHARS: usize = 2_000;
 
 /// Lines of output that go with a failed start.

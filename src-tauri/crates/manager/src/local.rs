@@ -115,7 +115,7 @@ mod tests {
         check("b/plugin.toml", "b", None);
         check("c.toml", "other", Some("manifest.invalid"));
         check("d/plugin.toml", "other", Some("manifest.invalid"));
-        check("e.toml", "e e", Some("manifest.invalid"));
+        check("e.toml", "e e", Some("manifest.syntax"));
     }
 
     #[test]

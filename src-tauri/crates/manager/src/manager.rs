@@ -123,17 +123,10 @@ impl Manager {
         let (id, ended) = match self.book_in(&order, user, wait)? {
             BookedIn::Known(id, ended) => (id, ended),
             BookedIn::New(id, ended, record) => {
-                if let Err(error) = self
-                    .shared
-                    .store
-                    .commit(vec![Change::PutOperation(*record)])
-                    .await
-                {
-                    self.shared.book().open.remove(&id);
-                    self.shared.bump();
-                    return Err(OrderError::Store(error.to_string()));
-                }
-                self.carry_out(&id, None);
+                // In a task of its own: who ordered may go away meanwhile, and what is booked has to be begun.
+                let (manager, booked) = (self.clone(), id.clone());
+                let begun = tokio::spawn(async move { manager.begin(&booked, record).await });
+                begun.await.map_err(|_| OrderError::ShuttingDown)??;
                 (id, ended)
             }
         };
@@ -410,6 +403,18 @@ impl Manager {
             ..Event::new(format!("{}_requested", kind.word()), plugin, "ordered")
         });
         Ok(BookedIn::New(id, ended, Box::new(record)))
+    }
+
+    /// Records a booked operation and begins it; one that cannot be recorded is no more.
+    async fn begin(&self, id: &str, record: Box<OperationRecord>) -> Result<(), OrderError> {
+        let recorded = self.shared.store.commit(vec![Change::PutOperation(*record)]);
+        if let Err(error) = recorded.await {
+            self.shared.book().open.remove(id);
+            self.shared.bump();
+            return Err(OrderError::Store(error.to_string()));
+        }
+        self.carry_out(id, None);
+        Ok(())
     }
 
     /// Carries an operation out on a task of its own: nobody who waits for it can break it off by going away.

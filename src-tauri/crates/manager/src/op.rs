@@ -22,8 +22,12 @@ pub(crate) struct Facts {
     pub(crate) made_state: bool,
     /// Revision that was in force before, by SHA-256.
     pub(crate) before: Option<String>,
+    /// Revisions that were kept besides it, by SHA-256.
+    pub(crate) retained: Vec<String>,
     /// Revision that comes into force, by SHA-256.
     pub(crate) after: Option<String>,
+    /// Its version.
+    pub(crate) version: String,
 }
 
 /// An operation under way.

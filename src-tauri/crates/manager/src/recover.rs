@@ -140,10 +140,11 @@ async fn undo(
     let mut changes = Vec::new();
     match (kind, shared.record(&id)) {
         (Kind::Upgrade, Some(mut plugin)) => {
+            let facts = facts_of(&record);
             let incoming = Incoming {
                 operation: record.id.clone(),
-                version: String::new(),
-                sha256: facts_of(&record).after.unwrap_or_default(),
+                version: facts.version,
+                sha256: facts.after.unwrap_or_default(),
                 signature: String::new(),
                 bytes: 0,
             };

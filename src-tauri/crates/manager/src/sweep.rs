@@ -94,6 +94,10 @@ fn sweep_files(shared: &Shared, when: When, quarantined: &BTreeSet<String>) {
         awaited.extend(book.open.values().filter_map(|o| upload_of(&o.order)));
         (plugins, kept, busy(&book), !book.open.is_empty(), awaited)
     };
+    if when == When::Start {
+        // Nothing is under way yet, and what is gone on with has its revisions recorded.
+        busy.clear();
+    }
     // A plugin whose record cannot be read may still be mended by hand.
     busy.extend(quarantined.iter().cloned());
     for (id, dir) in entries(&dirs.revisions()) {
@@ -121,9 +125,15 @@ fn sweep_files(shared: &Shared, when: When, quarantined: &BTreeSet<String>) {
                 remove(&path);
             }
         }
+        for (id, _) in entries(&dirs.runtime.join("plugins")) {
+            // Only what nobody listens on: another program may have its socket here.
+            work::remove_dead_socket(&dirs.socket(&id));
+        }
     } else {
         for dir in ["staging", "config", "tmp"] {
-            for (id, path) in entries(&dirs.runtime.join(dir)) {
+            for (name, path) in entries(&dirs.runtime.join(dir)) {
+                // A temporary directory is named for the process too.
+                let id = name.split('.').next().unwrap_or_default().to_owned();
                 if !plugins.contains(&id) && !busy.contains(&id) && !is_any_open {
                     remove(&path);
                 }

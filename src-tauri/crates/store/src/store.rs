@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 
 use crate::error::StoreError;
 use crate::file;
@@ -140,11 +140,17 @@ impl Store {
 
     /// Writes changes in one transaction. When it returns, all of them are on disk; when it fails, none is.
     pub async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        for change in changes {
-            apply(&mut tx, change).await?;
+        let connection = self.database.acquire().await;
+        let mut connection = connection.map_err(StoreError::database("begin to write the state"))?;
+        let written = write(&mut connection, changes).await;
+        if written.is_err() {
+            // On a full disk SQLite takes a transaction back by itself, and the connection's count of open ones is
+            // wrong from then on: what it writes later would never be committed.
+            if let Err(error) = connection.close().await {
+                tracing::debug!(%error, "closing a connection that failed");
+            }
         }
-        tx.commit().await.map_err(StoreError::database("write the state"))
+        written
     }
 
     /// Closes the file once what is being written is written.
@@ -278,7 +284,16 @@ fn decode<T: DeserializeOwned>(
     }
 }
 
-async fn apply(tx: &mut Transaction<'static, Sqlite>, change: Change) -> Result<(), StoreError> {
+async fn write(connection: &mut SqliteConnection, changes: Vec<Change>) -> Result<(), StoreError> {
+    let tx = connection.begin().await;
+    let mut tx = tx.map_err(StoreError::database("begin to write the state"))?;
+    for change in changes {
+        apply(&mut tx, change).await?;
+    }
+    tx.commit().await.map_err(StoreError::database("write the state"))
+}
+
+async fn apply(tx: &mut Transaction<'_, Sqlite>, change: Change) -> Result<(), StoreError> {
     const PUT_PLUGIN: &str = "INSERT OR REPLACE INTO plugin (id, format, record) VALUES (?, ?, ?)";
     const PUT_REVISION: &str = "INSERT INTO revision (plugin, sha256, format, record) VALUES (?, ?, ?, ?) \
          ON CONFLICT (plugin, sha256) DO UPDATE SET format = excluded.format, record = excluded.record";

@@ -1,8 +1,11 @@
 //! The state on a real disk: what is written is there after any end, and what is damaged costs only itself.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+#![expect(clippy::print_stdout, reason = "says what it cannot test here")]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use orrery_store::{
     Change, Config, ConfigRecord, Desired, OperationRecord, OperationState, Origin, PendingRecord,
@@ -303,4 +306,71 @@ async fn only_the_owner_reads_the_file() {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{path}");
     }
+}
+
+/// A small file system of its own in memory; gone when it is dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Option<SmallDisk> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount
+            .args(["-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs"])
+            .arg(dir.path());
+        let why = match mount.output() {
+            Ok(output) if output.status.success() => return Some(SmallDisk(dir)),
+            Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            Err(error) => error.to_string(),
+        };
+        println!("skipped: cannot mount a small disk: {why}");
+        None
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_after_the_disk_was_full_stays_written() {
+    let Some(disk) = SmallDisk::mount() else {
+        return;
+    };
+    let path = disk.0.path().join("state.db");
+    let filler = disk.0.path().join("filler");
+    let store = Store::open(&path, NOW).await.unwrap();
+    store
+        .commit(vec![Change::PutPlugin(plugin("before"))])
+        .await
+        .unwrap();
+    let mut file = std::fs::File::create(&filler).unwrap();
+    while file.write_all(&[1; 512]).is_ok() {}
+    // More than once: it is the second failure after which nothing was committed any more.
+    let mut failed = Vec::new();
+    for n in 0..20 {
+        let mut large = plugin(&format!("full-{n}"));
+        large.source = "x".repeat(20_000);
+        let id = large.id.clone();
+        if store.commit(vec![Change::PutPlugin(large)]).await.is_err() {
+            failed.push(id);
+        }
+    }
+    assert!(failed.len() >= 3, "{failed:?}");
+    std::fs::remove_file(filler).unwrap();
+    store
+        .commit(vec![Change::PutPlugin(plugin("later"))])
+        .await
+        .unwrap();
+    store.close().await;
+    drop(store);
+    let loaded = Store::open(&path, NOW).await.unwrap().load(NOW).await.unwrap();
+    let ids: Vec<String> = loaded.plugins.into_iter().map(|p| p.id).collect();
+    assert!(
+        ids.contains(&"before".to_owned()) && ids.contains(&"later".to_owned()),
+        "{ids:?}"
+    );
+    assert!(!failed.iter().any(|id| ids.contains(id)), "{failed:?} {ids:?}");
 }

@@ -21,7 +21,7 @@ pub struct Spec {
     pub user: Option<String>,
     /// File that its output goes to, besides memory.
     pub log_file: Option<PathBuf>,
-    /// Directory for its temporary files alone.
+    /// Directory for its temporary files alone; each process has its own, with a dot and its number at the end.
     pub private_tmp: Option<PathBuf>,
     /// Where it listens.
     pub socket: SocketSpec,

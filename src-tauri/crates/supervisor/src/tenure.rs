@@ -1,7 +1,7 @@
 //! One process from its launch to its end: the place to listen, the first report, the exit, nothing left behind.
 
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -224,7 +224,7 @@ async fn launch(
             Enforce::BestEffort
         },
         output,
-        private_tmp: spec.private_tmp,
+        private_tmp: spec.private_tmp.map(|dir| of_generation(&dir, generation)),
         listener,
         ..Launch::new(id, spec.program, spec.cwd)
     };
@@ -232,6 +232,13 @@ async fn launch(
         .launch(launch)
         .await
         .map_err(|error: LaunchError| (error.to_string(), !error.retryable()))
+}
+
+/// Two processes of a plugin may run at a time, and each empties and removes its own temporary directory.
+fn of_generation(dir: &Path, generation: u64) -> PathBuf {
+    let mut name = dir.as_os_str().to_owned();
+    name.push(format!(".{generation}"));
+    name.into()
 }
 
 /// One more descriptor of the socket that is handed over.

@@ -241,15 +241,20 @@ pub(crate) fn remove_traces(shared: &Shared, id: &str, with_state: bool) {
         tracing::warn!(%error, plugin = id, "cannot remove a plugin's directory yet");
     }
     for socket in [dirs.socket(id), dirs.staging(id)] {
-        // A socket that somebody listens on is not ours any more.
-        let alive = std::os::unix::net::UnixStream::connect(&socket).is_ok();
-        if !alive && let Some(dir) = socket.parent() {
-            let _ = std::fs::remove_file(&socket);
-            let _ = std::fs::remove_dir(dir);
-        }
+        remove_dead_socket(&socket);
     }
     let _ = std::fs::remove_dir_all(dirs.tmp(id));
     remove_logs(&dirs.log_file(id));
+}
+
+/// Removes a socket that nobody listens on, and its directory when that is empty then. One that somebody listens on is
+/// not ours any more.
+pub(crate) fn remove_dead_socket(socket: &Path) {
+    let is_alive = std::os::unix::net::UnixStream::connect(socket).is_ok();
+    if !is_alive && let Some(dir) = socket.parent() {
+        let _ = std::fs::remove_file(socket);
+        let _ = std::fs::remove_dir(dir);
+    }
 }
 
 /// Removes a log and the older ones that were set aside beside it.

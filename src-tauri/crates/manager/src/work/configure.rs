@@ -3,6 +3,7 @@
 use orrery_packages::manifest::Interface;
 use orrery_store::{Change, Config, Origin, PluginRecord};
 use orrery_supervisor::Configured;
+use orrery_supervisor::view::InstanceState;
 use serde_json::Value;
 
 use super::Failed;
@@ -55,8 +56,10 @@ async fn apply(op: &Op, before: &PluginRecord, after: &PluginRecord) -> Result<(
         return Err(Failure::new("manifest.unreadable", "its manifest cannot be read"));
     };
     config_file::check(&manifest, after.config.accepted.as_ref())?;
-    let runs = shared.processes.view(id).is_some_and(|view| view.pid.is_some());
-    let takes_it_live = runs && manifest.interfaces.contains(&Interface::Config);
+    let view = shared.processes.view(id).unwrap_or_default();
+    // One that is only starting may not listen yet, and one that does not answer had better be started anew.
+    let takes_it_live =
+        view.state == InstanceState::Running && manifest.interfaces.contains(&Interface::Config);
     if let (true, Some(config)) = (takes_it_live, &after.config.accepted) {
         let value = config_file::delivered(&manifest, config)?;
         op.begin(Step::Start).await?;
@@ -69,6 +72,8 @@ async fn apply(op: &Op, before: &PluginRecord, after: &PluginRecord) -> Result<(
                 return Err(Failure::new("config_rejected", format!("{id} refuses it: {why}")));
             }
             Ok(Configured::Unsupported) => op.say(Step::Start, "it takes a config only when it starts"),
+            // It has just ended, and is started anyway.
+            Err(failure) if failure.code == "not_running" => {}
             Err(failure) => {
                 let text = format!("{id} does not take it: {failure}");
                 return Err(Failure { text, ..failure });

@@ -43,6 +43,10 @@ pub(super) async fn run(op: &Op, source: PackageSource, force: bool) -> Result<(
         bytes: 0,
     };
     op.brings(&id, incoming.clone());
+    op.note(|facts| {
+        facts.after = Some(incoming.sha256.clone());
+        facts.version.clone_from(&incoming.version);
+    });
     let done = match &managed {
         Some(record) => upgrade(op, &turn, package, record).await,
         None => fresh(op, package, before).await.map_err(Failed::from),
@@ -69,12 +73,13 @@ enum Same {
 
 /// Whether a package is what is installed; refuses what must not replace it.
 fn compare(op: &Op, record: &PluginRecord, package: &Package, force: bool) -> Result<Same, Failure> {
-    if record.current.as_deref() == Some(package.sha256.as_str()) {
-        return Ok(Same::Content);
-    }
+    // Without its record a revision cannot run, and the same content mends that.
     let Some(current) = op.shared.book().current(record).cloned() else {
         return Ok(Same::Nothing);
     };
+    if current.sha256 == package.sha256 {
+        return Ok(Same::Content);
+    }
     let version = &package.verified.manifest.version;
     if current.version == version.to_string() && !force {
         return Err(Failure::new(

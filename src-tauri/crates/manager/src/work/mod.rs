@@ -10,7 +10,7 @@ mod rollback;
 mod switch;
 mod wish;
 
-pub(crate) use bring::{remove_dir, remove_traces, sum_of};
+pub(crate) use bring::{remove_dead_socket, remove_dir, remove_traces, sum_of};
 pub(crate) use rollback::target as rollback_target;
 pub(crate) use wish::may_start;
 

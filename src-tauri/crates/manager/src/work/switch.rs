@@ -29,6 +29,7 @@ pub(super) async fn switch(
     }
     op.note(|facts| {
         facts.before.clone_from(&before.current);
+        facts.retained.clone_from(&before.retained);
         facts.after.clone_from(&after.current);
     });
     // From here on the new one is in force, whatever happens to us.
@@ -153,7 +154,8 @@ async fn go_back(op: &Op, id: &str, failure: Failure) -> Failed {
             bytes: revision.bytes,
         });
     record.current.clone_from(&facts.before);
-    record.retained.retain(|sum| Some(sum) != facts.before.as_ref());
+    let is_there = |sum: &&String| shared.book().revision(id, sum).is_some();
+    record.retained = facts.retained.iter().filter(is_there).cloned().collect();
     record.pending = match (&incoming, failure.is_cancelled()) {
         (Some(incoming), false) => Some(pending(incoming, Some(Step::Probation), &failure)),
         _ => None,

@@ -2,15 +2,22 @@
 //! guardian of its processes, the program of its plugins, and the Orrery that is killed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-#![expect(clippy::print_stderr, reason = "the program of the plugins says why it fails")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the program of the plugins says why it fails, and a test why it is skipped"
+)]
 
 mod calls;
 mod configure;
+mod crash;
+mod host;
 mod install;
 mod orders;
 mod package;
 mod plugin;
 mod server;
+mod trouble;
 mod upgrade;
 mod watched;
 mod world;
@@ -21,12 +28,16 @@ use libtest_mimic::{Arguments, Trial};
 
 /// First argument of the program of a plugin.
 const AS_PLUGIN: &str = "--act-as-plugin";
+/// First argument of an Orrery that is killed.
+const AS_HOST: &str = "--act-as-host";
 
 fn main() -> ExitCode {
     orrery_runner::guardian::run_if_asked();
     let args: Vec<String> = std::env::args().collect();
-    if let Some(AS_PLUGIN) = args.get(1).map(String::as_str) {
-        return plugin::main(&args[2..]);
+    match args.get(1).map(String::as_str) {
+        Some(AS_PLUGIN) => return plugin::main(&args[2..]),
+        Some(AS_HOST) => return host::main(&args[2..]),
+        _ => {}
     }
     let mut arguments = Arguments::from_args();
     // Each test has a dozen processes; more at a time than processors only makes them wait.
@@ -37,6 +48,8 @@ fn main() -> ExitCode {
         configure::trials(),
         orders::trials(),
         watched::trials(),
+        trouble::trials(),
+        crash::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

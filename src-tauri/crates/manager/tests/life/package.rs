@@ -13,6 +13,7 @@ pub(crate) struct Package {
     top: String,
     run: String,
     tables: String,
+    payload: usize,
     socket: Option<PathBuf>,
 }
 
@@ -25,6 +26,7 @@ impl Package {
             top: String::new(),
             run: String::new(),
             tables: String::new(),
+            payload: 0,
             socket: None,
         }
     }
@@ -56,16 +58,25 @@ impl Package {
         self
     }
 
+    /// So many bytes that cannot be compressed.
+    pub(crate) fn payload(mut self, bytes: usize) -> Self {
+        self.payload = bytes;
+        self
+    }
+
     /// It listens on a path of its own.
     pub(crate) fn fixed_socket(mut self, path: &Path) -> Self {
         self.socket = Some(path.to_owned());
-        self
+        self.arg("unlink", "yes")
     }
 
     /// Writes manifest and program into a directory.
     pub(crate) fn write(&self, dir: &Path) {
         std::fs::create_dir_all(dir.join("bin")).unwrap();
         std::fs::write(dir.join("plugin.toml"), self.manifest()).unwrap();
+        if self.payload > 0 {
+            std::fs::write(dir.join("payload"), noise(self.payload)).unwrap();
+        }
         let program = dir.join("bin/run");
         let this = std::env::current_exe().unwrap();
         let script = format!(
@@ -127,4 +138,15 @@ impl Package {
         text.push_str(&self.tables);
         text
     }
+}
+
+fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let numbers = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    });
+    numbers.flat_map(u64::to_ne_bytes).take(bytes).collect()
 }

@@ -19,6 +19,8 @@ struct Told {
     config_file: String,
     /// Ends with this code before it listens.
     fails: Option<u8>,
+    /// Removes what is at the path of its socket first, as programs with a path of their own have to.
+    unlink: bool,
     /// Ends with code 5 when this file is there, and makes it when not.
     once: Option<PathBuf>,
     /// Ends with code 9 so long after its start.
@@ -44,6 +46,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
             "--socket" => told.socket.clone_from(value),
             "--config-file" => told.config_file.clone_from(value),
             "--fails" => told.fails = Some(value.parse().unwrap()),
+            "--unlink" => told.unlink = value == "yes",
             "--once" => told.once = Some(PathBuf::from(value)),
             "--ends-after-ms" => told.ends_after = Some(Duration::from_millis(number())),
             "--poses-as" => told.poses_as = Some(value.clone()),
@@ -72,6 +75,9 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         return ExitCode::from(4);
     }
     std::thread::sleep(told.late);
+    if told.unlink {
+        let _ = std::fs::remove_file(&told.socket);
+    }
     let listener = match UnixListener::bind(&told.socket) {
         Ok(listener) => listener,
         Err(error) => {

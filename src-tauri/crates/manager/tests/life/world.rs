@@ -210,7 +210,10 @@ impl World {
             {
                 return who.clone();
             }
-            assert!(Instant::now() < until, "{id} {version} does not serve: {who:?}");
+            if Instant::now() > until {
+                let (plugin, operations) = (self.manager().plugin(id), self.manager().operations(4));
+                panic!("{id} {version} does not serve: {who:?} {plugin:#?} {operations:#?}");
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
