@@ -34,6 +34,8 @@ describe('events', () => {
     expect(bad).toEqual(['failed', 'unresponsive', 'crash_loop', 'not_startable', 'execution_failed', 'limit_exceeded', 'candidate_failed', 'package_rejected', 'quarantine']);
     expect(bad.every((kind) => eventLook(kind).group === 'failure')).toBe(true);
     expect(eventLook('upgrade_failed')).toMatchObject({ tone: 'error', group: 'failure', icon: 'download' });
+    const health = (text: string) => eventLook('health_changed', text).tone;
+    expect(['Its health is degraded: slow.', 'Its health is failing.', 'Its health is ok.', 'Its health is.'].map(health)).toEqual(['warn', 'error', 'ok', 'busy']);
     expect(eventLook('upgrade_done')).toMatchObject({ tone: 'ok', group: 'order' });
   });
 

@@ -91,7 +91,7 @@ describe('folding', () => {
 
   it('tells a crash loop as one story, by what matters of its last moment', () => {
     const at = (id: number, kind: string, ms: number): Event => ({ ...event(id, 'plugin:a', kind), at_ms: ms });
-    const story = [at(6, 'stale', 10_500), at(5, 'crash_loop', 10_000), at(4, 'exited', 10_000), at(3, 'running', 7000), at(2, 'backoff', 1000), at(1, 'exited', 1000)];
+    const story = [at(6, 'failed', 10_500), at(5, 'crash_loop', 10_000), at(4, 'exited', 10_000), at(3, 'running', 7000), at(2, 'backoff', 1000), at(1, 'exited', 1000)];
     expect(folded(story).map((fold) => [fold.event.kind, fold.older.length])).toEqual([['crash_loop', 5]]);
     // What runs again is told as that.
     expect(folded([at(7, 'recovered', 11_000), ...story])[0]?.event.kind).toBe('recovered');

@@ -83,6 +83,18 @@ export class Stage {
     return stdout.trim();
   }
 
+  /** Types a path into the system's file dialog, whose title matches, and accepts it. */
+  async answerFileDialog(title, path) {
+    const search = async () => (await this.xdotool('search', '--onlyvisible', '--name', title)).split('\n').filter(Boolean).pop();
+    const dialog = await until('the file dialog', search, 30_000);
+    await this.xdotool('windowfocus', '--sync', dialog);
+    await this.xdotool('key', '--window', dialog, 'ctrl+l');
+    await this.xdotool('key', '--window', dialog, 'ctrl+a');
+    await this.xdotool('type', '--window', dialog, '--delay', '20', path);
+    await this.photograph('file-dialog');
+    await this.xdotool('key', '--window', dialog, 'Return');
+  }
+
   /** The whole screen, native dialogs included. */
   async photograph(name) {
     const file = join(shots, `${name}.png`);

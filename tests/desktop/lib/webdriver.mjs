@@ -69,6 +69,14 @@ export class Driver {
     await this.command('POST', `/element/${element}/value`, { text });
   }
 
+  /** Replaces what a field holds. */
+  async fill(selector, text) {
+    await this.wait(selector);
+    // Clearing by the driver tells a field nothing of it; this is what typing does.
+    await this.run(`const field = document.querySelector(arguments[0]); field.focus(); field.value = ''; field.dispatchEvent(new Event('input', { bubbles: true }))`, selector);
+    if (text !== '') await this.type(selector, text);
+  }
+
   run(script, ...args) {
     return this.command('POST', '/execute/sync', { script, args });
   }

@@ -80,9 +80,17 @@ function orderOf(kind: string): { order: string; end: string } | null {
   return Object.hasOwn(ORDER_ICONS, order) ? { order, end } : null;
 }
 
+/** Whether a change of health is good or bad is in its words alone. */
+function healthLook(text: string): Partial<EventLook> {
+  if (/\bdegraded\b/.test(text)) return { tone: 'warn', group: 'warning' };
+  if (/\bfail(ing|ed)\b/.test(text)) return { tone: 'error', group: 'failure' };
+  return /\b(ok|good|well)\b/i.test(text) ? { tone: 'ok' } : {};
+}
+
 /** How an event of a kind is shown; kinds that are not known yet are shown as what they are called. */
-export function eventLook(kind: string): EventLook {
+export function eventLook(kind: string, text = ''): EventLook {
   const known = Object.hasOwn(LOOKS, kind) ? LOOKS[kind] : undefined;
+  if (known && kind === 'health_changed') return { ...known, ...healthLook(text) };
   if (known) return known;
   const order = orderOf(kind);
   if (!order) return look('info', 'quiet', 'info', capital(kind.replaceAll('_', ' ')), kind);

@@ -58,11 +58,14 @@ export function folded(events: readonly Event[]): Fold[] {
     .sort((a, b) => b.event.at_ms - a.event.at_ms || b.event.id - a.event.id);
 }
 
+/** What is noticed of a socket from outside; whoever runs the program knows better why. */
+const OUTSIDE: ReadonlySet<string> = new Set(['started', 'stale', 'failed']);
+
 /** That a socket is gone comes last, but is not what happened: the crash loop is. What runs again is. */
 function headOf(group: readonly Event[]): Event | undefined {
   const [newest] = group;
   if (!newest || eventLook(newest.kind).tone === 'ok') return newest;
   const near = group.filter((event) => newest.at_ms - event.at_ms <= TOGETHER_MS);
-  const weight = (event: Event) => WEIGHT[eventLook(event.kind).tone];
+  const weight = ({ kind, text }: Event) => WEIGHT[eventLook(kind, text).tone] + (OUTSIDE.has(kind) ? 0 : 0.5);
   return near.reduce((best, event) => (weight(event) > weight(best) ? event : best), newest);
 }
