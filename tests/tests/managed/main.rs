@@ -1,0 +1,13 @@
+//! Plugins that we run, as their users see them: over HTTP, with real packages and processes.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod disk;
+mod hostile;
+mod kill;
+mod life;
+mod orders;
+mod package;
+mod stage;
+mod told;
+mod trust;

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""A reporter that knows nothing of Orrery: plugin.py SOCKET ID WAY..., where each way is a word or WORD=VALUE."""
+import http.server, json, os, socketserver, sys, threading, time
+
+path, name = sys.argv[1:3]
+ways = dict((way.split("=", 1) + [""])[:2] for way in sys.argv[3:])
+word = ways.get("word", "")
+print("the", name, "is", word, flush=True)
+if "exit" in ways:
+    print("no bulb", file=sys.stderr)
+    sys.exit(int(ways["exit"]))
+if "ignore-term" in ways:
+    import signal
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if "fork" in ways and os.fork() == 0:
+    # A grandchild in a session of its own, that nobody is the parent of.
+    os.setsid()
+    if os.fork() > 0:
+        os._exit(0)
+    while True:
+        time.sleep(1)
+if "never-bind" in ways:
+    time.sleep(3600)
+time.sleep(float(ways.get("late", 0)))
+if "flood" in ways:
+    def flood():
+        while True:
+            sys.stderr.write(("x" * 100 + "\n") * 1000)
+    threading.Thread(target=flood, daemon=True).start()
+if "line" in ways:
+    sys.stderr.write("y" * int(ways["line"]) + "\n")
+if "die" in ways:
+    def die():
+        time.sleep(float(ways["die"]))
+        print("the bulb blew", file=sys.stderr, flush=True)
+        os._exit(9)
+    threading.Thread(target=die, daemon=True).start()
+if "eat" in ways:
+    def eat():
+        time.sleep(1)
+        eaten = []
+        for _ in range(int(ways["eat"])):
+            eaten.append(b"x" * (1 << 20))
+            time.sleep(0.002)
+        time.sleep(3600)
+    threading.Thread(target=eat, daemon=True).start()
+
+
+def there(way):
+    """Whether the file that a way names is there."""
+    return way in ways and os.path.exists(ways[way])
+
+
+class Plugin(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def address_string(self):
+        return "peer"
+
+    def log_message(self, *_):
+        pass
+
+    def send(self, status, body, kind="application/json"):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        if self.path.startswith("/health") and there("health"):
+            status, body = open(ways["health"]).read().split(" ", 1)
+            return self.send(int(status), body.encode())
+        if not self.path.startswith("/report"):
+            return self.send(404, b"{}")
+        if "hang" in ways or there("hang-when"):
+            time.sleep(3600)
+        if "html" in ways:
+            return self.send(200, b"<html>Welcome!</html>", "text/html")
+        if "huge" in ways:
+            return self.send(200, b'{"x":"' + b"x" * int(ways["huge"]) + b'"}')
+        time.sleep(float(ways.get("slow", 0)))
+        node = {"latest": {"word": {"timestamp": "2026-11-21T00:00:00Z", "value": word}}}
+        spec = {
+            "id": ways.get("id", "impostor" if there("turn") else name),
+            "label": "" if "no-label" in ways else name,
+            "interfaces": ["controller"] if "no-reporter" in ways else ["reporter"],
+            "api_version": ways.get("api", "1"),
+        }
+        specs = [spec, dict(spec, id="second")] if "two" in ways else [spec]
+        report = {"Host": {"nodes": {name + "host;<host>": node}}, "Plugins": specs}
+        self.send(200, json.dumps(report).encode())
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if there("events"):
+            with open(ways["events"], "ab") as events:
+                events.write(self.path.encode() + b" " + body + b"\n")
+            return self.send(200, b"{}")
+        self.send(404, b"{}")
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+Server(path, Plugin).serve_forever()
