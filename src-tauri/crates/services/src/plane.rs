@@ -8,6 +8,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::availability::{self, Lines, Plugins};
+use crate::proxy::{AppGroup, Proxy, Upstream};
 use crate::registry::{FileStore, NoStore, Registry, RegistryError, Routing, Store};
 use crate::table::Table;
 use crate::traffic::{Meters, Traffic};
@@ -17,6 +18,10 @@ use crate::traffic::{Meters, Traffic};
 pub struct Config {
     /// Where objects are kept; nowhere when absent.
     pub store: Option<Arc<dyn Store>>,
+    /// Groups that the application itself serves below `/apis`.
+    pub app_groups: Vec<AppGroup>,
+    /// What datasource proxies may reach; they are off when this is empty.
+    pub upstreams: Vec<Upstream>,
 }
 
 impl Config {
@@ -34,6 +39,7 @@ impl Config {
 #[derive(Clone)]
 pub struct DataPlane {
     registry: Registry,
+    proxy: Proxy,
     routing: Arc<Routing>,
     _tasks: Arc<DropGuard>,
 }
@@ -54,8 +60,10 @@ impl DataPlane {
         let registry = Registry::open(store, Arc::clone(&routing)).await?;
         let ended = CancellationToken::new();
         keep_up(&registry, &routing, &ended);
+        let proxy = Proxy::new(Arc::clone(&routing), config.app_groups, config.upstreams);
         Ok(DataPlane {
             registry,
+            proxy,
             routing,
             _tasks: Arc::new(ended.drop_guard()),
         })
@@ -65,6 +73,12 @@ impl DataPlane {
     #[must_use]
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// The way to plugins.
+    #[must_use]
+    pub fn proxy(&self) -> &Proxy {
+        &self.proxy
     }
 
     /// Requests so far.

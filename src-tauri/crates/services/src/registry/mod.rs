@@ -382,6 +382,11 @@ impl Shared {
         state::judge(&mut after, Timestamp::now(), finding);
         let events = state::number(&state.entries, &mut after, &mut revision);
         self.keep(&state.entries, &after).await?;
+        if events.is_empty() && self.view.load().revision == revision {
+            // Troubles and origins may differ all the same.
+            state.entries = after;
+            return Ok(());
+        }
         state.entries = after;
         state.revision = revision;
         self.publish(&state);

@@ -1,0 +1,279 @@
+//! What headers pass, in either direction, and what is set instead.
+
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue};
+
+use super::{Ask, Identity};
+use crate::object::PathMode;
+
+const HOST: HeaderValue = HeaderValue::from_static("plugin");
+const X_ORRERY_USER: HeaderName = HeaderName::from_static("x-orrery-user");
+const X_ORRERY_ROLE: HeaderName = HeaderName::from_static("x-orrery-role");
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+const X_DATAPLANE_GROUP: HeaderName = HeaderName::from_static("x-dataplane-group");
+const X_DATAPLANE_VERSION: HeaderName = HeaderName::from_static("x-dataplane-version");
+const X_DATAPLANE_NAMESPACE: HeaderName = HeaderName::from_static("x-dataplane-namespace");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Beginnings of names that only we say.
+const OURS: &[&str] = &["x-orrery-", "x-dataplane-", "x-forwarded-", "x-remote-"];
+
+/// Headers about one connection.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// What a caller sends that a plugin does not get: proofs of who asks, what only we say, and where the caller's
+/// page is.
+fn is_kept_from_plugins(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "cookie"
+            | "cookie2"
+            | "set-cookie"
+            | "host"
+            | "expect"
+            | "forwarded"
+            | "x-real-ip"
+            | "x-request-id"
+            | "traceparent"
+            | "tracestate"
+            | "origin"
+            | "referer"
+    ) || OURS.iter().any(|beginning| name.starts_with(beginning))
+}
+
+/// What a plugin sends that a caller does not get: what would change more than this one answer in a browser.
+fn is_kept_from_callers(name: &str) -> bool {
+    matches!(
+        name,
+        "set-cookie"
+            | "set-cookie2"
+            | "clear-site-data"
+            | "strict-transport-security"
+            | "public-key-pins"
+            | "service-worker-allowed"
+            | "alt-svc"
+            | "content-security-policy"
+            | "x-content-type-options"
+    ) || name.starts_with("access-control-")
+        || OURS.iter().any(|beginning| name.starts_with(beginning))
+}
+
+/// Headers without those of one connection, and without those that `drop` names.
+fn pass(headers: HeaderMap, drop: fn(&str) -> bool) -> HeaderMap {
+    let named: Vec<String> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect();
+    let mut passed = HeaderMap::with_capacity(headers.len() + 12);
+    let mut name: Option<HeaderName> = None;
+    for (next, value) in headers {
+        // Values of the same name follow each other, the name being said once.
+        if next.is_some() {
+            name = next;
+        }
+        let Some(name) = &name else { continue };
+        let text = name.as_str();
+        // The length belongs to the message, whatever `Connection` says.
+        let named = name != header::CONTENT_LENGTH && named.iter().any(|named| named == text);
+        if !(is_hop_by_hop(text) || drop(text) || named) {
+            passed.append(name.clone(), value);
+        }
+    }
+    passed
+}
+
+/// The headers of an answer as the caller gets them.
+pub(super) fn to_caller(headers: HeaderMap) -> HeaderMap {
+    let mut passed = pass(headers, is_kept_from_callers);
+    protect(&mut passed);
+    passed
+}
+
+/// A plugin's page shares its address with the interface: it must not run as a part of it.
+pub(super) fn protect(headers: &mut HeaderMap) {
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("sandbox"),
+    );
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+}
+
+impl<B> Ask<'_, B> {
+    /// The headers of a request as the plugin gets them.
+    pub(super) fn to_plugin(&self, headers: HeaderMap) -> HeaderMap {
+        let trace = trace(&headers);
+        let mut passed = pass(headers, is_kept_from_plugins);
+        let mount = self.hit.mount;
+        passed.insert(header::HOST, HOST);
+        let mut set = |name: HeaderName, value: Option<HeaderValue>| {
+            if let Some(value) = value {
+                passed.insert(name, value);
+            }
+        };
+        let Identity {
+            user,
+            role,
+            address,
+            tls,
+            ..
+        } = self.identity;
+        // A name may hold what a header may not; better escaped than not said.
+        let user = HeaderValue::from_str(user)
+            .or_else(|_| HeaderValue::from_str(&user.escape_default().to_string()));
+        set(X_ORRERY_USER, user.ok());
+        set(X_ORRERY_ROLE, Some(HeaderValue::from_static(role.word())));
+        set(X_REQUEST_ID, Some(self.request_id.clone()));
+        set(
+            X_FORWARDED_FOR,
+            address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok()),
+        );
+        set(
+            X_FORWARDED_PROTO,
+            Some(HeaderValue::from_static(if *tls { "https" } else { "http" })),
+        );
+        if self.hit.target.service.path_mode == PathMode::Strip {
+            set(X_FORWARDED_PREFIX, self.prefix());
+        }
+        set(X_DATAPLANE_GROUP, mount.group_header.clone());
+        set(X_DATAPLANE_VERSION, mount.version_header.clone());
+        set(
+            X_DATAPLANE_NAMESPACE,
+            HeaderValue::from_str(self.hit.namespace).ok(),
+        );
+        let (parent, state) = trace;
+        set(TRACEPARENT, parent);
+        for state in state {
+            passed.append(HeaderName::from_static("tracestate"), state);
+        }
+        passed
+    }
+
+    /// What was taken from the path.
+    fn prefix(&self) -> Option<HeaderValue> {
+        let mount = self.hit.mount;
+        if !self.request.uri().path()[mount.prefix.len()..].starts_with("/namespaces/") {
+            return mount.prefix_header.clone();
+        }
+        HeaderValue::from_str(&format!("{}/namespaces/{}", mount.prefix, self.hit.namespace)).ok()
+    }
+}
+
+/// The trace that the caller is in, with this request as a new span of it; a new one when there is none.
+fn trace(headers: &HeaderMap) -> (Option<HeaderValue>, Vec<HeaderValue>) {
+    let span = uuid::Uuid::now_v7().simple().to_string();
+    let (_, span_id) = span.split_at(16);
+    let given = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    if let Some((trace_id, flags)) = given.and_then(parsed) {
+        let parent = HeaderValue::from_str(&format!("00-{trace_id}-{span_id}-{flags}")).ok();
+        let state = headers.get_all("tracestate").iter().cloned().collect();
+        return (parent, state);
+    }
+    let trace_id = uuid::Uuid::now_v7().simple();
+    (
+        HeaderValue::from_str(&format!("00-{trace_id}-{span_id}-00")).ok(),
+        Vec::new(),
+    )
+}
+
+/// Trace id and flags of a `traceparent` that is well formed.
+fn parsed(traceparent: &str) -> Option<(&str, &str)> {
+    let mut parts = traceparent.splitn(4, '-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let hex = |text: &str, length: usize| {
+        text.len() == length
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let some = |text: &str| text.bytes().any(|b| b != b'0');
+    let good =
+        version == "00" && hex(trace, 32) && some(trace) && hex(span, 16) && some(span) && hex(flags, 2);
+    good.then_some((trace, flags))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        pairs.iter().map(pair).collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        headers.keys().map(HeaderName::as_str).collect()
+    }
+
+    #[test]
+    fn px5_what_belongs_to_one_connection_stays_there() {
+        let sent = map(&[
+            ("connection", "close, X-Private"),
+            ("connection", "x-other, Content-Length"),
+            ("x-private", "1"),
+            ("x-other", "1"),
+            ("content-length", "3"),
+            ("te", "trailers"),
+            ("upgrade", "h2c"),
+            ("proxy-authorization", "x"),
+            ("keep-alive", "1"),
+            ("accept", "a"),
+            ("accept", "b"),
+        ]);
+        let passed = pass(sent, is_kept_from_plugins);
+        let mut kept = names(&passed);
+        kept.sort_unstable();
+        assert_eq!(kept, ["accept", "content-length"]);
+        assert_eq!(passed.get_all("accept").iter().count(), 2);
+    }
+
+    #[test]
+    fn a_trace_goes_on_or_begins() {
+        let given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        assert_eq!(parsed(given), Some(("0af7651916cd43dd8448eb211c80319c", "01")));
+        let (parent, _) = trace(&map(&[(
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        )]));
+        let parent = parent.unwrap();
+        let parent = parent.to_str().unwrap();
+        assert!(parent.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && parent.ends_with("-01"));
+        assert!(!parent.contains("b7ad6b7169203331"));
+        for bad in [
+            "",
+            "00-0-0-0",
+            "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-ä-b-c",
+        ] {
+            assert_eq!(parsed(bad), None, "{bad}");
+        }
+        let (new, _) = trace(&HeaderMap::new());
+        assert!(parsed(new.unwrap().to_str().unwrap()).is_some());
+    }
+}

@@ -1,0 +1,152 @@
+//! Routes and streams: the request as it is, to the plugin's socket.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::ResponseFuture;
+
+use super::body::{self, Body, Progress};
+use super::failure::Failure;
+use super::{Ask, headers, upgrade};
+use crate::availability::{Line, Place};
+use crate::limits;
+use crate::object::{PathMode, ServiceType};
+use crate::wire::{Answer, BoxError, SentBody, Wire};
+
+impl<B> Ask<'_, B>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    pub(super) async fn pass(mut self, rest: &str) -> Result<Response<Body>, Failure> {
+        let service = self.service();
+        let upgrade = upgrade::wanted(&mut self.request, service)?;
+        let streams = upgrade.is_some() || service.kind == ServiceType::Stream;
+        let (wire, place) = self.way(streams).await?;
+        let uri = plugin_uri(&self.target_path(rest))?;
+        let method = self.request.method().clone();
+        let headers = std::mem::take(self.request.headers_mut());
+        let mut sent_headers = self.to_plugin(headers);
+        let most = self.most();
+        let hit = self.hit;
+        let timeout = hit.target.service.timeout.unwrap_or(limits::HEADER_TIMEOUT);
+        let (sent_body, progress) = match &upgrade {
+            Some(upgrade) => {
+                upgrade.announce(&mut sent_headers);
+                (Empty::new().map_err(|never| match never {}).boxed_unsync(), None)
+            }
+            None => body::upload(self.request.body_mut().take(), most, &hit.target.meter),
+        };
+        let mut request = Request::new(sent_body);
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, sent_headers);
+        let answer = exchange(
+            &wire,
+            &hit.mount.line,
+            request,
+            progress.as_deref(),
+            timeout,
+            most,
+        )
+        .await?;
+        if answer.status() == http::StatusCode::SWITCHING_PROTOCOLS {
+            let Some(upgrade) = upgrade else {
+                return Err(Failure::bad_answer("the plugin switched protocols unasked"));
+            };
+            return upgrade.done(answer, &hit, place);
+        }
+        let idle = hit.target.service.idle_timeout.unwrap_or(if streams {
+            limits::STREAM_IDLE
+        } else {
+            limits::ROUTE_IDLE
+        });
+        let (mut parts, body) = answer.into_parts();
+        parts.headers = headers::to_caller(parts.headers);
+        let tenure = hit.mount.tenure.clone();
+        let body = Body::streamed(body, idle, tenure, &hit.target.meter, Some(place));
+        let mut response = Response::new(body);
+        (*response.status_mut(), *response.headers_mut()) = (parts.status, parts.headers);
+        Ok(response)
+    }
+
+    /// The path and query that the plugin sees.
+    fn target_path(&self, rest: &str) -> String {
+        let uri = self.request.uri();
+        let whole = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        match self.service().path_mode {
+            PathMode::Full => whole.to_owned(),
+            // The rest is the end of the path, and the query follows it.
+            PathMode::Strip => whole[uri.path().len() - rest.len()..].to_owned(),
+        }
+    }
+
+    /// Connections to the plugin, and a place there.
+    pub(super) async fn way(&self, streams: bool) -> Result<(Arc<Wire>, Place), Failure> {
+        let line = &self.hit.mount.line;
+        let way = || {
+            line.standing()
+                .way()
+                .cloned()
+                .ok_or_else(|| Failure::unavailable(line))
+        };
+        way()?;
+        let slots = if streams { &line.streams } else { &line.running };
+        let place = slots.take().await.ok_or_else(|| Failure::saturated(line))?;
+        // It may have waited for its place.
+        Ok((way()?, place))
+    }
+}
+
+/// An address at a plugin, by path and query.
+pub(super) fn plugin_uri(path_and_query: &str) -> Result<Uri, Failure> {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = Some(Authority::from_static("plugin"));
+    let bad = |_| Failure::bad_request("the path cannot be passed on");
+    parts.path_and_query = Some(PathAndQuery::try_from(path_and_query).map_err(bad)?);
+    Uri::from_parts(parts).map_err(|_| Failure::bad_request("the path cannot be passed on"))
+}
+
+/// Sends a request to a plugin and waits for the head of its answer.
+pub(super) async fn exchange(
+    wire: &Wire,
+    line: &Line,
+    request: Request<SentBody>,
+    progress: Option<&Progress>,
+    timeout: Duration,
+    most: u64,
+) -> Result<Answer, Failure> {
+    let answered = head(wire.send(request), progress, timeout, most).await;
+    if answered.as_ref().is_err_and(Failure::is_dial) {
+        line.suspect();
+    }
+    answered
+}
+
+/// Waits for the head of an answer: as long as the body of the request moves, and a while longer.
+pub(super) async fn head(
+    mut sent: ResponseFuture,
+    progress: Option<&Progress>,
+    timeout: Duration,
+    most: u64,
+) -> Result<Answer, Failure> {
+    let moved = || progress.map_or(0, |progress| progress.moved.load(Ordering::Relaxed));
+    let is = |flag: fn(&Progress) -> bool| progress.is_some_and(flag);
+    loop {
+        let before = moved();
+        match tokio::time::timeout(timeout, &mut sent).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(_)) if is(|p| p.over.load(Ordering::Relaxed)) => return Err(Failure::too_large(most)),
+            Ok(Err(error)) => return Err(Failure::sending(&error)),
+            Err(_) if moved() != before => {}
+            Err(_) if is(|p| !p.done.load(Ordering::Relaxed) && p.awaited.load(Ordering::Relaxed)) => {
+                return Err(Failure::client_stalled());
+            }
+            Err(_) => return Err(Failure::timeout(timeout)),
+        }
+    }
+}
