@@ -150,6 +150,16 @@ impl Manager {
         Some(show::plugin(&book, plugin, instance))
     }
 
+    /// The `[[service]]` tables of every plugin's revision in force, by plugin.
+    pub fn services(&self) -> Vec<(String, Vec<serde_json::Map<String, serde_json::Value>>)> {
+        let book = self.shared.book();
+        let manifests = book.plugins.iter().map(|(id, plugin)| {
+            let services = plugin.manifest.as_ref().map(|manifest| manifest.service.clone());
+            (id.clone(), services.unwrap_or_default())
+        });
+        manifests.collect()
+    }
+
     /// Operations, newest first: at most `limit`, those under way in any case.
     pub fn operations(&self, limit: usize) -> Vec<OperationView> {
         let book = self.shared.book();

@@ -172,21 +172,26 @@ impl Shared {
                 if let Want::Rest(Rest::Inapplicable(why)) = &want {
                     obstacle = Some(why.clone());
                 }
+                let config_file = prepared.config_file;
                 {
                     let mut book = self.book();
                     let Some(plugin) = book.plugins.get_mut(id) else {
                         return Ok(());
                     };
                     plugin.manifest = Some(manifest);
-                    plugin.config_file = prepared.config_file;
+                    plugin.config_file.clone_from(&config_file);
                     plugin.obstacle = obstacle;
                 }
                 self.bump();
-                let put = self.processes.put(id, prepared.spec, want).await;
-                if let Err(failure) = &put {
-                    self.set_obstacle(id, &failure.text);
-                }
-                put
+                self.processes
+                    .put(id, prepared.spec, want)
+                    .await
+                    .inspect_err(|failure| {
+                        self.set_obstacle(id, &failure.text);
+                    })?;
+                // What it was run with before, or was to be run with, nobody needs any more.
+                config_file::keep_only(&self.config.dirs, id, config_file.as_deref());
+                Ok(())
             }
             Err(failure) => {
                 self.set_obstacle(id, &failure.text);

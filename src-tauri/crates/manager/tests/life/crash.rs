@@ -1,7 +1,6 @@
 //! Whatever an Orrery was doing when it was killed: the next one finds the state before or the state after, and
 //! nothing that belongs to neither.
 
-use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
@@ -149,7 +148,7 @@ async fn killed_while_it_stops_a_plugin() {
 #[derive(Debug, PartialEq, Eq)]
 struct State {
     plugins: Vec<String>,
-    files: BTreeSet<String>,
+    files: Vec<String>,
     processes: usize,
 }
 
@@ -160,12 +159,14 @@ async fn state(world: &World) -> Option<State> {
         return None;
     }
     let files = traces(world.base());
-    let mut files: BTreeSet<String> = files.iter().map(|path| without_chance(path)).collect();
+    let mut files: Vec<String> = files.iter().map(|path| without_chance(path)).collect();
+    files.sort();
     let mut plugins = Vec::new();
     for plugin in manager.list() {
         plugins.push(described(world, &plugin).await?);
         // Whether there is an empty directory for the socket of one that rests is all the same.
-        files.remove(&format!("run/plugins/{}", plugin.id));
+        let directory = format!("run/plugins/{}", plugin.id);
+        files.retain(|path| *path != directory);
     }
     Some(State {
         plugins,

@@ -24,6 +24,8 @@ crate::trials![
     the_same_package_again_changes_nothing_and_other_content_needs_force,
     what_fails_leaves_nothing_and_says_why,
     cancelled_in_any_step_it_leaves_nothing,
+    only_some_are_fetched_at_a_time_and_all_are_installed,
+    what_is_under_way_when_the_application_ends_is_cancelled_and_what_waits_is_done_later,
     signatures_are_required_where_trust_says_so,
     a_plugin_that_needs_config_is_installed_and_waits_for_it,
     an_older_version_is_refused_where_downgrades_are,
@@ -312,6 +314,65 @@ async fn cancelled_in_any_step_it_leaves_nothing() {
         world.manager().cancel("none"),
         Err(OrderError::NoOperation(_))
     ));
+}
+
+async fn only_some_are_fetched_at_a_time_and_all_are_installed() {
+    let world = World::new().await;
+    let ids = ["a", "b", "c", "d", "e"];
+    let archives = ids.map(|id| world.pack(&Package::new(id, "1.0.0")));
+    let pause = Duration::from_millis(100);
+    let server = Server::start(&world.base().join("packages"), Manner { pause, busy: 0 });
+    let mut ordered = Vec::new();
+    for archive in &archives {
+        let order = from_url(server.url(archive), None);
+        ordered.push(world.manager().order(order, "ada", Wait::No).await.unwrap().id);
+    }
+    for id in ordered {
+        let operation = world.manager().ended(&id).await.unwrap();
+        assert_eq!(operation.state, OperationState::Done, "{operation:#?}");
+    }
+    let most = usize::try_from(server.most_at_once()).unwrap();
+    assert!((2..=orrery_manager::limits::DOWNLOADS).contains(&most), "{most}");
+    for id in ids {
+        world.serves(id, "1.0.0").await;
+    }
+}
+
+async fn what_is_under_way_when_the_application_ends_is_cancelled_and_what_waits_is_done_later() {
+    let mut world = World::new().await;
+    world.install(&Package::new("p", "1.0.0")).await;
+    let archive = world.pack(&Package::new("q", "1.0.0"));
+    let pause = Duration::from_secs(20);
+    let server = Server::start(archive.parent().unwrap(), Manner { pause, busy: 0 });
+    let fetching = world
+        .manager()
+        .order(from_url(server.url(&archive), None), "ada", Wait::No);
+    let fetching = fetching.await.unwrap().id;
+    let slow = world.install_order(&Package::new("p", "2.0.0").arg("late-ms", 4_000));
+    let starting = world.manager().order(slow, "ada", Wait::No).await.unwrap().id;
+    world
+        .until("the upgrade does not begin", || {
+            let operation = world.manager().operation(&starting).unwrap();
+            step(&operation, "start").state == "running" && server.requests() > 0
+        })
+        .await;
+    let stop = PluginOrder::Stop {
+        plugin: "p".to_owned(),
+    };
+    let waiting = world.manager().order(stop, "ada", Wait::No).await.unwrap().id;
+    world.restart().await;
+    for id in [&fetching, &starting] {
+        let operation = world.manager().operation(id).unwrap();
+        assert_eq!(operation.state, OperationState::Cancelled, "{operation:#?}");
+    }
+    let operation = world.manager().ended(&waiting).await.unwrap();
+    assert_eq!(operation.state, OperationState::Done, "{operation:#?}");
+    assert_eq!(world.plugin("p").instance.state, InstanceState::Stopped);
+    assert_eq!(world.plugin("p").current.unwrap().version, "1.0.0");
+    assert!(world.plugin("p").pending.is_none());
+    world.none_runs("it was stopped");
+    let incoming: Vec<_> = std::fs::read_dir(world.dirs().incoming()).unwrap().collect();
+    assert!(incoming.is_empty(), "{incoming:?}");
 }
 
 async fn signatures_are_required_where_trust_says_so() {

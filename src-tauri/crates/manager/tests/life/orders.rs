@@ -263,7 +263,9 @@ async fn orders_at_the_same_time_all_come_to_an_end() {
         world.state(id, InstanceState::Running).await;
     }
     world.serves("p", "1.1.0").await;
-    assert_eq!(processes(world.base()).len(), 2, "one process each");
+    world
+        .until("not one process each", || processes(world.base()).len() == 2)
+        .await;
 }
 
 async fn an_order_under_way_is_not_taken_twice() {

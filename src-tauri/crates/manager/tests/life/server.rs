@@ -13,7 +13,7 @@ const PIECE: usize = 256;
 /// How it serves.
 #[derive(Default)]
 pub(crate) struct Manner {
-    /// Wait after each piece.
+    /// Wait before each piece.
     pub(crate) pause: Duration,
     /// Requests that are answered with 503 first.
     pub(crate) busy: u32,
@@ -22,22 +22,35 @@ pub(crate) struct Manner {
 /// A server on loopback, as long as the test runs.
 pub(crate) struct Server {
     address: String,
-    requests: Arc<AtomicU32>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    requests: AtomicU32,
+    open: AtomicU32,
+    most: AtomicU32,
 }
 
 impl Server {
     pub(crate) fn start(dir: &Path, manner: Manner) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let requests = Arc::new(AtomicU32::new(0));
-        let shared = Arc::new((dir.to_owned(), manner, Arc::clone(&requests)));
+        let counts = Arc::new(Counts::default());
+        let shared = Arc::new((dir.to_owned(), manner, Arc::clone(&counts)));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&shared.0, &shared.1, &shared.2, stream));
+                std::thread::spawn(move || {
+                    let (dir, manner, counts) = &*shared;
+                    let open = counts.open.fetch_add(1, Ordering::Relaxed) + 1;
+                    counts.most.fetch_max(open, Ordering::Relaxed);
+                    serve(dir, manner, &counts.requests, stream);
+                    counts.open.fetch_sub(1, Ordering::Relaxed);
+                });
             }
         });
-        Server { address, requests }
+        Server { address, counts }
     }
 
     pub(crate) fn url(&self, file: &Path) -> String {
@@ -46,7 +59,12 @@ impl Server {
     }
 
     pub(crate) fn requests(&self) -> u32 {
-        self.requests.load(Ordering::Relaxed)
+        self.counts.requests.load(Ordering::Relaxed)
+    }
+
+    /// Requests answered at the same time, at most.
+    pub(crate) fn most_at_once(&self) -> u32 {
+        self.counts.most.load(Ordering::Relaxed)
     }
 }
 
@@ -81,9 +99,9 @@ fn serve(dir: &Path, manner: &Manner, requests: &AtomicU32, mut stream: TcpStrea
     )
     .ok()?;
     for piece in body.chunks(PIECE) {
+        std::thread::sleep(manner.pause);
         stream.write_all(piece).ok()?;
         stream.flush().ok()?;
-        std::thread::sleep(manner.pause);
     }
     Some(())
 }

@@ -161,7 +161,7 @@ async fn what_is_refused_is_listed_with_the_reason_and_tried_again() {
     world
         .until("it is told still", || world.manager().rejected().len() == 2)
         .await;
-    // The signature of a file that was refused counts as a change of it: the same goes for a mended manifest.
+    // A mended manifest is taken.
     let mended = world.base().join("q");
     let package = Package::new("q", "1.0.0");
     package.write(&mended);
