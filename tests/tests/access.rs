@@ -337,3 +337,58 @@ async fn unknown_addresses_and_methods_tell_strangers_nothing() {
     );
     stage.strike().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_did_what_from_where_and_what_became_of_it_is_noted() {
+    let stage = Stage::set(false, false).await;
+    let new = json!({ "name": "ci", "role": "view" });
+    let (_, made) = stage.local(Method::POST, "/api/tokens", &new).await;
+    let token = bearer(made["token"].as_str().unwrap());
+    let given = [("Authorization", token.as_str()), ("Content-Length", "0")];
+    assert_eq!(stage.status("GET /api/report", &given).await, 200);
+    assert_eq!(stage.status("DELETE /api/plugins/lamp", &given).await, 403);
+    assert_eq!(stage.status("POST /api/report", &given).await, 403);
+    let press = json!({ "op": "control", "node": "n;<host>", "control": "lamp~light" });
+    stage.local(Method::POST, "/api/call", &press).await;
+    stage.local(Method::DELETE, "/api/tokens/ci", &Value::Null).await;
+
+    let (status, noted) = stage.local(Method::GET, "/api/audit", &Value::Null).await;
+    assert_eq!(status, StatusCode::OK, "{noted}");
+    let own = stage.local(Method::GET, "/api/status", &Value::Null).await.1["role"].clone();
+    assert_eq!(own, "admin");
+    let short: Vec<Value> = noted
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| json!([e["id"], e["what"], e["subject"], e["result"], e["origin"]]))
+        .collect();
+    assert_eq!(
+        Value::from(short),
+        json!([
+            [1, "make token", "ci view", "done", "socket"],
+            [2, "DELETE /api/plugins/{id}", "lamp", "forbidden", "http"],
+            [3, "control", "n;<host>", "failed", "socket"],
+            [4, "revoke token", "ci", "done", "socket"],
+        ]),
+        "{noted:#}"
+    );
+    let refused = &noted[1];
+    assert_eq!(
+        (&refused["user"], &refused["from"]),
+        (&json!("token ci"), &json!("127.0.0.1"))
+    );
+    assert!(
+        refused["took_ms"].is_u64() && refused["at_ms"].is_i64(),
+        "{refused}"
+    );
+    let message = refused["message"].as_str().unwrap();
+    assert!(message.contains("Admin"), "why not is told: {message}");
+    let (_, page) = stage
+        .local(Method::GET, "/api/audit?after=1&limit=2", &Value::Null)
+        .await;
+    assert_eq!(
+        (&page[0]["id"], &page[1]["id"], page.as_array().unwrap().len()),
+        (&json!(2), &json!(3), 2)
+    );
+    stage.strike().await;
+}

@@ -48,6 +48,6 @@ pub use orrery_topology as topology;
 pub use paths::Paths;
 pub use pipes::{PipeEnd, PipeError, PipeIo, PipeSender};
 pub use published::Published;
-pub use settings::{HistorySettings, PackageSettings, Settings, SettingsError};
+pub use settings::{HistorySettings, PackageSettings, ScopeApi, Settings, SettingsError, TlsSettings};
 pub use user::{user_name, user_name_of};
 pub use views::Encoded;

@@ -30,10 +30,36 @@ pub struct Settings {
     pub container_filters: Option<Vec<String>>,
     /// The same that drop them.
     pub container_filters_exclude: Option<Vec<String>>,
+    /// Further names that browsers and scripts may reach this instance by.
+    pub allowed_hosts: Option<Vec<String>>,
+    /// Whether Scope's own addresses ask for the token too.
+    pub scope_api: Option<ScopeApi>,
+    /// Encryption.
+    pub tls: TlsSettings,
     /// History.
     pub history: HistorySettings,
     /// Plugins that we run.
     pub packages: PackageSettings,
+}
+
+/// Who may use the addresses that Weave Scope had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScopeApi {
+    /// Everybody on this machine, for looking and for reporting.
+    Open,
+    /// Whoever has a token, as everywhere.
+    Token,
+}
+
+/// The `[tls]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlsSettings {
+    /// Certificate in PEM, with those that vouch for it.
+    pub certificate: Option<PathBuf>,
+    /// Its key in PEM.
+    pub key: Option<PathBuf>,
 }
 
 /// The `[packages]` table.

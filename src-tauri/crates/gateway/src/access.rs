@@ -31,6 +31,21 @@ impl Rule {
         }
     }
 
+    /// What a path names where the rule's has parameters.
+    pub(crate) fn subject(&self, path: &str) -> String {
+        let parts = self.path.split('/').zip(path.split('/'));
+        let named: Vec<String> = parts
+            .filter(|(rule, _)| rule.starts_with('{'))
+            .map(|(_, part)| decoded(part))
+            .collect();
+        named.join(" ")
+    }
+
+    /// The route in words.
+    pub(crate) fn shown(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
     const fn changes(self) -> Self {
         Rule {
             changes: true,
@@ -45,6 +60,24 @@ impl Rule {
     const fn audited(self, audit: &'static str) -> Self {
         Rule { audit, ..self }
     }
+}
+
+/// A part of a path as it is meant, such as `a;<host>` for `a;%3Chost%3E`.
+fn decoded(part: &str) -> String {
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = part_of_escape(*first, tail);
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn part_of_escape(first: u8, tail: &[u8]) -> Option<u8> {
+    let text = std::str::from_utf8(tail.get(..2)?).ok()?;
+    let plain = text.bytes().all(|b| b.is_ascii_hexdigit());
+    (first == b'%' && plain).then(|| u8::from_str_radix(text, 16).ok())?
 }
 
 const fn view(method: &'static str, path: &'static str) -> Rule {
@@ -122,6 +155,7 @@ const RULES: &[Rule] = &[
     view("POST", "/api/session"),
     view("DELETE", "/api/session"),
     view("POST", "/api/links"),
+    admin("GET", "/api/audit"),
     admin("GET", "/api/tokens"),
     admin("POST", "/api/tokens").changes().audited("make token"),
     admin("DELETE", "/api/tokens/{name}")
@@ -177,6 +211,25 @@ mod tests {
             assert!(!(looks && rule.changes), "{rule:?} changes something");
             assert!(!(rule.scope && rule.role == Role::Admin), "{rule:?} is open");
         }
+    }
+
+    #[test]
+    fn what_a_request_is_about_is_read_off_its_path() {
+        let check = |method: Method, rule_path: &str, path: &str, want: &str| {
+            let Found::Rule(rule) = rule(&method, rule_path) else {
+                panic!("there is no rule for {rule_path}");
+            };
+            assert_eq!(rule.subject(path), want);
+        };
+        let control = "/api/control/{probe}/{node}/{control}";
+        check(
+            Method::POST,
+            control,
+            "/api/control/p/a;%3Chost%3E/c",
+            "p a;<host> c",
+        );
+        check(Method::DELETE, "/api/tokens/{name}", "/api/tokens/%zz%4", "%zz%4");
+        check(Method::POST, "/api/tokens", "/api/tokens", "");
     }
 
     #[test]

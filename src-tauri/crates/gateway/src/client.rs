@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::limits::{ANSWER_BYTES_MAX, CLIENT_TIMEOUT};
 use crate::uds;
 
+mod secure;
 mod stream;
 mod upload;
 
@@ -23,7 +24,7 @@ mod upload;
 pub enum Instance {
     /// Its socket on this machine.
     Socket(PathBuf),
-    /// Its address, such as `http://127.0.0.1:4040`, and the token that opens it.
+    /// Its address, such as `http://127.0.0.1:4040` or `https://host:4040`, and the token that opens it.
     Address {
         /// Scheme, host and port.
         url: String,
@@ -177,14 +178,24 @@ impl Instance {
                 let uri: Uri = url
                     .parse()
                     .map_err(|error| ApiError::bad_request(format!("{url} is no address: {error}.")))?;
-                if uri.scheme_str() != Some("http") {
-                    return Err(ApiError::bad_request(format!(
-                        "{url} is no address that begins with http://."
-                    )));
-                }
+                let secure = match uri.scheme_str() {
+                    Some("http") => false,
+                    Some("https") => true,
+                    _ => {
+                        return Err(ApiError::bad_request(format!(
+                            "{url} is no address that begins with http:// or https://."
+                        )));
+                    }
+                };
                 let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-                let port = uri.port_u16().unwrap_or(80);
+                let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
                 let stream = TcpStream::connect((host, port))
+                    .await
+                    .map_err(|error| self.unreachable(&error))?;
+                if !secure {
+                    return Ok(Box::new(stream));
+                }
+                let stream = secure::dress(stream, host)
                     .await
                     .map_err(|error| self.unreachable(&error))?;
                 Ok(Box::new(stream))

@@ -9,6 +9,7 @@ use orrery_engine::api::{ApiError, Caller, Role};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::audit::About;
 use crate::auth::{self, COOKIE, Peer, Presented};
 use crate::error::Failure;
 use crate::keys::{Holder, OWNER};
@@ -111,8 +112,11 @@ async fn make(State(gateway): State<Gateway>, body: axum::body::Bytes) -> Answer
         ApiError::bad_request(message)
     })?;
     let token = gateway.keys.make(&new.name, new.role)?;
+    let about = About(format!("{} {:?}", new.name, new.role).to_lowercase());
     let body = json!({ "name": new.name, "role": new.role, "token": token.reveal() });
-    Ok((StatusCode::CREATED, Json(body)).into_response())
+    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    response.extensions_mut().insert(about);
+    Ok(response)
 }
 
 async fn revoke(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {

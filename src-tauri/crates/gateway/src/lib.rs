@@ -6,9 +6,11 @@
 
 mod access;
 mod assets;
+mod audit;
 mod auth;
 pub mod client;
 mod coming_in;
+mod crowd;
 mod error;
 mod guard;
 mod keys;
@@ -21,16 +23,19 @@ mod router;
 mod scope;
 mod secret;
 mod serve;
+mod tls;
 mod token;
 mod uds;
 mod uploads;
 mod view;
 mod watch_events;
+mod wire;
 
 pub use client::Instance;
 pub use guard::Door;
 pub use keys::{KeyView, Keys, OWNER};
 pub use router::{Gateway, Raise};
-pub use serve::{serve_tcp, serve_unix};
+pub use serve::{Bounds, serve_tcp, serve_tcp_within, serve_tls, serve_unix};
+pub use tls::{Tls, TlsError};
 pub use token::{Token, TokenError};
 pub use uds::{BindError, bind};

@@ -2,10 +2,25 @@
 
 use std::time::Duration;
 
-/// Connections served at a time; further ones wait to be accepted.
+/// Connections served at a time by a listener, where this process may open that many files. One more puts out the
+/// one that has asked for nothing for longest.
 pub const CONNECTIONS_MAX: usize = 1_024;
-/// Time in which a client must have sent its request's head.
+/// Of these, connections of one address (of IPv6: network), or of one user on a socket.
+pub const CONNECTIONS_PER_GROUP_MAX: usize = 512;
+/// Time in which a client must have sent its request's head, and in which it may ask for nothing.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Buffer for the head of a request, in bytes; one that does not fit is refused.
+pub const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Headers of a request.
+pub const HEADERS_MAX: usize = 100;
+/// Time in which a client that does not keep up with what it asked for must have taken enough of it.
+pub const WRITE_PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes in a second that are enough.
+pub const TAKEN_BYTES_PER_S: u64 = 512;
+/// Pause after a connection that could not be accepted; time for telling one that there is no room.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Pause between two looks at whether a certificate has changed.
+pub const TLS_LOOK: Duration = Duration::from_secs(1);
 /// Time in which a plain request must be answered.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Body of an operation, in bytes.

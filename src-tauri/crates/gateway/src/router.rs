@@ -8,8 +8,8 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use orrery_engine::Engine;
 use orrery_engine::api::{ApiError, Caller, Code};
+use orrery_engine::{Engine, Noting};
 use serde::Deserialize;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -20,7 +20,7 @@ use crate::error::Failure;
 use crate::guard::Door;
 use crate::keys::Keys;
 use crate::limits::REQUEST_TIMEOUT;
-use crate::{assets, coming_in, metrics, ops, plugins, scope, uploads, view};
+use crate::{assets, audit, coming_in, metrics, ops, plugins, scope, uploads, view};
 
 /// What a shell with a window does when a second start asks for it.
 pub type Raise = Arc<dyn Fn() + Send + Sync>;
@@ -86,6 +86,7 @@ fn routes() -> Router<Gateway> {
         .merge(plugins::routes())
         .merge(metrics::routes())
         .merge(coming_in::routes())
+        .merge(audit::routes())
         .route("/api/instance/raise", post(raise))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
@@ -115,7 +116,13 @@ async fn check(
 ) -> Response {
     let api = is_api(request.uri().path());
     let mut response = match open.admit(&peer, matched.as_ref(), request, api) {
-        Ok(request) => next.run(request).await,
+        Ok((request, noting)) => {
+            let response = next.run(request).await;
+            if let Some(noting) = noting {
+                audit::ended(noting, &response);
+            }
+            response
+        }
         Err(refusal) => *refusal,
     };
     let headers = response.headers_mut();
@@ -152,14 +159,14 @@ const HARDENING: [(HeaderName, &str); 5] = [
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
 impl Open {
-    /// The request with its caller, or the refusal.
+    /// The request with its caller, and what is to be noted of it; or the refusal.
     fn admit(
         &self,
         peer: &Peer,
         matched: Option<&MatchedPath>,
         mut request: Request,
         api: bool,
-    ) -> Result<Request, Box<Response>> {
+    ) -> Result<(Request, Option<Noting>), Box<Response>> {
         if let Some(reason) = self.door.refuse(request.uri(), request.headers(), api) {
             tracing::info!(reason, "request refused at the door");
             let error = ApiError {
@@ -186,17 +193,23 @@ impl Open {
             // The bundle holds no secret: without it nobody could be asked for the token.
             let public = *request.method() == http::Method::GET && !api;
             return if public {
-                Ok(request)
+                Ok((request, None))
             } else {
                 Err(Box::new(unauthorized()))
             };
         };
+        let engine = &self.gateway.engine;
+        let path = request.uri().path();
+        let mut noting = None;
         if let Some(rule) = rule {
-            let engine = &self.gateway.engine;
-            engine.allow(&caller, rule.role, rule.changes).map_err(refusal)?;
+            if let Err(error) = engine.allow(&caller, rule.role, rule.changes) {
+                audit::kept_out(engine, &caller, rule, path, &error.message);
+                return Err(refusal(error));
+            }
+            noting = audit::noting(engine, &caller, rule, path);
         }
         request.extensions_mut().insert(caller);
-        Ok(request)
+        Ok((request, noting))
     }
 }
 

@@ -1,57 +1,127 @@
-//! Accepting connections, with a bound on how many and on how slow.
+//! Accepting connections, with bounds on how many, how slow and how long-winded.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
+use http::StatusCode;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::auth::Peer;
-use crate::limits::{CONNECTIONS_MAX, HEAD_TIMEOUT};
+use crate::crowd::{Crowd, Group, Seat};
+use crate::limits::{
+    ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_GROUP_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX,
+    WRITE_PATIENCE,
+};
+use crate::tls::Tls;
+use crate::wire::{Busy, Wire};
+
+/// What a listener puts up with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections at a time.
+    pub connections: usize,
+    /// Of one address, or of one user of this machine.
+    pub per_group: usize,
+    /// Time for the head of a request, from the connection or from the answer before; so also the time that a
+    /// connection may do nothing.
+    pub head: Duration,
+    /// Time in which a client that does not keep up must have taken enough.
+    pub patience: Duration,
+}
+
+impl Default for Bounds {
+    /// The usual ones; fewer connections where this process may open few files.
+    fn default() -> Self {
+        let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let files = files.map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        Bounds {
+            connections: CONNECTIONS_MAX.min(files / 2),
+            per_group: CONNECTIONS_PER_GROUP_MAX.min(files / 4),
+            head: HEAD_TIMEOUT,
+            patience: WRITE_PATIENCE,
+        }
+    }
+}
 
 /// Serves a TCP listener until `stop`.
 pub async fn serve_tcp(listener: TcpListener, router: Router, stop: CancellationToken) {
-    accept(router, stop, || async {
-        let (stream, address) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let secure = false;
-        Ok((stream, Peer::Tcp { address, secure }))
-    })
+    serve_tcp_within(Bounds::default(), listener, router, stop).await;
+}
+
+/// Serves a TCP listener within other bounds than the usual ones, until `stop`.
+pub async fn serve_tcp_within(
+    bounds: Bounds,
+    listener: TcpListener,
+    router: Router,
+    stop: CancellationToken,
+) {
+    let plain = |stream: TcpStream| async { Ok(stream) };
+    accept(bounds, router, stop, || from_tcp(&listener, false), plain).await;
+}
+
+/// Serves a TCP listener with encryption until `stop`.
+pub async fn serve_tls(listener: TcpListener, tls: Arc<Tls>, router: Router, stop: CancellationToken) {
+    let dress = move |stream: TcpStream| {
+        let tls = tls.clone();
+        async move { tls.accept(stream).await }
+    };
+    accept(
+        Bounds::default(),
+        router,
+        stop,
+        || from_tcp(&listener, true),
+        dress,
+    )
     .await;
+}
+
+async fn from_tcp(listener: &TcpListener, secure: bool) -> std::io::Result<(TcpStream, Peer)> {
+    let (stream, address) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, Peer::Tcp { address, secure }))
 }
 
 /// Serves a UNIX socket until `stop`; callers are known by the kernel's word.
 pub async fn serve_unix(listener: UnixListener, router: Router, stop: CancellationToken) {
-    accept(router, stop, || async {
+    let next = || async {
         let (stream, _) = listener.accept().await?;
         let known = stream.peer_cred()?;
         let (uid, pid) = (known.uid(), known.pid());
         Ok((stream, Peer::Local { uid, pid }))
+    };
+    accept(Bounds::default(), router, stop, next, |stream| async {
+        Ok(stream)
     })
     .await;
 }
 
-async fn accept<S, F, Fut>(router: Router, stop: CancellationToken, next: F)
-where
+/// Accepts from `next`; `dress` makes what is spoken through of what was accepted.
+async fn accept<S, F, Next, T, D, Dressed>(
+    bounds: Bounds,
+    router: Router,
+    stop: CancellationToken,
+    next: F,
+    dress: D,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    F: Fn() -> Fut,
-    Fut: Future<Output = std::io::Result<(S, Peer)>>,
+    F: Fn() -> Next,
+    Next: Future<Output = std::io::Result<(S, Peer)>>,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    D: Fn(S) -> Dressed,
+    Dressed: Future<Output = std::io::Result<T>> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let crowd = Crowd::new(bounds.connections, bounds.per_group, stop.clone());
     loop {
-        let slot = tokio::select! {
-            () = stop.cancelled() => return,
-            slot = slots.clone().acquire_owned() => match slot { Ok(slot) => slot, Err(_) => return },
-        };
         let (stream, peer) = tokio::select! {
             () = stop.cancelled() => return,
             accepted = next() => match accepted {
@@ -59,33 +129,85 @@ where
                 Err(error) => {
                     // Out of descriptors, or a client that left already: neither may spin or end the server.
                     tracing::debug!(%error, "a connection was not accepted");
-                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                     continue;
                 }
             },
         };
-        let service = router
-            .clone()
-            .map_request(move |mut request: http::Request<Incoming>| {
-                request.extensions_mut().insert(ConnectInfo(peer.clone()));
-                request.map(axum::body::Body::new)
-            });
-        let stop = stop.clone();
+        let Some(seat) = crowd.admit(Group::of(&peer)) else {
+            tracing::debug!("a connection was turned away: every seat is taken");
+            turn_away(stream, &peer);
+            continue;
+        };
+        let (router, head, patience) = (router.clone(), bounds.head, bounds.patience);
+        let dressed = dress(stream);
         tokio::spawn(async move {
-            // HTTP/1 alone: guessing the version would wait for a first byte without a time limit.
-            let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-            let service = TowerToHyperService::new(service);
-            let connection = builder
-                .serve_connection(TokioIo::new(stream), service)
-                .with_upgrades();
-            tokio::select! {
-                served = connection => if let Err(error) = served {
-                    tracing::debug!(%error, "a connection ended early");
+            let cut = seat.cut().clone();
+            let stream = tokio::select! {
+                () = cut.cancelled() => return,
+                dressed = tokio::time::timeout(head, dressed) => match dressed {
+                    Ok(Ok(stream)) => stream,
+                    Ok(Err(error)) => {
+                        tracing::debug!(%error, "a connection was not encrypted");
+                        return;
+                    }
+                    Err(_) => return,
                 },
-                () = stop.cancelled() => {}
+            };
+            let wire = Wire::new(stream, seat.clone(), patience);
+            if let Err(error) = converse(wire, &seat, peer, router, head).await {
+                tracing::debug!(%error, "a connection ended early");
             }
-            drop(slot);
         });
     }
+}
+
+/// Says in one line that there is no room, to whom understands it.
+fn turn_away<S: AsyncWrite + Unpin + Send + 'static>(mut stream: S, peer: &Peer) {
+    if matches!(peer, Peer::Tcp { secure: true, .. }) {
+        return;
+    }
+    tokio::spawn(async move {
+        let full = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        // It fits into the socket's buffer; a client that has left needs no answer.
+        let _ = tokio::time::timeout(ACCEPT_PAUSE, stream.write_all(full)).await;
+    });
+}
+
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    wire: Wire<S>,
+    seat: &Arc<Seat>,
+    peer: Peer,
+    router: Router,
+    head: Duration,
+) -> hyper::Result<()> {
+    // The seat belongs to the wire: an upgraded one outlives this conversation.
+    let seat = Arc::downgrade(seat);
+    let service = tower::service_fn(move |mut request: http::Request<Incoming>| {
+        let work = seat.upgrade().map(|seat| seat.work());
+        request.extensions_mut().insert(ConnectInfo(peer.clone()));
+        let answer = router.clone().oneshot(request.map(axum::body::Body::new));
+        async move {
+            let response = answer.await?;
+            Ok::<_, std::convert::Infallible>(match work {
+                Some(work) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                    work.for_good();
+                    response
+                }
+                Some(work) => response.map(|body| axum::body::Body::new(Busy::new(body, work))),
+                None => response,
+            })
+        }
+    });
+    // HTTP/1 alone: guessing the version would wait for a first byte without a time limit.
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX);
+    builder
+        .serve_connection(TokioIo::new(wire), TowerToHyperService::new(service))
+        .with_upgrades()
+        .await
 }

@@ -49,8 +49,8 @@ fn reach(path: &Path) -> std::io::Result<Reach> {
     })
 }
 
-/// Listens on `path` with mode 0660 (group `orrery` where it exists), making its directory if needed. A
-/// socket that nobody answers on any more is replaced; one that is answered on is left alone.
+/// Listens on `path`, making its directory if needed: with mode 0600, or with mode 0660 for the group `orrery` where
+/// that exists. A socket that nobody answers on any more is replaced; one that is answered on is left alone.
 ///
 /// # Errors
 /// When the path is taken or not allowed.
@@ -62,30 +62,52 @@ pub async fn bind(path: &Path) -> Result<UnixListener, BindError> {
 }
 
 async fn bind_io(path: &Path) -> std::io::Result<UnixListener> {
-    if let Some(parent) = path.parent() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(parent)?;
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(ErrorKind::InvalidInput.into());
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(parent)?;
+    if path.symlink_metadata().is_ok() && connect(path).await.is_ok() {
+        return Err(std::io::Error::new(
+            ErrorKind::AddrInUse,
+            "another instance answers there",
+        ));
     }
-    if path.symlink_metadata().is_ok() {
-        if connect(path).await.is_ok() {
-            return Err(std::io::Error::new(
-                ErrorKind::AddrInUse,
-                "another instance answers there",
-            ));
-        }
-        std::fs::remove_file(path)?;
+    // It gets its mode where nobody else comes, and only then its place.
+    let aside = parent.join(format!(".bind-{}", std::process::id()));
+    let made = std::fs::DirBuilder::new().mode(0o700).create(&aside);
+    if let Err(error) = made
+        && error.kind() != ErrorKind::AlreadyExists
+    {
+        return Err(error);
     }
-    let reached = reach(path)?;
+    let bound = bind_in(&aside, &aside.join(name), path);
+    // What is left there is an empty directory, if anything.
+    let _ = std::fs::remove_dir(&aside);
+    bound
+}
+
+fn bind_in(aside: &Path, at: &Path, path: &Path) -> std::io::Result<UnixListener> {
+    // The directory may be an old one of a process that had our number.
+    std::fs::set_permissions(aside, std::fs::Permissions::from_mode(0o700))?;
+    match std::fs::remove_file(at) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let reached = reach(at)?;
     let listener = UnixListener::bind(&reached.path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    let mode = |mode| std::fs::set_permissions(at, std::fs::Permissions::from_mode(mode));
+    mode(0o600)?;
     if let Some(group) = group_id(&std::fs::read_to_string("/etc/group").unwrap_or_default()) {
-        // Without the right to give the socket away it stays with the own group, which is as safe.
-        if let Err(error) = chown(path, None, Some(group)) {
-            tracing::debug!(%error, "the socket stays with the own group");
+        match chown(at, None, Some(group)) {
+            Ok(()) => mode(0o660)?,
+            // Without the right to give the socket away it stays its owner's alone.
+            Err(error) => tracing::debug!(%error, "the socket is its owner's alone"),
         }
     }
+    std::fs::rename(at, path)?;
     Ok(listener)
 }
 
@@ -132,7 +154,18 @@ mod tests {
             "a client reaches it by its long path"
         );
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o660, "owner and group only");
+        let groups = std::fs::read_to_string("/etc/group").unwrap_or_default();
+        let alone = if group_id(&groups).is_some() {
+            [0o600, 0o660]
+        } else {
+            [0o600, 0o600]
+        };
+        assert!(
+            alone.contains(&(mode & 0o777)),
+            "its owner, and the group where there is one: {mode:o}"
+        );
+        let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(beside.len(), 1, "nothing else is left: {beside:?}");
     }
 
     #[tokio::test]

@@ -51,6 +51,15 @@ impl std::fmt::Debug for Noting {
 }
 
 impl Noting {
+    /// The same about another subject, which shows in the end.
+    #[must_use]
+    pub fn about(mut self, subject: &str) -> Self {
+        if let Some(deed) = &mut self.deed {
+            subject.clone_into(&mut deed.subject);
+        }
+        self
+    }
+
     /// Notes what became of it; `message` says why not, where it was not done.
     pub fn ended(mut self, result: AuditResult, message: &str) {
         self.note(result, message);
