@@ -74,6 +74,10 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         eprintln!("this config is bad");
         return ExitCode::from(4);
     }
+    if let Err(error) = File::create(mark()) {
+        eprintln!("{}: {error}", mark().display());
+        return ExitCode::from(6);
+    }
     std::thread::sleep(told.late);
     if told.unlink {
         let _ = std::fs::remove_file(&told.socket);
@@ -99,6 +103,11 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         std::thread::spawn(move || serve(&told, &config, stream));
     }
     ExitCode::SUCCESS
+}
+
+/// A file that it expects to find again as long as it runs.
+fn mark() -> PathBuf {
+    std::env::temp_dir().join("mark")
 }
 
 fn serve(told: &Told, config: &Mutex<String>, stream: UnixStream) -> Option<()> {
@@ -149,7 +158,7 @@ fn answer(told: &Told, config: &Mutex<String>, first: &str, body: &[u8]) -> (u16
             let variable = std::env::var("ORRERY_CONFIG_FILE").ok();
             let who = json!({
                 "pid": std::process::id(), "version": told.version, "config": config,
-                "cwd": cwd, "variable": variable,
+                "cwd": cwd, "variable": variable, "tmp": mark().exists(),
             });
             (200, who)
         }
