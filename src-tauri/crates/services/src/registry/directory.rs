@@ -59,7 +59,7 @@ impl DirectorySource {
 
     /// Where to read what is wrong with files, while [`DirectorySource::run`] runs.
     #[must_use]
-    pub fn troubles(&self) -> impl Fn() -> Vec<FileTrouble> + Send + Sync + 'static {
+    pub fn troubles(&self) -> impl Fn() -> Vec<FileTrouble> + Send + Sync + use<> {
         let troubles = Arc::clone(&self.troubles);
         move || {
             let troubles = troubles.lock().unwrap_or_else(PoisonError::into_inner);

@@ -340,6 +340,16 @@ impl Registry {
         files.collect()
     }
 
+    /// Plugins whose packages declare something.
+    pub async fn declaring_packages(&self) -> BTreeSet<String> {
+        let state = self.shared.state.lock().await;
+        let plugins = state.entries.values().filter_map(|entry| match &entry.origin {
+            Origin::Package(plugin) => Some(plugin.clone()),
+            Origin::Api | Origin::File(_) => None,
+        });
+        plugins.collect()
+    }
+
     /// Says anew what is available.
     pub(crate) async fn refresh(&self) {
         if let Err(error) = self.change(|_| Ok(())).await {

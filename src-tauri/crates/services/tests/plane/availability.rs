@@ -1,0 +1,138 @@
+//! Whether plugins can be reached, and what is said when not.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::time::{Duration, Instant};
+
+use orrery_services::PluginState;
+use orrery_services::object::{Condition, ConditionStatus};
+
+use crate::world::{Plugin, World, object, until};
+
+const ROUTE: &str = "[{type: route, path: /a}]";
+
+async fn available(world: &World, wanted: (ConditionStatus, &str)) {
+    until(wanted.1, || async {
+        let object = world.plane.registry().get("p").unwrap();
+        let condition = object.status.condition(Condition::AVAILABLE).unwrap();
+        (condition.status, condition.reason.as_str()) == wanted
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ag10_every_reason_is_told_without_dialling() {
+    use ConditionStatus::{False, True};
+    let (world, plugin) = World::serving(ROUTE).await;
+    available(&world, (True, "Passed")).await;
+    assert_eq!(world.get("/apis/g.example/v1/a").await.status, 200);
+    let states = [
+        (PluginState::NotFound, "PluginNotFound", 1),
+        (
+            PluginState::NotRunning {
+                why: "stopped by hand".to_owned(),
+                retry_after: None,
+            },
+            "PluginNotRunning",
+            1,
+        ),
+        (
+            PluginState::CrashLoop {
+                why: "signal 11".to_owned(),
+                retry_after: Some(Duration::from_secs(60)),
+            },
+            "CrashLoop",
+            60,
+        ),
+        (PluginState::Draining, "Draining", 1),
+    ];
+    let dialled = plugin.requests();
+    for (state, reason, retry_after) in states {
+        world.keeper.set("p", state);
+        available(&world, (False, reason)).await;
+        let began = Instant::now();
+        let answer = world.get("/apis/g.example/v1/a").await;
+        assert!(began.elapsed() < Duration::from_millis(100));
+        assert_eq!(answer.reason(), (503, reason.to_owned()));
+        assert_eq!(answer.headers["retry-after"], retry_after.to_string().as_str());
+        assert_eq!(answer.json()["pluginId"], "p");
+    }
+    assert_eq!(plugin.requests(), dialled);
+    world.keeper.set("p", plugin.running(2));
+    available(&world, (True, "Passed")).await;
+    assert_eq!(world.get("/apis/g.example/v1/a").await.status, 200);
+}
+
+#[tokio::test]
+async fn ag10_a_probe_finds_what_the_keeper_does_not_know() {
+    let (world, plugin) = World::serving(ROUTE).await;
+    available(&world, (ConditionStatus::True, "Passed")).await;
+    let since = || {
+        let object = world.plane.registry().get("p").unwrap();
+        object
+            .status
+            .condition(Condition::AVAILABLE)
+            .unwrap()
+            .last_transition_time
+    };
+    plugin.crash();
+    // The first request finds out, and has it probed.
+    let answer = world.get("/apis/g.example/v1/a").await;
+    assert!([502, 503].contains(&answer.status.as_u16()), "{answer:?}");
+    world.get("/apis/g.example/v1/a").await;
+    available(&world, (ConditionStatus::False, "FailedProbe")).await;
+    let failed = since();
+    fs::remove_file(&plugin.socket).unwrap();
+    available(&world, (ConditionStatus::False, "SocketMissing")).await;
+    assert_eq!(
+        since(),
+        failed,
+        "the time of transition moves with the status alone"
+    );
+    let _again = Plugin::start(world.folder.path(), "p");
+    available(&world, (ConditionStatus::True, "Passed")).await;
+    assert!(since() > failed);
+    assert_eq!(world.get("/apis/g.example/v1/a").await.status, 200);
+}
+
+#[tokio::test]
+async fn se2_a_socket_that_somebody_could_have_put_there_is_refused() {
+    let world = World::new().await;
+    let plugin = Plugin::start(world.folder.path(), "real");
+    let link = world.folder.path().join("link.sock");
+    symlink(&plugin.socket, &link).unwrap();
+    let open = world.folder.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let exposed = Plugin::start(&open, "exposed");
+    let file = world.folder.path().join("file.sock");
+    fs::write(&file, "").unwrap();
+    world.apply(&object("p", "p", "g.example", "v1", ROUTE)).await;
+    for (generation, socket) in [link, exposed.socket.clone(), file].into_iter().enumerate() {
+        let generation = generation as u64;
+        world.keeper.set("p", PluginState::Running { socket, generation });
+        available(&world, (ConditionStatus::False, "PeerMismatch")).await;
+        assert_eq!(
+            world.get("/apis/g.example/v1/a").await.reason(),
+            (503, "PeerMismatch".to_owned())
+        );
+        world.keeper.set("p", PluginState::NotFound);
+        available(&world, (ConditionStatus::False, "PluginNotFound")).await;
+    }
+    assert_eq!(plugin.requests() + exposed.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_new_life_of_a_plugin_gets_no_request_of_the_old_one() {
+    let (world, plugin) = World::serving(ROUTE).await;
+    assert_eq!(world.get("/apis/g.example/v1/a").await.status, 200);
+    plugin.crash();
+    fs::remove_file(&plugin.socket).unwrap();
+    let again = Plugin::start(world.folder.path(), "p");
+    world.keeper.set("p", again.running(2));
+    until("it answers", || async {
+        world.get("/apis/g.example/v1/a").await.status == 200
+    })
+    .await;
+    assert!(again.requests() > 0);
+}
