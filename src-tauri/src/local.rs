@@ -1,7 +1,7 @@
 //! An engine in this process, and the socket on which later starts and commands reach it. No TCP port.
 
 use orrery_engine::{Config, Engine, InstanceLock, Paths, PluginRunning, Settings, first_packages};
-use orrery_gateway::{Door, Gateway, Raise, Token};
+use orrery_gateway::{ServicesConfig, Door, Gateway, Keys, Raise, Token};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;
@@ -40,14 +40,16 @@ impl Local {
         if !args.plugins.is_empty() {
             config.plugin_roots.clone_from(&args.plugins);
         }
-        let token = Token::of(&paths.data)?;
+        let keys = Keys::open(&paths.data, Token::of(&paths.data)?)?;
         let socket = orrery_gateway::bind(&paths.instance_socket()).await?;
         let own_root = paths.runtime.join("plugins");
         if let Err(error) = std::fs::create_dir_all(&own_root) {
             tracing::warn!(%error, path = %own_root.display(), "cannot make the directory for plugin sockets");
         }
         let engine = Engine::start(config).await?;
-        let gateway = Gateway::new(engine.clone(), token, Some(raise));
+        let gateway = Gateway::new(engine.clone(), keys, Some(raise))
+            .with_services(ServicesConfig::at(&paths))
+            .await?;
         let stop = CancellationToken::new();
         tokio::spawn(orrery_gateway::serve_unix(
             socket,

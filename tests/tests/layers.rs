@@ -39,7 +39,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("orrery-exposition", &[]),
-    ("orrery-gateway", &["orrery-engine", "orrery-exposition"]),
+    (
+        "orrery-gateway",
+        &["orrery-engine", "orrery-exposition", "orrery-services"],
+    ),
     (
         "orrery-cli",
         // What a person who writes a plugin needs, it does without an instance.

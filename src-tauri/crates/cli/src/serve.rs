@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use orrery_engine::{Config, Engine, Held, InstanceLock, PluginRunning, ProbeKind, Settings, first_packages};
-use orrery_gateway::{Door, Gateway, Token};
+use orrery_gateway::{ServicesConfig, Door, Gateway, Keys, Token};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +27,16 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     } else {
         Some(address(&options, &settings)?)
     };
+    let tls = options.access.tls(&settings)?;
+    let loopback = listen.is_none_or(|address| address.ip().is_loopback());
+    if let Some(address) = listen.filter(|_| !loopback && tls.is_none()) {
+        return Err(Exit::refused(format!(
+            "{address} is reachable from other machines, and tokens would travel unencrypted; give a certificate \
+             with --tls-certificate and --tls-key, or listen on loopback and forward a port, for example with \
+             ssh -L 4040:{DEFAULT_LISTEN}"
+        )));
+    }
+    let scope_open = options.access.scope_open(&settings, loopback)?;
     let mut config = Config::new(paths.data.clone());
     config.plugin_roots = paths.plugin_roots();
     if !options.sockets_only {
@@ -46,6 +56,7 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
         Some(text) => Token::parse(text, "--token").map_err(Exit::usage)?,
         None => Token::of(&paths.data).map_err(Exit::failed)?,
     };
+    let keys = Keys::open(&paths.data, token).map_err(Exit::failed)?;
     let listener = match listen {
         Some(address) => Some(bind(address).await?),
         None => None,
@@ -61,7 +72,9 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     }
 
     let engine = Engine::start(config).await.map_err(Exit::failed)?;
-    let gateway = Gateway::new(engine.clone(), token.clone(), None);
+    let gateway = Gateway::new(engine.clone(), keys.clone(), None).scope_open(scope_open);
+    let services = gateway.with_services(ServicesConfig::at(&paths)).await;
+    let gateway = services.map_err(Exit::failed)?;
     let stop = CancellationToken::new();
     let mut serving = vec![tokio::spawn(orrery_gateway::serve_unix(
         socket,
@@ -71,18 +84,20 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     let mut url = None;
     if let Some(listener) = listener {
         let address = listener.local_addr().map_err(Exit::failed)?;
-        let text = format!("http://{address}");
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let text = format!("{scheme}://{address}");
         if let Err(error) = std::fs::write(paths.data.join("url"), &text) {
             tracing::warn!(%error, "`orrery token --open` will not know the address");
         }
         url = Some(text);
-        serving.push(tokio::spawn(orrery_gateway::serve_tcp(
-            listener,
-            gateway.router(Door::tcp(address)),
-            stop.clone(),
-        )));
+        let routes = gateway.router(options.access.door(address, &settings));
+        let stop = stop.clone();
+        serving.push(match tls {
+            Some(tls) => tokio::spawn(orrery_gateway::serve_tls(listener, tls, routes, stop)),
+            None => tokio::spawn(orrery_gateway::serve_tcp(listener, routes, stop)),
+        });
     }
-    announce(url.as_deref(), &token);
+    announce(url.as_deref(), &keys)?;
 
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Exit::failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Exit::failed)?;
@@ -104,15 +119,24 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     Ok(())
 }
 
-/// The one line that scripts wait for.
-fn announce(url: Option<&str>, token: &Token) {
+/// The one line that scripts wait for. It may end in a log, so it holds no token: the address under `open` lets one
+/// browser in, and soon.
+fn announce(url: Option<&str>, keys: &Keys) -> Result<(), Exit> {
+    let open = match url {
+        Some(url) => {
+            let link = keys.owner_link().map_err(Exit::failed)?;
+            Some(format!("{url}/?token={}", link.reveal()))
+        }
+        None => None,
+    };
     let line = serde_json::json!({
         "url": url,
-        "token": token.reveal(),
+        "open": open,
         "pid": std::process::id(),
         "version": env!("CARGO_PKG_VERSION"),
     });
-    println!("{line}");
+    say!("{line}");
+    Ok(())
 }
 
 fn address(options: &Serve, settings: &Settings) -> Result<SocketAddr, Exit> {
@@ -127,12 +151,6 @@ fn address(options: &Serve, settings: &Settings) -> Result<SocketAddr, Exit> {
             "{text:?} is no address to listen on: give for example {DEFAULT_LISTEN}"
         ))
     })?;
-    if !address.ip().is_loopback() {
-        return Err(Exit::refused(format!(
-            "{address} is reachable from other machines, and the token would travel unencrypted; listen on \
-             loopback and forward a port, for example with ssh -L 4040:{DEFAULT_LISTEN}"
-        )));
-    }
     Ok(address)
 }
 

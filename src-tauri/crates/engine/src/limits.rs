@@ -80,6 +80,8 @@ pub const OPERATIONS: (u32, u32) = (100, 1_000);
 /// Longest wait for the end of an ordered operation; the answer then says how it stands. It is shorter than the
 /// time in which requests are answered over HTTP.
 pub const ORDER_WAIT: Duration = Duration::from_secs(50);
+/// Longest name of a broadcast event. Characters.
+pub const BROADCAST_NAME_CHARS: usize = 64;
 /// Shortest pause between two tellings that plugins we run have changed.
 pub const PLUGIN_CHANGES: Duration = Duration::from_millis(100);
 /// Time for operations to come to an end at shutdown; the next start goes on with what did not.

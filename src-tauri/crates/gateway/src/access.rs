@@ -92,6 +92,9 @@ const fn admin(method: &'static str, path: &'static str) -> Rule {
     Rule::new(method, path, Role::Admin)
 }
 
+/// Stands for every method.
+const ANY: &str = "*";
+
 /// Every route. Those that call an operation of the engine are audited there, with what they are about.
 const RULES: &[Rule] = &[
     // Scope's addresses. Pressing a control and the window's end of a terminal are never open.
@@ -134,6 +137,8 @@ const RULES: &[Rule] = &[
     view("GET", "/api/plugins/{id}/usage"),
     view("GET", "/api/plugins/{id}/revisions"),
     view("GET", "/api/plugins/{id}/metrics"),
+    view("POST", "/api/plugins/{id}/wait"),
+    control("POST", "/api/broadcast").changes().audited("broadcast"),
     view("GET", "/api/ops"),
     view("GET", "/api/ops/{id}"),
     admin("POST", "/api/plugins").changes(),
@@ -151,6 +156,35 @@ const RULES: &[Rule] = &[
     view("GET", "/metrics/nodes"),
     view("GET", "/metrics/plugins/{id}"),
     view("GET", "/api/plugin-metrics/targets"),
+    // What plugins serve: each service says itself whom it is for.
+    view(ANY, "/apis"),
+    view(ANY, "/apis/{*path}"),
+    view("GET", "/apis/aggregation.orrery/v1alpha1/dataplaneservices"),
+    admin("POST", "/apis/aggregation.orrery/v1alpha1/dataplaneservices")
+        .changes()
+        .audited("create service"),
+    view(
+        "GET",
+        "/apis/aggregation.orrery/v1alpha1/dataplaneservices/{name}",
+    ),
+    admin(
+        "PUT",
+        "/apis/aggregation.orrery/v1alpha1/dataplaneservices/{name}",
+    )
+    .changes()
+    .audited("change service"),
+    admin(
+        "PATCH",
+        "/apis/aggregation.orrery/v1alpha1/dataplaneservices/{name}",
+    )
+    .changes()
+    .audited("change service"),
+    admin(
+        "DELETE",
+        "/apis/aggregation.orrery/v1alpha1/dataplaneservices/{name}",
+    )
+    .changes()
+    .audited("delete service"),
     // Coming in. Neither changes what this instance shows, so read-only mode leaves them.
     view("POST", "/api/session"),
     view("DELETE", "/api/session"),
@@ -183,7 +217,7 @@ pub(crate) fn rule(method: &Method, path: &str) -> Found {
     };
     let mut found = Found::Nothing;
     for rule in RULES.iter().filter(|r| r.path == path) {
-        if rule.method == method {
+        if rule.method == method || rule.method == ANY {
             return Found::Rule(rule);
         }
         found = Found::OtherMethod;

@@ -32,6 +32,21 @@ pub(crate) enum Peer {
     },
 }
 
+impl Peer {
+    /// From where, unless from this machine's own socket.
+    pub(crate) fn address(&self) -> Option<std::net::IpAddr> {
+        match self {
+            Peer::Tcp { address, .. } => Some(address.ip()),
+            Peer::Local { .. } => None,
+        }
+    }
+
+    /// Whether the connection is encrypted.
+    pub(crate) fn is_encrypted(&self) -> bool {
+        matches!(self, Peer::Tcp { secure: true, .. })
+    }
+}
+
 impl Connected<Peer> for Peer {
     fn connect_info(peer: Peer) -> Self {
         peer

@@ -1,5 +1,7 @@
 //! `/api/plugins…` and `/api/ops…`: everything that can be done to plugins, at plain addresses.
 
+mod asking;
+
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> Router<Gateway> {
         .route("/api/ops/{id}", get(operation).delete(cancel))
         .route("/api/ops/{id}/cancel", post(cancel))
         .layer(DefaultBodyLimit::max(CALL_BYTES_MAX))
+        .merge(asking::routes())
 }
 
 type Answer = Result<Response, Failure>;
@@ -286,10 +289,11 @@ async fn clear_config(
     send(&gateway, &caller, order, how.wait).await
 }
 
-/// `?max_age=0` asks for a check of this moment.
+/// `?max_age=0` asks for a check of this moment, `?about=` a question that the plugin defines itself.
 #[derive(Deserialize)]
 struct Age {
     max_age: Option<u64>,
+    about: Option<String>,
 }
 
 async fn health(
@@ -298,6 +302,10 @@ async fn health(
     Path(plugin): Path<String>,
     Params(age): Params<Age>,
 ) -> Answer {
+    if let Some(about) = age.about {
+        let said = gateway.engine.ask_plugin(&caller, &plugin, &about).await?;
+        return Ok(Json(said).into_response());
+    }
     let fresh = age.max_age == Some(0);
     let Said::Health(answer) = ask(&gateway, &caller, Request::PluginHealth { plugin, fresh }).await? else {
         return Err(other());

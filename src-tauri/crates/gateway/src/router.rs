@@ -20,6 +20,7 @@ use crate::error::Failure;
 use crate::guard::Door;
 use crate::keys::Keys;
 use crate::limits::REQUEST_TIMEOUT;
+use crate::services::{self, Services, ServicesConfig, ServicesError};
 use crate::{assets, audit, coming_in, metrics, ops, plugins, scope, uploads, view};
 
 /// What a shell with a window does when a second start asks for it.
@@ -31,6 +32,8 @@ pub struct Gateway {
     pub(crate) engine: Engine,
     pub(crate) feeds: Arc<scope::Feeds>,
     pub(crate) keys: Keys,
+    /// What plugins serve below `/apis`; none while nobody asked for it.
+    pub(crate) services: Option<Arc<Services>>,
     /// Scope's own addresses are open to everybody on this machine.
     scope_open: bool,
     raise: Option<Raise>,
@@ -52,9 +55,19 @@ impl Gateway {
             engine,
             feeds: Arc::default(),
             keys: keys.into(),
+            services: None,
             scope_open: false,
             raise,
         }
+    }
+
+    /// Serves what plugins declare, below `/apis`.
+    ///
+    /// # Errors
+    /// When what is kept cannot be read.
+    pub async fn with_services(mut self, config: ServicesConfig) -> Result<Self, ServicesError> {
+        self.services = Some(Services::start(&self.engine, config).await?);
+        Ok(self)
     }
 
     /// Whether Scope's own addresses, and those that its probes report to, are open without a token to everybody
@@ -99,6 +112,7 @@ fn routes() -> Router<Gateway> {
         .merge(scope::streams())
         .merge(ops::streams())
         .merge(uploads::routes())
+        .merge(services::routes())
 }
 
 struct Open {

@@ -58,15 +58,16 @@ impl Calls for OverSockets {
         config: &'a Value,
         timeout: Duration,
     ) -> Later<'a, Result<Configured, CallError>> {
-        Box::pin(async move {
-            let body = Bytes::from(config.to_string());
-            let (status, body) = ask(socket, Method::POST, "/config", body, timeout).await?;
-            Ok(match status {
-                200..=299 => Configured::Applied,
-                404 | 405 | 501 => Configured::Unsupported,
-                _ => Configured::Refused(String::from_utf8_lossy(&body).into_owned()),
-            })
-        })
+        Box::pin(post(socket, "/config", config, timeout))
+    }
+
+    fn tell<'a>(
+        &'a self,
+        socket: &'a Path,
+        event: &'a Value,
+        timeout: Duration,
+    ) -> Later<'a, Result<Configured, CallError>> {
+        Box::pin(post(socket, "/events", event, timeout))
     }
 
     fn listener<'a>(&'a self, socket: &'a Path) -> Later<'a, io::Result<Peer>> {
@@ -78,6 +79,16 @@ impl Calls for OverSockets {
             })
         })
     }
+}
+
+async fn post(socket: &Path, target: &str, body: &Value, timeout: Duration) -> Result<Configured, CallError> {
+    let body = Bytes::from(body.to_string());
+    let (status, body) = ask(socket, Method::POST, target, body, timeout).await?;
+    Ok(match status {
+        200..=299 => Configured::Applied,
+        404 | 405 | 501 => Configured::Unsupported,
+        _ => Configured::Refused(String::from_utf8_lossy(&body).into_owned()),
+    })
 }
 
 async fn ask(

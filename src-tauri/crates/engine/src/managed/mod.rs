@@ -4,6 +4,7 @@ mod calls;
 mod ears;
 mod first;
 mod news;
+mod reach;
 
 use std::hash::Hasher as _;
 use std::path::Path;
@@ -23,6 +24,7 @@ use crate::limits::{MANAGER_STOP, PLUGINS_STOP};
 
 pub(crate) use ears::Ears;
 pub use first::first_packages;
+pub use reach::Reach;
 
 /// The one who orders what nobody ordered.
 const SELF: &str = "orrery";

@@ -115,7 +115,7 @@ impl Engine {
         Ok(&self.run_by_us()?.manager)
     }
 
-    fn run_by_us(&self) -> Result<&Managed, ApiError> {
+    pub(super) fn run_by_us(&self) -> Result<&Managed, ApiError> {
         self.managed.as_deref().map_err(|why| ApiError {
             reason: "no_plugin_engine".to_owned(),
             ..ApiError::new(Code::Unavailable, why.clone())

@@ -1,6 +1,7 @@
 //! Every operation, on plain data, with the right that it needs.
 
 mod audited;
+mod broadcast;
 mod control;
 mod events;
 mod export;
@@ -14,6 +15,7 @@ mod report;
 mod status;
 
 pub use audited::Noting;
+pub use broadcast::Told;
 pub use control::ControlRequest;
 pub use manage::PackageUpload;
 pub use metrics::NodeValue;

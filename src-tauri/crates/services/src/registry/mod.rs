@@ -96,6 +96,15 @@ pub struct Broken {
     pub unreadable: bool,
 }
 
+/// What of a declaration could not be taken in.
+#[derive(Debug)]
+pub struct Refused {
+    /// Whose declaration.
+    pub origin: Origin,
+    /// Why.
+    pub error: RegistryError,
+}
+
 impl Registry {
     /// Reads what is kept and makes the first table.
     ///
@@ -276,23 +285,31 @@ impl Registry {
     ///
     /// # Errors
     /// What could not be taken in, for each object; the others were.
-    pub async fn declare(&self, all: Vec<(Origin, Declared)>) -> Result<(), Vec<RegistryError>> {
+    pub async fn declare(&self, all: Vec<(Origin, Declared)>) -> Result<(), Vec<Refused>> {
+        let origins: Vec<Origin> = all.iter().map(|(origin, _)| origin.clone()).collect();
         let (tell, told) = std::sync::mpsc::channel();
         let changed = self
             .change(move |entries| {
                 let now = Timestamp::now();
                 for (origin, declared) in all {
                     for error in declare(entries, &origin, declared, now) {
+                        let origin = origin.clone();
                         // The receiver waits for the end of this.
-                        let _ = tell.send(error);
+                        let _ = tell.send(Refused { origin, error });
                     }
                 }
                 Ok(())
             })
             .await;
-        let mut errors: Vec<_> = told.try_iter().collect();
-        errors.extend(changed.err());
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        let mut refused: Vec<_> = told.try_iter().collect();
+        if let Err(error) = changed {
+            let message = error.to_string();
+            refused.extend(origins.into_iter().map(|origin| Refused {
+                origin,
+                error: RegistryError::Store(message.clone()),
+            }));
+        }
+        if refused.is_empty() { Ok(()) } else { Err(refused) }
     }
 
     /// Makes the services of a plugin's package so: those of `[[service]]`, or none when it was removed.
@@ -324,8 +341,8 @@ impl Registry {
             }
         }
         let origin = Origin::Package(plugin.to_owned());
-        if let Err(errors) = self.declare(vec![(origin, declared)]).await {
-            refused.extend(errors);
+        if let Err(more) = self.declare(vec![(origin, declared)]).await {
+            refused.extend(more.into_iter().map(|refused| refused.error));
         }
         if refused.is_empty() { Ok(()) } else { Err(refused) }
     }

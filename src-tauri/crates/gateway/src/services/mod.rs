@@ -1,0 +1,101 @@
+//! The data plane behind the door: what plugins serve below `/apis`, and the objects that declare it.
+
+mod keeper;
+mod objects;
+mod packages;
+mod pass;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get};
+use orrery_engine::{Engine, Paths};
+use orrery_services::proxy::AppGroup;
+use orrery_services::registry::{DirectorySource, RegistryError};
+use orrery_services::{Config, DataPlane, object};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::router::Gateway;
+use keeper::Keeper;
+
+/// Where objects come from.
+#[derive(Debug, Clone)]
+pub struct ServicesConfig {
+    /// Directory in which objects that were applied over HTTP are kept.
+    pub kept: PathBuf,
+    /// Directory whose files declare objects.
+    pub watched: PathBuf,
+}
+
+impl ServicesConfig {
+    /// The usual places of an instance.
+    #[must_use]
+    pub fn at(paths: &Paths) -> Self {
+        ServicesConfig {
+            kept: paths.data.join("services"),
+            watched: paths.config.join("services.d"),
+        }
+    }
+}
+
+/// Why services are not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServicesError {
+    /// The directory of kept objects cannot be made or read.
+    #[error("services cannot be kept in {path}: {source}")]
+    Directory {
+        /// The directory.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What is kept cannot be read.
+    #[error("services cannot be read: {0}")]
+    Registry(#[from] RegistryError),
+}
+
+/// The running data plane.
+pub(crate) struct Services {
+    pub(crate) plane: DataPlane,
+    _tasks: DropGuard,
+}
+
+impl Services {
+    pub(crate) async fn start(engine: &Engine, config: ServicesConfig) -> Result<Arc<Self>, ServicesError> {
+        let directory = |source| ServicesError::Directory {
+            path: config.kept.display().to_string(),
+            source,
+        };
+        let mut plane = Config::default().keep_in(&config.kept).map_err(directory)?;
+        plane.app_groups = vec![AppGroup {
+            group: object::OBJECT_GROUP.to_owned(),
+            versions: vec!["v1alpha1".to_owned()],
+        }];
+        let plane = DataPlane::start(plane, Arc::new(Keeper(engine.clone()))).await?;
+        let ended = CancellationToken::new();
+        let files = DirectorySource::new(config.watched, plane.registry().clone());
+        tokio::spawn(ended.clone().run_until_cancelled_owned(files.run()));
+        let packages = packages::follow(engine.clone(), plane.registry().clone());
+        tokio::spawn(ended.clone().run_until_cancelled_owned(packages));
+        Ok(Arc::new(Services {
+            plane,
+            _tasks: ended.drop_guard(),
+        }))
+    }
+}
+
+/// Routes that stream: no time limit but those of the data plane itself.
+pub(crate) fn routes() -> Router<Gateway> {
+    Router::new()
+        .route(objects::ALL, get(objects::list).post(objects::create))
+        .route(
+            objects::ONE,
+            get(objects::one)
+                .put(objects::put)
+                .patch(objects::patch)
+                .delete(objects::delete),
+        )
+        .route("/apis", any(pass::pass))
+        .route("/apis/{*path}", any(pass::pass))
+}
