@@ -17,29 +17,33 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
+/// Options of every command stand apart from its own.
+const GLOBAL: &str = "Every command";
+
 /// Which instance.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// Keep (or look for) everything below this directory.
-    #[arg(long, global = true, env = "ORRERY_DATA_DIR", value_name = "DIR")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "ORRERY_DATA_DIR", value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Read settings from this file.
-    #[arg(long, global = true, env = "ORRERY_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "ORRERY_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Ask the instance at this address instead of the one on this machine.
-    #[arg(long, global = true, env = "ORRERY_URL", value_name = "URL")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "ORRERY_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Token of that instance; for `serve`, the token to use.
     #[arg(
         long,
         global = true,
+        help_heading = GLOBAL,
         env = "ORRERY_TOKEN",
         value_name = "TOKEN",
         hide_env_values = true
     )]
     pub(crate) token: Option<String>,
     /// Print data as JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
 }
 
@@ -269,6 +273,7 @@ mod tests {
             "control n c --arg a=b --yes --force",
             "history n m --from -1h --to now --step 5s",
             "events --from -1h --follow",
+            "plugin list --origin managed --state running --interface controller",
             "plugin list",
             "plugin retry p",
             "plugin show p",

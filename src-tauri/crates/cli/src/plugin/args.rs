@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use super::make_args::Make;
 
@@ -10,7 +11,8 @@ use super::make_args::Make;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Plugin {
     /// List plugins, and sockets that are none.
-    List,
+    #[command(after_help = "Example:\n  orrery plugin list --origin managed --state running")]
+    List(Filter),
     /// Show everything about one plugin.
     Show {
         /// Plugin id.
@@ -112,6 +114,39 @@ Examples:
     },
     #[command(flatten)]
     Make(Make),
+}
+
+/// Which plugins are listed.
+#[derive(Debug, Args)]
+pub(crate) struct Filter {
+    /// Only these: managed, local or external.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<String>,
+    /// Only these: running, failed, stopped, …
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Option<String>,
+    /// Only these: reporter, controller, …
+    #[arg(long, value_name = "INTERFACE")]
+    pub(crate) interface: Option<String>,
+}
+
+impl Filter {
+    /// Whether an entry of the list is asked for.
+    pub(crate) fn takes(&self, entry: &Value) -> bool {
+        let is =
+            |wanted: &Option<String>, key: &str| wanted.as_ref().is_none_or(|w| entry[key] == w.as_str());
+        is(&self.origin, "origin")
+            && is(&self.state, "state")
+            && self.interface.as_ref().is_none_or(|wanted| {
+                let offered = entry["interfaces"].as_array();
+                offered.is_some_and(|all| all.iter().any(|i| i == wanted.as_str()))
+            })
+    }
+
+    /// Whether everything is asked for.
+    pub(crate) fn is_open(&self) -> bool {
+        self.origin.is_none() && self.state.is_none() && self.interface.is_none()
+    }
 }
 
 /// One plugin and how to wait.

@@ -30,13 +30,18 @@ const FOLLOW: Duration = Duration::from_millis(300);
 /// Runs a command about plugins.
 pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Result<(), Exit> {
     match command {
-        Plugin::List => {
-            let list = instance.call(&Request::PluginList).await?;
+        Plugin::List(filter) => {
+            let mut list = instance.call(&Request::PluginList).await?;
+            if let Some(entries) = list.as_array_mut() {
+                entries.retain(|entry| filter.takes(entry));
+            }
             if json {
                 return print_json(&list);
             }
             show::list(&list)?;
-            show::rejected(&instance.call(&Request::RejectedPackages).await?);
+            if filter.is_open() {
+                show::rejected(&instance.call(&Request::RejectedPackages).await?);
+            }
             Ok(())
         }
         Plugin::Show { plugin } => {

@@ -61,6 +61,20 @@ fn a_plugin_lives_its_life_on_the_command_line() {
         .find(|l| l.starts_with("hello "))
         .unwrap_or_default();
     assert!(line.contains("managed") && line.contains("0.1.0"), "{shown}");
+    let count = |filter: &[&str]| {
+        let list = instance.orrery(&[&["plugin", "list", "--json"], filter].concat());
+        list.expect(0).json().as_array().unwrap().len()
+    };
+    for (filter, listed) in [
+        (["--origin", "managed"], 1),
+        (["--origin", "local"], 0),
+        (["--state", "running"], 1),
+        (["--state", "stopped"], 0),
+        (["--interface", "reporter"], 1),
+        (["--interface", "controller"], 0),
+    ] {
+        assert_eq!(count(&filter), listed, "{filter:?}");
+    }
     instance.orrery(&["plugin", "health", "hello"]).expect(0);
     let logs = instance.orrery(&["plugin", "logs", "hello"]).expect(0);
     assert!(logs.out.contains("listening on"), "{logs:?}");
