@@ -98,7 +98,7 @@ test('an upgrade takes over, and one that fails leaves the old one', { timeout: 
   await window.wait(running, SLOW);
   await window.wait('[data-testid="revision-1.0.0"]', SLOW);
   await installFrom(`${files.url}/lantern-1.2.0.tar.gz`);
-  await window.until('why it was not taken', async () => (await window.text('[data-testid="revision-pending"]')).includes('exited'), SLOW);
+  await window.wait('[data-testid="revision-failure"]', SLOW);
   await inForce('1.1.0');
   await window.click('[data-testid="revision-pending"] [data-testid="output"]');
   await window.until('what it wrote', async () => (await window.text('[data-testid="revision-pending"]')).includes('there is no wick'));
