@@ -268,7 +268,7 @@ async fn check(mut world: World, order: PluginOrder, ends: OperationState) {
     world.stop().await;
     let mut deaths: Vec<Death> = points.lock().unwrap().drain(..).map(Death::At).collect();
     assert!(deaths.len() >= 4, "{deaths:?}");
-    deaths.extend([1, 3, 5, 7, 9].map(|part| Death::After(took * part / 10)));
+    deaths.extend([2, 5, 8].map(|part| Death::After(took * part / 10)));
     for death in deaths {
         put_back(world.base());
         let status = host::run(world.base(), &world.name, &order, &death).await;
@@ -280,8 +280,10 @@ async fn check(mut world: World, order: PluginOrder, ends: OperationState) {
         .await;
         world.start().await;
         let found = reaches(&world, &[&before, &after], &format!("{death:?}")).await;
-        let last = world.manager().operations(1).remove(0);
-        if before != after && last.ordered_ms > undisturbed.ordered_ms {
+        let last = world.manager().operations(1).into_iter().next();
+        if let Some(last) = last.filter(|last| last.ordered_ms > undisturbed.ordered_ms)
+            && before != after
+        {
             let is_done = last.state == OperationState::Done;
             assert_eq!(
                 is_done,

@@ -1,6 +1,6 @@
 //! A small HTTP server for packages: files of a directory, as slowly and as badly as it is told.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,10 +43,7 @@ impl Server {
                 let shared = Arc::clone(&shared);
                 std::thread::spawn(move || {
                     let (dir, manner, counts) = &*shared;
-                    let open = counts.open.fetch_add(1, Ordering::Relaxed) + 1;
-                    counts.most.fetch_max(open, Ordering::Relaxed);
-                    serve(dir, manner, &counts.requests, stream);
-                    counts.open.fetch_sub(1, Ordering::Relaxed);
+                    serve(dir, manner, counts, stream);
                 });
             }
         });
@@ -62,14 +59,14 @@ impl Server {
         self.counts.requests.load(Ordering::Relaxed)
     }
 
-    /// Requests answered at the same time, at most.
+    /// Files on their way at the same time, at most.
     pub(crate) fn most_at_once(&self) -> u32 {
         self.counts.most.load(Ordering::Relaxed)
     }
 }
 
 /// One request; who asks too much or goes away is nobody's concern.
-fn serve(dir: &Path, manner: &Manner, requests: &AtomicU32, mut stream: TcpStream) -> Option<()> {
+fn serve(dir: &Path, manner: &Manner, counts: &Counts, mut stream: TcpStream) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let mut first = String::new();
     reader.read_line(&mut first).ok()?;
@@ -78,7 +75,7 @@ fn serve(dir: &Path, manner: &Manner, requests: &AtomicU32, mut stream: TcpStrea
         line.clear();
     }
     let close = "Connection: close\r\n";
-    if requests.fetch_add(1, Ordering::Relaxed) < manner.busy {
+    if counts.requests.fetch_add(1, Ordering::Relaxed) < manner.busy {
         write!(stream, "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n{close}\r\n").ok()?;
         return None;
     }
@@ -98,10 +95,25 @@ fn serve(dir: &Path, manner: &Manner, requests: &AtomicU32, mut stream: TcpStrea
         body.len()
     )
     .ok()?;
-    for piece in body.chunks(PIECE) {
-        std::thread::sleep(manner.pause);
-        stream.write_all(piece).ok()?;
-        stream.flush().ok()?;
+    let open = counts.open.fetch_add(1, Ordering::Relaxed) + 1;
+    counts.most.fetch_max(open, Ordering::Relaxed);
+    let sent = send(&mut stream, &body, manner.pause, || {
+        counts.open.fetch_sub(1, Ordering::Relaxed);
+    });
+    sent.ok()
+}
+
+/// Sends a body. `last` is called before its last piece: who has that may ask for the next at once.
+fn send(stream: &mut TcpStream, body: &[u8], pause: Duration, last: impl Fn()) -> io::Result<()> {
+    let pieces = body.chunks(PIECE);
+    let count = pieces.len();
+    for (n, piece) in pieces.enumerate() {
+        std::thread::sleep(pause);
+        if n + 1 == count {
+            last();
+        }
+        stream.write_all(piece)?;
+        stream.flush()?;
     }
-    Some(())
+    Ok(())
 }
