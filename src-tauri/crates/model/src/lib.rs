@@ -5,6 +5,7 @@
 
 pub mod decode;
 pub mod encode;
+pub mod entries;
 pub mod id;
 mod kind;
 pub mod limits;
@@ -17,6 +18,7 @@ mod time;
 pub mod window;
 
 pub use decode::{DecodeError, Decoded, Limits, Warning};
+pub use entries::Entries;
 pub use kind::TopologyKind;
 pub use metric::{Metric, Sample};
 pub use node::{ControlState, Latest, Node, OWN_CONTROLS};

@@ -14,6 +14,9 @@ pub const ID_BYTES: usize = 4 << 10;
 pub const VALUE_BYTES: usize = 1 << 20;
 /// Nodes in all topologies of a report, nested ones included.
 pub const NODES: usize = 500_000;
+/// Edges that reports may name between nodes of a topology, of all nodes of a report; the rest is left out.
+/// Everything connected to everything says no more than that, and takes the more memory the more it is.
+pub const EDGES: usize = 500_000;
 /// Entries of one map or list of a node: facts, edges, samples of one metric.
 pub const ENTRIES: usize = 100_000;
 /// Controls, or templates of one sort, that a topology declares.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Metric, NodeId, SmolStr, Timestamp};
+use crate::{Entries, Metric, NodeId, SmolStr, Timestamp};
 
 /// Owner name under which a reporter's own active controls stand in [`Node::active_controls`].
 pub const OWN_CONTROLS: &str = "";
@@ -35,15 +35,15 @@ pub struct Node {
     /// Tag of the topology the reporter says the node belongs to, such as `process`; empty when not said.
     pub topology: SmolStr,
     /// Facts by key.
-    pub latest: BTreeMap<SmolStr, Latest>,
+    pub latest: Entries<Latest>,
     /// Sets of facts by key, such as `local_networks`.
-    pub sets: BTreeMap<SmolStr, BTreeSet<SmolStr>>,
+    pub sets: Entries<BTreeSet<SmolStr>>,
     /// Ids of nodes of the same topology that this one connects to (client to server).
     pub adjacency: BTreeSet<NodeId>,
     /// Readings by metric id.
-    pub metrics: BTreeMap<SmolStr, Metric>,
+    pub metrics: Entries<Metric>,
     /// Ids of parents by topology tag.
-    pub parents: BTreeMap<SmolStr, BTreeSet<NodeId>>,
+    pub parents: Entries<BTreeSet<NodeId>>,
     /// Nodes that reports nest in this one (rare on the wire; derivation makes its own).
     pub children: Vec<Arc<Node>>,
     /// Active controls in the newer form (`latest.active_controls = "a;b"`), kept apart per owner: a plugin's

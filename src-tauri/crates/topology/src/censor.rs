@@ -72,10 +72,7 @@ fn censor(report: &Report, hide: Hide) -> Report {
 /// Whether a node holds anything that is hidden; all others are shared, not copied.
 fn tells(node: &Node, hide: Hide) -> bool {
     let command = |key: &&str| node.latest(key).is_some_and(|v| v.contains(' '));
-    let variable = || {
-        let mut from = node.latest.range(SmolStr::new_static(ENVIRONMENT)..);
-        from.next().is_some_and(|(key, _)| key.starts_with(ENVIRONMENT))
-    };
+    let variable = || node.latest.starting_with(ENVIRONMENT).next().is_some();
     (hide.command_line_arguments && COMMANDS.iter().any(command))
         || (hide.environment_variables && variable())
 }

@@ -17,15 +17,38 @@ pub(super) struct Context {
     pub(super) depth: usize,
     /// Readings of the metric before: most have as many.
     pub(super) samples: usize,
+    /// Facts of the node before.
+    pub(super) facts: usize,
+    /// Metrics of the node before.
+    pub(super) metrics: usize,
     nodes_left: usize,
+    edges_left: usize,
     nodes_allowed: usize,
     warnings: Vec<(Oddity, Warning)>,
     seen: Vec<SmolStr>,
-    times: Vec<(FullTime, Timestamp)>,
+    times: Vec<(Option<Written>, Timestamp)>,
 }
 
-/// A timestamp in the form of nearly all: up to nine digits of the second and `Z`. Its length stands last.
-type FullTime = [u8; 32];
+/// A text of 16 to 32 bytes, as all timestamps that people write are: its beginning and its end, which overlap
+/// or meet, and its length. Comparing these is comparing the texts, without a loop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Written {
+    begin: u128,
+    end: u128,
+    len: usize,
+}
+
+impl Written {
+    #[inline]
+    fn of(text: &[u8]) -> Option<Self> {
+        let (begin, end) = (text.first_chunk()?, text.last_chunk()?);
+        (text.len() <= 32).then(|| Written {
+            begin: u128::from_le_bytes(*begin),
+            end: u128::from_le_bytes(*end),
+            len: text.len(),
+        })
+    }
+}
 
 /// Kinds of oddities; each is reported once per report, with its first occurrence as the example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +56,7 @@ pub(super) enum Oddity {
     Address,
     BareLatest,
     BareSamples,
+    Edges,
     ForeignTag,
     OddTimestamp,
     OtherId,
@@ -56,11 +80,14 @@ impl Context {
             culprit: None,
             depth: 0,
             samples: 0,
+            facts: 0,
+            metrics: 0,
             nodes_left: limits.nodes,
+            edges_left: limits::EDGES,
             nodes_allowed: limits.nodes,
             warnings: Vec::new(),
             seen: vec![SmolStr::default(); SEEN_SLOTS],
-            times: vec![([0; 32], Timestamp::ZERO); TIME_SLOTS],
+            times: vec![(None, Timestamp::ZERO); TIME_SLOTS],
         }
     }
 
@@ -73,6 +100,19 @@ impl Context {
             }
             None => Err(E::custom(format_args!("more than {} nodes", self.nodes_allowed))),
         }
+    }
+
+    /// Counts one more edge; false, with a warning, when it is one too many.
+    pub(super) fn count_edge(&mut self) -> bool {
+        if let Some(left) = self.edges_left.checked_sub(1) {
+            self.edges_left = left;
+            return true;
+        }
+        self.warn(Oddity::Edges, || {
+            let most = limits::EDGES;
+            format!("there are more than {most} edges: the rest is left out")
+        });
+        false
     }
 
     /// Notes an oddity; `text` is asked for at its first occurrence only.
@@ -113,18 +153,19 @@ impl Context {
     /// [`Timestamp::parse`], which is skipped for a timestamp that was read lately.
     #[inline]
     pub(super) fn parse_time(&mut self, text: &[u8]) -> Option<(Timestamp, bool)> {
-        let Some(full) = full_time(text) else {
+        let written = Written::of(text);
+        if written.is_none() {
             return Timestamp::parse_bytes(text);
-        };
+        }
         let Some((held, time)) = self.times.get_mut(slot(text)) else {
             return Timestamp::parse_bytes(text);
         };
-        if *held == full {
+        if *held == written {
             return Some((*time, false));
         }
         let parsed = Timestamp::parse_bytes(text);
         if let Some((at, false)) = parsed {
-            (*held, *time) = (full, at);
+            (*held, *time) = (written, at);
         }
         parsed
     }
@@ -149,21 +190,8 @@ impl Context {
     }
 }
 
-/// The text as the cache holds it, when it is of a length that the cache holds.
-#[inline]
-fn full_time(text: &[u8]) -> Option<FullTime> {
-    let mut full = [0; 32];
-    if text.len() == 30 {
-        // A copy of fixed length, for nearly all.
-        full[..30].copy_from_slice(text);
-    } else {
-        full[..30].get_mut(..text.len())?.copy_from_slice(text);
-    }
-    full[31] = u8::try_from(text.len()).ok()?;
-    Some(full)
-}
-
 /// A cheap hash of the length, the first and the last bytes: enough to keep different keys apart.
+#[inline]
 fn slot(text: &[u8]) -> usize {
     let head = text.first_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
     let tail = text.last_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));

@@ -1,7 +1,6 @@
 //! Metrics: most of the bytes of a report are samples.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Unexpected, Visitor};
@@ -13,8 +12,11 @@ use super::scalar::{Number, Time};
 use super::shape::{Each, Fill, List, Record};
 use crate::{Metric, Sample, SmolStr, Timestamp};
 
+/// Readings for which room is made beforehand, because the metric before had as many.
+const EXPECTED: usize = 64;
+
 /// `metrics`: readings by metric id.
-pub(super) struct Metrics<'a>(pub(super) &'a mut BTreeMap<SmolStr, Metric>);
+pub(super) struct Metrics<'a>(pub(super) &'a mut Vec<(SmolStr, Metric)>);
 
 impl Record for Metrics<'_> {
     const WHAT: &'static str = "a map of metrics";
@@ -27,7 +29,7 @@ impl Record for Metrics<'_> {
     ) -> Result<(), A::Error> {
         let mut metric = Metric::default();
         map.next_value_seed(Fill(&mut metric, ctx))?;
-        self.0.insert(ctx.share(&key), metric);
+        self.0.push((ctx.share(&key), metric));
         Ok(())
     }
 }
@@ -50,7 +52,7 @@ impl Record for Metric {
                     crate::merge::normalize_samples(&mut self.samples);
                 }
                 self.samples.shrink_to_fit();
-                ctx.samples = self.samples.len();
+                ctx.samples = self.samples.len().min(EXPECTED);
             }
             "min" => self.min = map.next_value_seed(Number(ctx))?.unwrap_or_default(),
             "max" => self.max = map.next_value_seed(Number(ctx))?.unwrap_or_default(),

@@ -1,17 +1,19 @@
 //! Nodes: the part of a report of which there are thousands.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use smol_str::ToSmolStr;
 
 use super::context::{Context, Oddity, quoted};
 use super::metric::Metrics;
-use super::scalar::{Id, Integer, Text, Time, Truth, within_id};
+use super::pack::FACT;
+use super::scalar::{Id, Integer, Text, Time, Truth, Written, within_id};
 use super::shape::{Each, Fill, List, Record};
-use crate::{ControlState, Latest, Node, OWN_CONTROLS, SmolStr, Timestamp, limits};
+use crate::{ControlState, Entries, Latest, Node, OWN_CONTROLS, SmolStr, Timestamp, limits};
 
 /// Key in `latest` under which the newer form of active controls travels.
 pub(crate) const ACTIVE_CONTROLS: &str = "active_controls";
@@ -35,12 +37,15 @@ impl Draft {
             }
             self.node.id = ctx.share(key);
         }
-        for (counter, count) in self.counters {
+        if !self.counters.is_empty() {
+            // Facts of the same key stand behind, and so they stay.
             let timestamp = ctx.received;
-            self.node.latest.entry(counter).or_insert_with(|| Latest {
-                timestamp,
-                value: count.to_smolstr(),
+            let counted = self.counters.into_iter().map(|(counter, count)| {
+                let value = count.to_smolstr();
+                (counter, Latest { timestamp, value })
             });
+            let facts = std::mem::take(&mut self.node.latest);
+            self.node.latest = counted.rev().chain(facts).collect();
         }
         self.node
     }
@@ -59,11 +64,29 @@ impl Record for Draft {
         match &*key {
             "id" => node.id = map.next_value_seed(Id(ctx))?,
             "topology" => node.topology = map.next_value_seed(Id(ctx))?,
-            "latest" => map.next_value_seed(Fill(&mut Facts(node), ctx))?,
-            "metrics" => map.next_value_seed(Fill(&mut Metrics(&mut node.metrics), ctx))?,
-            "adjacency" => map.next_value_seed(Each(&mut Ids(&mut node.adjacency), ctx))?,
-            "parents" => map.next_value_seed(Fill(&mut Parents(&mut node.parents), ctx))?,
-            "sets" => map.next_value_seed(Fill(&mut Sets(&mut node.sets), ctx))?,
+            "latest" => {
+                let mut facts = Vec::with_capacity(ctx.facts);
+                map.next_value_seed(Fill(&mut Facts(node, &mut facts), ctx))?;
+                ctx.facts = facts.len().min(EXPECTED);
+                add(&mut node.latest, facts);
+            }
+            "metrics" => {
+                let mut metrics = Vec::with_capacity(ctx.metrics);
+                map.next_value_seed(Fill(&mut Metrics(&mut metrics), ctx))?;
+                ctx.metrics = metrics.len().min(EXPECTED);
+                add(&mut node.metrics, metrics);
+            }
+            "adjacency" => map.next_value_seed(Each(&mut Adjacency(&mut node.adjacency), ctx))?,
+            "parents" => {
+                let mut parents = Vec::new();
+                map.next_value_seed(Fill(&mut Parents(&mut parents), ctx))?;
+                add(&mut node.parents, parents);
+            }
+            "sets" => {
+                let mut sets = Vec::new();
+                map.next_value_seed(Fill(&mut Sets(&mut sets), ctx))?;
+                add(&mut node.sets, sets);
+            }
             "latestControls" => map.next_value_seed(Fill(&mut Controls(node), ctx))?,
             "children" => map.next_value_seed(Each(&mut Children(&mut node.children), ctx))?,
             "counters" => map.next_value_seed(Fill(&mut Counters(&mut self.counters), ctx))?,
@@ -79,6 +102,19 @@ impl Record for Draft {
             _ => skip(map)?,
         }
         Ok(())
+    }
+}
+
+/// Entries for which room is made beforehand, because the node before had as many.
+const EXPECTED: usize = 64;
+
+/// Adds what was read to what stands there already, which is nothing but where a key occurs twice.
+fn add<V>(entries: &mut Entries<V>, mut read: Vec<(SmolStr, V)>) {
+    if entries.is_empty() {
+        read.shrink_to_fit();
+        *entries = Entries::from(read);
+    } else {
+        entries.extend(read);
     }
 }
 
@@ -108,7 +144,7 @@ fn own_controls(node: &mut Node, timestamp: Timestamp, ids: BTreeSet<SmolStr>) {
 }
 
 /// `latest`: facts by key, and the active controls among them.
-struct Facts<'a>(&'a mut Node);
+struct Facts<'a>(&'a mut Node, &'a mut Vec<(SmolStr, Latest)>);
 
 impl Record for Facts<'_> {
     const WHAT: &'static str = "a map of facts";
@@ -119,15 +155,10 @@ impl Record for Facts<'_> {
         map: &mut A,
         ctx: &mut Context,
     ) -> Result<(), A::Error> {
-        let mut fact = Fact {
-            timestamp: Timestamp::ZERO,
-            value: None,
-        };
-        map.next_value_seed(Fill(&mut fact, ctx))?;
         let Fact {
             timestamp,
             value: Some(value),
-        } = fact
+        } = map.next_value_seed(ReadFact(ctx))?
         else {
             return Ok(());
         };
@@ -135,7 +166,7 @@ impl Record for Facts<'_> {
             let ids = split_controls([&value].into_iter(), ctx);
             own_controls(self.0, timestamp, ids);
         } else {
-            self.0.latest.insert(ctx.share(&key), Latest { timestamp, value });
+            self.1.push((ctx.share(&key), Latest { timestamp, value }));
         }
         Ok(())
     }
@@ -145,6 +176,43 @@ impl Record for Facts<'_> {
 struct Fact {
     timestamp: Timestamp,
     value: Option<SmolStr>,
+}
+
+struct ReadFact<'a>(&'a mut Context);
+
+impl<'de> DeserializeSeed<'de> for ReadFact<'_> {
+    type Value = Fact;
+
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fact, D::Error> {
+        deserializer.deserialize_newtype_struct(FACT, self)
+    }
+}
+
+impl<'de> Visitor<'de> for ReadFact<'_> {
+    type Value = Fact;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Fact::WHAT)
+    }
+
+    #[inline]
+    fn visit_seq<A: SeqAccess<'de>>(self, mut fact: A) -> Result<Fact, A::Error> {
+        let timestamp = fact.next_element_seed(Written(self.0))?;
+        Ok(Fact {
+            timestamp: timestamp.unwrap_or_default(),
+            value: fact.next_element_seed(Text(self.0))?,
+        })
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Fact, D::Error> {
+        let mut fact = Fact {
+            timestamp: Timestamp::ZERO,
+            value: None,
+        };
+        Fill(&mut fact, self.0).deserialize(deserializer)?;
+        Ok(fact)
+    }
 }
 
 impl Record for Fact {
@@ -215,8 +283,32 @@ impl List for Ids<'_> {
     }
 }
 
+/// Ids of the nodes that edges lead to, as many as a report may have.
+struct Adjacency<'a>(&'a mut BTreeSet<SmolStr>);
+
+impl List for Adjacency<'_> {
+    const WHAT: &'static str = Texts::WHAT;
+
+    fn item<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, ctx: &mut Context) -> Result<bool, A::Error> {
+        let Some(id) = seq.next_element_seed(Id(ctx))? else {
+            return Ok(false);
+        };
+        if ctx.count_edge() {
+            self.0.insert(id);
+        }
+        Ok(true)
+    }
+
+    fn bare<E: Error>(&mut self, id: &str, ctx: &mut Context) -> Result<(), E> {
+        if ctx.count_edge() {
+            self.0.insert(within_id(ctx.share(id))?);
+        }
+        Ok(())
+    }
+}
+
 /// `parents`: sets of ids by tag. A set that is `null` or empty says nothing.
-struct Parents<'a>(&'a mut BTreeMap<SmolStr, BTreeSet<SmolStr>>);
+struct Parents<'a>(&'a mut Vec<(SmolStr, BTreeSet<SmolStr>)>);
 
 impl Record for Parents<'_> {
     const WHAT: &'static str = Sets::WHAT;
@@ -230,14 +322,14 @@ impl Record for Parents<'_> {
         let mut ids = BTreeSet::new();
         map.next_value_seed(Each(&mut Ids(&mut ids), ctx))?;
         if !ids.is_empty() {
-            self.0.insert(ctx.share(&key), ids);
+            self.0.push((ctx.share(&key), ids));
         }
         Ok(())
     }
 }
 
 /// `sets`: sets of texts by key. A set that is `null` or empty says nothing.
-struct Sets<'a>(&'a mut BTreeMap<SmolStr, BTreeSet<SmolStr>>);
+struct Sets<'a>(&'a mut Vec<(SmolStr, BTreeSet<SmolStr>)>);
 
 impl Record for Sets<'_> {
     const WHAT: &'static str = "a map of lists";
@@ -251,7 +343,7 @@ impl Record for Sets<'_> {
         let mut set = BTreeSet::new();
         map.next_value_seed(Each(&mut Texts(&mut set), ctx))?;
         if !set.is_empty() {
-            self.0.insert(ctx.share(&key), set);
+            self.0.push((ctx.share(&key), set));
         }
         Ok(())
     }
@@ -288,7 +380,9 @@ impl Record for Edges<'_> {
         map: &mut A,
         ctx: &mut Context,
     ) -> Result<(), A::Error> {
-        self.0.insert(ctx.share(&key));
+        if ctx.count_edge() {
+            self.0.insert(ctx.share(&key));
+        }
         skip(map)
     }
 }

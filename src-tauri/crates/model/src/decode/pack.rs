@@ -16,6 +16,14 @@ pub(super) const BETWEEN: &[u8] = b"\xa5value\xcb";
 /// What such a reading begins with.
 const BEGIN: &[u8] = b"\x82\xa4date";
 
+/// Name by which a fact is asked for, after which there are most. Where one is written as all writers do, its
+/// time and its value are handed over as a list of two.
+pub(super) const FACT: &str = "$orrery::fact";
+/// What such a fact begins with.
+const FACT_BEGIN: &[u8] = b"\x82\xa9timestamp";
+/// What stands between its time and its value.
+const FACT_BETWEEN: &[u8] = b"\xa5value";
+
 const NIL: u8 = 0xc0;
 
 /// What is left of a message.
@@ -177,23 +185,38 @@ impl<'de> Unpack<'de> {
         self.inside(|unpack| (0..values).try_for_each(|_| unpack.skip()))
     }
 
+    /// The time of the next value, if it is a fact as all writers write it: `{timestamp, value}` with a
+    /// timestamp of text or bytes. The value is what is read next.
+    #[inline]
+    fn fact(&mut self) -> Option<&'de [u8]> {
+        let (len, from) = short(self.rest.strip_prefix(FACT_BEGIN)?)?;
+        let (time, from) = from.split_at_checked(len)?;
+        self.rest = from.strip_prefix(FACT_BETWEEN)?;
+        Some(time)
+    }
+
     /// The next value from the date on, if it is a reading as all writers write it: `{date, value}` with a
     /// date of text or bytes and a value of eight bytes.
     #[inline]
     fn reading(&mut self) -> Option<&'de [u8]> {
-        let (marker, from) = self.rest.strip_prefix(BEGIN)?.split_first()?;
-        let (date, from) = match marker {
-            0xa0..=0xbf => (marker & 0x1f, from),
-            0xc4 | 0xd9 => from.split_first().map(|(len, from)| (*len, from))?,
-            _ => return None,
-        };
-        let date = usize::from(date);
+        let (date, from) = short(self.rest.strip_prefix(BEGIN)?)?;
         if !from.get(date..)?.starts_with(BETWEEN) {
             return None;
         }
         let (reading, rest) = from.split_at_checked(date + BETWEEN.len() + size_of::<f64>())?;
         self.rest = rest;
         Some(reading)
+    }
+}
+
+/// The length of a text or of bytes of less than 256, and what follows it.
+#[inline]
+fn short(from: &[u8]) -> Option<(usize, &[u8])> {
+    let (marker, from) = from.split_first()?;
+    match marker {
+        0xa0..=0xbf => Some((usize::from(marker & 0x1f), from)),
+        0xc4 | 0xd9 => from.split_first().map(|(len, from)| (usize::from(*len), from)),
+        _ => None,
     }
 }
 
@@ -236,7 +259,27 @@ impl<'de> Deserializer<'de> for &mut Unpack<'de> {
         {
             return visitor.visit_borrowed_bytes(reading);
         }
+        if name == FACT
+            && let Some(time) = self.fact()
+        {
+            return self.inside(|unpack| {
+                let time = Some(time);
+                visitor.visit_seq(TimeAndValue { time, unpack })
+            });
+        }
         visitor.visit_newtype_struct(self)
+    }
+
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        // Nearly all keys are short.
+        if let Some((marker @ 0xa0..=0xbf, rest)) = self.rest.split_first()
+            && let Some((key, rest)) = rest.split_at_checked(usize::from(marker & 0x1f))
+        {
+            self.rest = rest;
+            return text(key, visitor);
+        }
+        self.deserialize_any(visitor)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
@@ -246,7 +289,7 @@ impl<'de> Deserializer<'de> for &mut Unpack<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
-        seq tuple tuple_struct map struct enum identifier
+        seq tuple tuple_struct map struct enum
     }
 }
 
@@ -280,6 +323,24 @@ impl<'de> MapAccess<'de> for &mut Entries<'_, 'de> {
     #[inline]
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value> {
         seed.deserialize(&mut *self.unpack)
+    }
+}
+
+/// A fact: its time, and the value that is next.
+struct TimeAndValue<'a, 'de> {
+    time: Option<&'de [u8]>,
+    unpack: &'a mut Unpack<'de>,
+}
+
+impl<'de> SeqAccess<'de> for TimeAndValue<'_, 'de> {
+    type Error = PackError;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
+        match self.time.take() {
+            Some(time) => seed.deserialize(BorrowedBytesDeserializer::new(time)).map(Some),
+            None => seed.deserialize(&mut *self.unpack).map(Some),
+        }
     }
 }
 

@@ -352,7 +352,11 @@ impl<'de> Visitor<'de> for Time<'_> {
     }
 
     fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Timestamp, E> {
-        Ok(self.binary(bytes))
+        // Of bytes, as of texts where bytes should be, a reading tells its time without looking at the type.
+        match self.0.parse_time(bytes) {
+            Some((time, false)) => Ok(time),
+            _ => Ok(self.binary(bytes)),
+        }
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, extension: D) -> Result<Timestamp, D::Error> {
@@ -397,6 +401,23 @@ impl<'de> Visitor<'de> for Time<'_> {
 
     fn visit_bool<E: Error>(self, truth: bool) -> Result<Timestamp, E> {
         Ok(self.unreadable(&truth.to_string()))
+    }
+}
+
+/// A point in time as bytes that are known to be a text or a binary form.
+pub(super) struct Written<'a>(pub(super) &'a mut Context);
+any!(Written<'_> => Timestamp);
+
+impl<'de> Visitor<'de> for Written<'_> {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a timestamp")
+    }
+
+    #[inline]
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Timestamp, E> {
+        Ok(Time(self.0).written(bytes))
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::canonical::compare;
-use crate::{ControlState, Latest, Metric, Node, Sample, SmolStr};
+use crate::{ControlState, Entries, Latest, Metric, Node, Sample, SmolStr};
 
 impl Node {
     /// Joins what `other` says of the same node into this one: the newest fact and control state per key, the
@@ -15,13 +15,13 @@ impl Node {
     pub fn merge(&mut self, other: &Node) {
         raise(&mut self.id, &other.id);
         raise(&mut self.topology, &other.topology);
-        join(&mut self.latest, &other.latest, merge_latest);
-        join(&mut self.sets, &other.sets, |held, set| {
+        join_entries(&mut self.latest, &other.latest, merge_latest);
+        join_entries(&mut self.sets, &other.sets, |held, set| {
             held.extend(set.iter().cloned());
         });
         self.adjacency.extend(other.adjacency.iter().cloned());
-        join(&mut self.metrics, &other.metrics, merge_metric);
-        join(&mut self.parents, &other.parents, |held, ids| {
+        join_entries(&mut self.metrics, &other.metrics, merge_metric);
+        join_entries(&mut self.parents, &other.parents, |held, ids| {
             held.extend(ids.iter().cloned());
         });
         for child in &other.children {
@@ -45,6 +45,20 @@ impl Node {
 /// Active controls as they stand on the wire.
 fn joined(ids: &BTreeSet<SmolStr>) -> String {
     ids.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(";")
+}
+
+/// Joins two lists of entries key by key. What is missing is added at once.
+fn join_entries<V: Clone>(held: &mut Entries<V>, other: &Entries<V>, mut merge: impl FnMut(&mut V, &V)) {
+    let mut missing = Vec::new();
+    for (key, value) in other {
+        match held.get_mut(key) {
+            Some(held) => merge(held, value),
+            None => missing.push((key.clone(), value.clone())),
+        }
+    }
+    if !missing.is_empty() {
+        held.extend(missing);
+    }
 }
 
 /// Joins two maps key by key.

@@ -7,7 +7,7 @@ use super::linger::{self, Carry, Lingering};
 use super::origins::Presence;
 use super::{Completeness, SourceId};
 use crate::merge::merge_plugins;
-use crate::{Node, NodeId, Report, SmolStr, Timestamp, Topology, TopologyKind, limits};
+use crate::{Entries, Metric, Node, NodeId, Report, Timestamp, Topology, TopologyKind, limits};
 
 /// Partial reports that a source may leave a node out of before it counts as stale: Scope's probes send
 /// everything with every third report and otherwise what changed.
@@ -508,12 +508,8 @@ impl Held {
     }
 }
 
-fn accumulate_all(
-    newer: &mut BTreeMap<SmolStr, crate::Metric>,
-    older: &BTreeMap<SmolStr, crate::Metric>,
-    span_ns: i64,
-) {
-    for (id, metric) in newer {
+fn accumulate_all(newer: &mut Entries<Metric>, older: &Entries<Metric>, span_ns: i64) {
+    for (id, metric) in newer.iter_mut() {
         if let Some(held) = older.get(id) {
             linger::accumulate(metric, held, span_ns);
         }

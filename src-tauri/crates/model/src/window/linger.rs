@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::merge::{insert_child, merge_samples};
-use crate::{DnsRecord, Metric, Node, PluginSpec, SmolStr, Timestamp, Topology, limits};
+use crate::{DnsRecord, Entries, Metric, Node, PluginSpec, SmolStr, Timestamp, Topology, limits};
 
 /// Where a lingering entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -99,6 +99,18 @@ impl<'a> Carry<'a> {
         }
     }
 
+    fn entries<V: Clone>(&mut self, field: Field, newer: &mut Entries<V>, older: &Entries<V>) {
+        let mut kept = Vec::new();
+        for (key, value) in older {
+            if !newer.contains_key(key) && self.stays(field, key, &SmolStr::default()) {
+                kept.push((key.clone(), value.clone()));
+            }
+        }
+        if !kept.is_empty() {
+            newer.extend(kept);
+        }
+    }
+
     fn set(&mut self, field: Field, key: &SmolStr, newer: &mut BTreeSet<SmolStr>, older: &BTreeSet<SmolStr>) {
         for element in older {
             if !newer.contains(element) && self.stays(field, key, element) {
@@ -110,15 +122,24 @@ impl<'a> Carry<'a> {
     fn sets(
         &mut self,
         field: Field,
-        newer: &mut BTreeMap<SmolStr, BTreeSet<SmolStr>>,
-        older: &BTreeMap<SmolStr, BTreeSet<SmolStr>>,
+        newer: &mut Entries<BTreeSet<SmolStr>>,
+        older: &Entries<BTreeSet<SmolStr>>,
     ) {
+        let mut kept = Vec::new();
         for (key, set) in older {
-            let target = newer.entry(key.clone()).or_default();
-            self.set(field, key, target, set);
-            if target.is_empty() {
-                newer.remove(key);
+            match newer.get_mut(key) {
+                Some(target) => self.set(field, key, target, set),
+                None => {
+                    let mut target = BTreeSet::new();
+                    self.set(field, key, &mut target, set);
+                    if !target.is_empty() {
+                        kept.push((key.clone(), target));
+                    }
+                }
             }
+        }
+        if !kept.is_empty() {
+            newer.extend(kept);
         }
     }
 
@@ -132,19 +153,15 @@ impl<'a> Carry<'a> {
     }
 
     /// Metrics that are not repeated.
-    pub(super) fn metrics(
-        &mut self,
-        newer: &mut BTreeMap<SmolStr, Metric>,
-        older: &BTreeMap<SmolStr, Metric>,
-    ) {
-        self.map(Field::Metrics, newer, older);
+    pub(super) fn metrics(&mut self, newer: &mut Entries<Metric>, older: &Entries<Metric>) {
+        self.entries(Field::Metrics, newer, older);
     }
 
     /// Everything of a node that is not repeated. A node that says anything of its controls says all of them.
     pub(super) fn node(&mut self, newer: &mut Node, older: &Node) {
         let says_controls = !newer.active_controls.is_empty() || !newer.latest_controls.is_empty();
         self.name("topology", &mut newer.topology, &older.topology);
-        self.map(Field::Latest, &mut newer.latest, &older.latest);
+        self.entries(Field::Latest, &mut newer.latest, &older.latest);
         self.sets(Field::Sets, &mut newer.sets, &older.sets);
         self.set(
             Field::Adjacency,
@@ -244,32 +261,48 @@ pub(super) fn split_expired(lingering: &mut Lingering, cutoff: Timestamp) -> Vec
 /// Removes expired entries from a node.
 pub(super) fn strip_node(node: &mut Arc<Node>, expired: &[Linger]) {
     let node = Arc::make_mut(node);
+    let mut emptied = false;
     for Linger {
         field, key, element, ..
     } in expired
     {
         match field {
             Field::Name => node.topology = SmolStr::default(),
-            Field::Latest => drop(node.latest.remove(key)),
-            Field::Sets => remove_element(&mut node.sets, key, element),
+            Field::Sets => emptied |= remove_element(&mut node.sets, key, element),
             Field::Adjacency => drop(node.adjacency.remove(element)),
-            Field::Metrics => drop(node.metrics.remove(key)),
-            Field::Parents => remove_element(&mut node.parents, key, element),
+            Field::Parents => emptied |= remove_element(&mut node.parents, key, element),
             Field::Children => node.children.retain(|c| c.topology != *key || c.id != *element),
             Field::ActiveControls => drop(node.active_controls.remove(key)),
             Field::LatestControls => drop(node.latest_controls.remove(key)),
             _ => {}
         }
     }
+    remove_entries(&mut node.latest, Field::Latest, expired);
+    remove_entries(&mut node.metrics, Field::Metrics, expired);
+    if emptied {
+        node.sets.retain(|_, set| !set.is_empty());
+        node.parents.retain(|_, set| !set.is_empty());
+    }
 }
 
-fn remove_element(sets: &mut BTreeMap<SmolStr, BTreeSet<SmolStr>>, key: &SmolStr, element: &SmolStr) {
-    if let Some(set) = sets.get_mut(key) {
-        set.remove(element);
-        if set.is_empty() {
-            sets.remove(key);
-        }
-    }
+/// Removes all expired entries of a field at once.
+fn remove_entries<V>(entries: &mut Entries<V>, field: Field, expired: &[Linger]) {
+    // They are in order of field and key.
+    let from = expired.partition_point(|l| l.field < field);
+    let to = expired.partition_point(|l| l.field <= field);
+    let Some(gone) = expired.get(from..to).filter(|gone| !gone.is_empty()) else {
+        return;
+    };
+    entries.retain(|key, _| gone.binary_search_by(|l| l.key.cmp(key)).is_err());
+}
+
+/// Removes an element of a set; true when that was the last one.
+fn remove_element(sets: &mut Entries<BTreeSet<SmolStr>>, key: &SmolStr, element: &SmolStr) -> bool {
+    let Some(set) = sets.get_mut(key) else {
+        return false;
+    };
+    set.remove(element);
+    set.is_empty()
 }
 
 /// Removes expired entries from a topology.
@@ -321,10 +354,17 @@ pub(super) fn accumulate(newer: &mut Metric, older: &Metric, span_ns: i64) {
     let Some(kept) = older.samples.get(start..end).filter(|kept| !kept.is_empty()) else {
         return;
     };
-    let mut samples = Vec::with_capacity(kept.len() + newer.samples.len());
-    samples.extend_from_slice(kept);
-    merge_samples(&mut samples, &newer.samples);
-    newer.samples = samples;
+    // Most reports repeat what is held word for word, but for the oldest, and have something to add.
+    let repeated = newer.samples.first().map_or(Timestamp(i64::MAX), |s| s.date);
+    let (before, repeated) = kept.split_at(kept.partition_point(|s| s.date < repeated));
+    if !newer.samples.starts_with(repeated) {
+        let mut samples = kept.to_vec();
+        merge_samples(&mut samples, &newer.samples);
+        samples.shrink_to_fit();
+        newer.samples = samples;
+    } else if !before.is_empty() {
+        newer.samples = [before, newer.samples.as_slice()].concat();
+    }
     for sample in kept {
         newer.min = newer.min.min(sample.value);
         newer.max = newer.max.max(sample.value);

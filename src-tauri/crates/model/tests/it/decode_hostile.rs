@@ -51,6 +51,33 @@ fn other_shapes_name_the_culprit() {
 }
 
 #[test]
+fn edges_from_everything_to_everything_are_cut() {
+    const NODES: usize = 1_000;
+    let ids = |n: usize| format!("\";{n};80\"");
+    let all: Vec<String> = (0..NODES).map(ids).collect();
+    let adjacency = all.join(",");
+    let nodes: Vec<String> = all
+        .iter()
+        .map(|id| format!("{id}:{{\"adjacency\":[{adjacency}]}}"))
+        .collect();
+    let json = format!("{{\"Endpoint\":{{\"nodes\":{{{}}}}}}}", nodes.join(","));
+    let decoded = Report::from_json(json.as_bytes(), NOW).unwrap();
+    let nodes = &decoded
+        .report
+        .topology(orrery_model::TopologyKind::Endpoint)
+        .nodes;
+    assert_eq!(nodes.len(), NODES);
+    assert_eq!(
+        nodes.values().map(|n| n.adjacency.len()).sum::<usize>(),
+        limits::EDGES
+    );
+    let warnings: Vec<String> = decoded.warnings.into_iter().map(Into::into).collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("more than 500000 edges"), "{warnings:?}");
+    const { assert!(NODES * NODES > limits::EDGES) };
+}
+
+#[test]
 fn deep_nesting_is_refused() {
     refused(&format!("{{\"x\":{}", "[".repeat(100_000)), &["line 1"]);
     refused(

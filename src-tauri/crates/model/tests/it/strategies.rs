@@ -97,10 +97,10 @@ fn leaf(kind: TopologyKind, id: SmolStr) -> BoxedStrategy<Node> {
                     .into_iter()
                     .map(|(key, (timestamp, value))| (key, Latest { timestamp, value }))
                     .collect(),
-                sets,
+                sets: sets.into_iter().collect(),
                 adjacency,
-                metrics,
-                parents,
+                metrics: metrics.into_iter().collect(),
+                parents: parents.into_iter().collect(),
                 children: Vec::new(),
                 active_controls: active,
                 latest_controls: old

@@ -81,9 +81,9 @@ pub(crate) fn cells(report: &Report, node: &RenderNode) -> Vec<Cell> {
 /// Facts under a prefix: what follows it, and the value.
 fn under<'a>(node: &'a Node, prefix: &'a SmolStr) -> impl Iterator<Item = (&'a str, &'a str)> {
     node.latest
-        .range(prefix.clone()..)
+        .starting_with(prefix)
         .take_while(move |_| !prefix.is_empty())
-        .map_while(move |(key, fact)| Some((key.strip_prefix(prefix.as_str())?, fact.value.as_str())))
+        .filter_map(move |(key, fact)| Some((key.strip_prefix(prefix.as_str())?, fact.value.as_str())))
 }
 
 fn properties(node: &Node, template: &TableTemplate) -> BTreeMap<String, BTreeMap<String, String>> {

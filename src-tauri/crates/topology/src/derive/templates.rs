@@ -1,10 +1,9 @@
 //! How a kind of node is shown, in the order of display: worked out once for all nodes of a snapshot.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use orrery_model::{Latest, MetadataTemplate, Metric, MetricTemplate, Node, SmolStr, Topology};
+use orrery_model::{Entries, Latest, MetadataTemplate, Metric, MetricTemplate, Node, SmolStr, Topology};
 
 use crate::derive::keys;
 
@@ -20,50 +19,49 @@ pub(crate) struct Keyed<T> {
 pub(crate) struct Templates {
     pub(crate) facts: Vec<Arc<Keyed<MetadataTemplate>>>,
     pub(crate) metrics: Vec<Arc<Keyed<MetricTemplate>>>,
-    facts_by_key: Vec<(SmolStr, usize)>,
-    metrics_by_key: Vec<(SmolStr, usize)>,
+    wanted_facts: Vec<Wanted>,
+    wanted_metrics: Vec<Wanted>,
 }
 
 /// Templates up to which looking a node's facts up needs no memory from the heap.
 const ON_THE_STACK: usize = 16;
 
-/// Tells what a map holds under each of some keys, by their places. Walking over both in order is faster than
-/// looking each key up.
-fn walk<'a, V, R>(
-    keys: &[(SmolStr, usize)],
-    map: &'a BTreeMap<SmolStr, V>,
+/// A key to look up in nodes.
+#[derive(Debug)]
+struct Wanted {
+    key: SmolStr,
+    /// Place among the templates.
+    place: usize,
+    /// Where it stood in a node before. Nodes of a kind mostly have the same keys, so that is where it stands
+    /// in the next one; if not, it is looked for.
+    stood: AtomicUsize,
+}
+
+/// Tells what a node holds under each of some keys, by their places.
+fn look_up<'a, V, R>(
+    wanted: &[Wanted],
+    entries: &'a Entries<V>,
     tell: impl FnOnce(&[Option<&'a V>]) -> R,
 ) -> R {
     let mut few = [None; ON_THE_STACK];
     let mut many = Vec::new();
-    let found: &mut [Option<&'a V>] = if keys.len() <= ON_THE_STACK {
-        &mut few
+    let found: &mut [Option<&'a V>] = if wanted.len() <= ON_THE_STACK {
+        &mut few[..wanted.len()]
     } else {
-        many.resize(keys.len(), None);
+        many.resize(wanted.len(), None);
         &mut many
     };
-    let mut entries = map.iter();
-    let mut entry = entries.next();
-    'keys: for (key, place) in keys {
-        while let Some((held, value)) = entry {
-            match order(held, key) {
-                Ordering::Less => entry = entries.next(),
-                Ordering::Equal => {
-                    found[*place] = Some(value);
-                    continue 'keys;
-                }
-                Ordering::Greater => continue 'keys,
-            }
-        }
-        break;
+    for Wanted { key, place, stood } in wanted {
+        let stands = entries.at(stood.load(Ordering::Relaxed));
+        found[*place] = match stands.filter(|(held, _)| *held == key) {
+            Some((_, value)) => Some(value),
+            None => entries.position(key).and_then(|at| {
+                stood.store(at, Ordering::Relaxed);
+                entries.at(at).map(|(_, value)| value)
+            }),
+        };
     }
     tell(found)
-}
-
-/// The order of two texts; mostly their first bytes tell it.
-fn order(a: &str, b: &str) -> Ordering {
-    let first = a.as_bytes().first().cmp(&b.as_bytes().first());
-    first.then_with(|| a.cmp(b))
 }
 
 impl Templates {
@@ -89,8 +87,8 @@ impl Templates {
             .map(|(key, template)| keyed(key, template))
             .collect();
         Templates {
-            facts_by_key: by_key(&facts),
-            metrics_by_key: by_key(&metrics),
+            wanted_facts: wanted(&facts),
+            wanted_metrics: wanted(&metrics),
             facts,
             metrics,
         }
@@ -98,7 +96,7 @@ impl Templates {
 
     /// Tells what a node says under the keys of the facts, by their places.
     pub(crate) fn facts_of<'a, R>(&self, node: &'a Node, tell: impl FnOnce(&[Option<&'a Latest>]) -> R) -> R {
-        walk(&self.facts_by_key, &node.latest, tell)
+        look_up(&self.wanted_facts, &node.latest, tell)
     }
 
     /// Tells what a node reads under the keys of the metrics, by their places.
@@ -107,18 +105,17 @@ impl Templates {
         node: &'a Node,
         tell: impl FnOnce(&[Option<&'a Metric>]) -> R,
     ) -> R {
-        walk(&self.metrics_by_key, &node.metrics, tell)
+        look_up(&self.wanted_metrics, &node.metrics, tell)
     }
 }
 
-fn by_key<T>(all: &[Arc<Keyed<T>>]) -> Vec<(SmolStr, usize)> {
-    let mut out: Vec<_> = all
-        .iter()
-        .enumerate()
-        .map(|(place, shown)| (shown.id.clone(), place))
-        .collect();
-    out.sort();
-    out
+fn wanted<T>(all: &[Arc<Keyed<T>>]) -> Vec<Wanted> {
+    let wanted = all.iter().enumerate().map(|(place, shown)| Wanted {
+        key: shown.id.clone(),
+        place,
+        stood: AtomicUsize::new(place),
+    });
+    wanted.collect()
 }
 
 /// Scope's probe calls the namespace of a volume snapshot its name.
@@ -143,12 +140,14 @@ mod tests {
     use orrery_model::Timestamp;
 
     #[test]
-    fn walking_finds_what_looking_up_finds() {
-        let node = ["b", "d", "e", "k30"]
-            .into_iter()
-            .fold(Node::new("n", "process"), |n, key| {
-                n.with_latest(key, Timestamp(1), key)
-            });
+    fn what_is_found_is_what_the_node_says() {
+        let node = |keys: &[&str]| {
+            let facts = keys.iter();
+            facts.fold(Node::new("n", "process"), |n, key| {
+                n.with_latest(key, Timestamp(1), *key)
+            })
+        };
+        let nodes = [node(&["b", "d", "e", "k30"]), node(&["a", "d"]), node(&[])];
         let check = |keys: &[&str]| {
             let mut topology = Topology::default();
             for (at, key) in keys.iter().enumerate() {
@@ -160,11 +159,14 @@ mod tests {
                 topology.metadata_templates.insert(SmolStr::new(key), template);
             }
             let templates = Templates::of(&topology);
-            templates.facts_of(&node, |found| {
-                for (shown, found) in templates.facts.iter().zip(found) {
-                    assert_eq!(*found, node.latest.get(&shown.id), "{} of {keys:?}", shown.id);
-                }
-            });
+            for node in nodes.iter().chain(nodes.iter().rev()) {
+                templates.facts_of(node, |found| {
+                    assert_eq!(found.len(), keys.len());
+                    for (shown, found) in templates.facts.iter().zip(found) {
+                        assert_eq!(*found, node.latest.get(&shown.id), "{} of {keys:?}", shown.id);
+                    }
+                });
+            }
         };
         check(&[]);
         check(&["a", "b", "c", "d", "d'", "f"]);
