@@ -217,6 +217,11 @@ fn reading(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// Another connection that writes, to a database that is open already.
+pub(crate) async fn connect_writer(path: &Path) -> Result<SqliteConnection, sqlx::Error> {
+    writing(path).connect().await
+}
+
 fn writing(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)

@@ -70,6 +70,8 @@ pub(crate) struct Writer {
     retry: Duration,
     retain_at: Instant,
     sealed_at_ms: i64,
+    /// A transaction failed on the connection.
+    is_stale: bool,
     /// Let go of last, when all else is closed.
     _lock: Lock,
 }
@@ -91,6 +93,7 @@ impl Writer {
             retry: limits::RETRY_MIN,
             retain_at: Instant::now(),
             sealed_at_ms: i64::MIN,
+            is_stale: false,
             _lock: lock,
         };
         writer.replay().await?;
@@ -167,10 +170,14 @@ impl Writer {
         if self.pending.is_empty() {
             return Ok(());
         }
-        let outcome = self.try_commit().await;
+        let outcome = match self.renew().await {
+            Ok(()) => self.try_commit().await,
+            Err(error) => Err(error),
+        };
         if outcome.is_ok() {
             self.retry = limits::RETRY_MIN;
         } else {
+            self.is_stale = true;
             self.commit_at = Some(Instant::now() + self.retry);
             self.retry = (self.retry * 2).min(limits::RETRY_MAX);
         }
@@ -196,6 +203,29 @@ impl Writer {
     }
 
     async fn maintain_once(&mut self) -> Result<bool, sqlx::Error> {
+        self.renew().await?;
+        let done = self.seal_and_clear().await;
+        self.is_stale = done.is_err();
+        done
+    }
+
+    /// A connection on which a transaction failed makes room for another one. On a full disk SQLite takes a
+    /// transaction back by itself and the connection's count of open ones is wrong from then on: what it writes
+    /// later would never be committed.
+    async fn renew(&mut self) -> Result<(), sqlx::Error> {
+        if !self.is_stale {
+            return Ok(());
+        }
+        let fresh = file::connect_writer(&self.shared.config.path).await?;
+        let failed = std::mem::replace(&mut self.db, fresh);
+        self.is_stale = false;
+        if let Err(error) = failed.close().await {
+            tracing::debug!(%error, "closing a connection that failed");
+        }
+        Ok(())
+    }
+
+    async fn seal_and_clear(&mut self) -> Result<bool, sqlx::Error> {
         let now_ms = self.shared.config.now_ms();
         let since = now_ms.saturating_sub(self.sealed_at_ms);
         // A clock that was set back counts as time that has passed.

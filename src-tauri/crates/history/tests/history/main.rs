@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod frames;
 #[cfg(test)]
 mod kill;
