@@ -36,6 +36,8 @@ describe('events', () => {
     expect(eventLook('upgrade_failed')).toMatchObject({ tone: 'error', group: 'failure', icon: 'download' });
     const health = (text: string) => eventLook('health_changed', text).tone;
     expect(['Its health is degraded: slow.', 'Its health is failing.', 'Its health is ok.', 'Its health is.'].map(health)).toEqual(['warn', 'error', 'ok', 'busy']);
+    expect(eventLook('exited', 'It was ended as ordered.').tone).toBe('quiet');
+    expect(eventLook('exited', 'It exited with code 7.').tone).toBe('warn');
     expect(eventLook('upgrade_done')).toMatchObject({ tone: 'ok', group: 'order' });
   });
 

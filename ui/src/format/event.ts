@@ -91,6 +91,8 @@ function healthLook(text: string): Partial<EventLook> {
 export function eventLook(kind: string, text = ''): EventLook {
   const known = Object.hasOwn(LOOKS, kind) ? LOOKS[kind] : undefined;
   if (known && kind === 'health_changed') return { ...known, ...healthLook(text) };
+  // An end that somebody wanted is no trouble.
+  if (known && kind === 'exited' && /\bas ordered\b/.test(text)) return { ...known, tone: 'quiet', group: 'process' };
   if (known) return known;
   const order = orderOf(kind);
   if (!order) return look('info', 'quiet', 'info', capital(kind.replaceAll('_', ' ')), kind);
