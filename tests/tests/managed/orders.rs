@@ -1,5 +1,7 @@
 //! Orders that come at once, whose clients leave, or that make no sense.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use serde_json::json;
 
@@ -20,13 +22,26 @@ async fn an_order_outlives_the_client_that_gave_it() {
             body.len()
         )
     };
-    stage.by_hand(&request("/api/plugins", &body), false).await;
+    let long = Duration::from_millis(300);
+    stage.hang_up(&request("/api/plugins", &body), long).await;
     stage.reaches("lamp", "running").await;
     stage.tell("lamp", "stop").await;
     stage
-        .by_hand(&request("/api/plugins/lamp/start", "{}"), false)
+        .hang_up(&request("/api/plugins/lamp/start", "{}"), long)
         .await;
     stage.reaches("lamp", "running").await;
+    // One that hangs up at once may not have been heard, and what was heard is carried out to its end: the next one who
+    // orders the same does not wait for an order that nobody works on.
+    for after_ms in [0, 1, 2, 3, 5, 8, 13] {
+        stage.tell("lamp", "stop").await;
+        let after = Duration::from_millis(after_ms);
+        stage
+            .hang_up(&request("/api/plugins/lamp/start", "{}"), after)
+            .await;
+        let started = stage.tell("lamp", "start").await;
+        assert_eq!(started["state"], "done", "{after:?}: {started:#}");
+        stage.reaches("lamp", "running").await;
+    }
     stage.end().await;
 }
 

@@ -125,15 +125,25 @@ impl Api {
         self.send(Method::DELETE, path, Vec::new()).await
     }
 
-    /// Writes a request by hand; with `wait` gives the whole answer, otherwise hangs up at once.
-    pub(crate) async fn by_hand(&self, request: &str, wait: bool) -> String {
+    /// Writes a request by hand and gives the whole answer.
+    pub(crate) async fn by_hand(&self, request: &str) -> String {
+        let mut stream = self.begin(request).await;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// Writes a request by hand and hangs up so long afterwards.
+    pub(crate) async fn hang_up(&self, request: &str, after: Duration) {
+        let stream = self.begin(request).await;
+        sleep(after).await;
+        drop(stream);
+    }
+
+    async fn begin(&self, request: &str) -> UnixStream {
         let mut stream = UnixStream::connect(self.socket()).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        if wait {
-            stream.read_to_string(&mut answer).await.unwrap();
-        }
-        answer
+        stream
     }
 
     pub(crate) async fn upload(&self, archive: &Path) -> Value {

@@ -61,7 +61,7 @@ async fn one_that_died_says_why_and_when_to_ask_again() {
     let lines = exit["last_lines"].to_string();
     assert!(lines.contains("the bulb blew"), "{lines}");
     let request = "GET /api/plugins/lamp/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    let answer = stage.by_hand(request, true).await;
+    let answer = stage.by_hand(request).await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 503"), "{answer}");
     let after = head.lines().find_map(|line| line.strip_prefix("retry-after: "));
@@ -157,4 +157,105 @@ async fn a_secret_is_told_to_nobody_but_the_plugin() {
             .all(|f| f.ends_with("/token") || f.contains("/run/config/lamp/")),
         "{found:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broadcast_reaches_all_that_listen_and_each_has_its_result() {
+    let stage = Stage::set().await;
+    let heard = stage.home().join("heard");
+    std::fs::write(&heard, "").unwrap();
+    let listens = "interfaces = [\"reporter\", \"events\"]";
+    let ear = format!("events={}", heard.display());
+    let packages = [
+        Package::new("listens", "1.0.0").top(listens).way(&ear),
+        Package::new("too", "1.0.0").top(listens).way(&ear),
+        Package::new("cannot", "1.0.0").top(listens),
+        Package::new("does-not", "1.0.0").way(&ear),
+        Package::new("stopped", "1.0.0").top(listens).way(&ear),
+    ];
+    for package in &packages {
+        stage.install(package).await;
+    }
+    stage.tell("stopped", "stop").await;
+    let (status, told) = stage
+        .post(
+            "/api/broadcast",
+            &json!({ "event": "specialize", "details": { "zone": 3 } }),
+        )
+        .await;
+    assert_eq!(status, StatusCode::OK, "{told:#}");
+    let results: Vec<String> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            format!(
+                "{} {}",
+                one["plugin"].as_str().unwrap(),
+                one["result"].as_str().unwrap()
+            )
+        })
+        .collect();
+    assert_eq!(
+        results,
+        [
+            "cannot skipped",
+            "does-not skipped",
+            "listens ok",
+            "stopped skipped",
+            "too ok"
+        ],
+        "{told:#}"
+    );
+    let lines = std::fs::read_to_string(&heard).unwrap();
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(
+        lines,
+        [r#"/events {"details":{"zone":3},"event":"specialize"}"#; 2]
+    );
+    // What is no event goes to nobody.
+    for body in [
+        json!({ "event": "" }),
+        json!({ "event": "a b" }),
+        json!({ "evnt": "x" }),
+        json!([]),
+    ] {
+        let (status, said) = stage.post("/api/broadcast", &body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}: {said}");
+    }
+    assert_eq!(std::fs::read_to_string(&heard).unwrap().lines().count(), 2);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_can_be_waited_for() {
+    let stage = Stage::set().await;
+    let file = stage.home().join("health");
+    std::fs::write(&file, r#"200 {"status":"ok","code":1,"messages":["half way"]}"#).unwrap();
+    let package = Package::lamp("1.0.0", "dim").way(format!("health={}", file.display()));
+    stage.install(&package).await;
+    let (status, said) = stage.get("/api/plugins/lamp/health?about=task-7").await;
+    assert_eq!((status, &said["code"]), (StatusCode::OK, &json!(1)), "{said:#}");
+    let wait = |id: &'static str, timeout: u64| {
+        let stage = &stage;
+        let question = json!({ "about": "task-7", "code": 2, "timeout": timeout });
+        async move { stage.post(&format!("/api/plugins/{id}/wait"), &question).await }
+    };
+    let (status, said) = wait("lamp", 1).await;
+    assert_eq!(status, StatusCode::GATEWAY_TIMEOUT, "{said:#}");
+    assert!(said["message"].as_str().unwrap().contains("code 1"), "{said:#}");
+    let (waited, ()) = tokio::join!(wait("lamp", 30), async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        std::fs::write(&file, r#"200 {"status":"ok","code":2,"messages":["done"]}"#).unwrap();
+    });
+    assert_eq!(
+        (waited.0, &waited.1["messages"]),
+        (StatusCode::OK, &json!(["done"])),
+        "{:#}",
+        waited.1
+    );
+    assert_eq!(wait("nobody", 1).await.0, StatusCode::NOT_FOUND);
+    stage.tell("lamp", "stop").await;
+    assert_eq!(wait("lamp", 1).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    stage.end().await;
 }

@@ -41,6 +41,17 @@ pub trait Calls: Send + Sync + 'static {
         timeout: Duration,
     ) -> Later<'a, Result<Configured, CallError>>;
 
+    /// Tells what happens with `POST /events`; a plugin without such a route is none the worse for it.
+    fn tell<'a>(
+        &'a self,
+        socket: &'a Path,
+        event: &'a Value,
+        timeout: Duration,
+    ) -> Later<'a, Result<Configured, CallError>> {
+        let _ = (socket, event, timeout);
+        Box::pin(std::future::ready(Ok(Configured::Unsupported)))
+    }
+
     /// Who listens on a socket, by the kernel's word; an error when nobody does.
     fn listener<'a>(&'a self, socket: &'a Path) -> Later<'a, io::Result<Peer>>;
 
@@ -75,12 +86,12 @@ pub struct Peer {
     pub pid: Option<u32>,
 }
 
-/// How a plugin took a config.
+/// How a plugin took a config, or an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Configured {
     /// It works with it.
     Applied,
-    /// It cannot take one while it runs; start it anew.
+    /// It cannot take one while it runs; for a config it has to be started anew.
     Unsupported,
     /// It refused, with its words.
     Refused(String),

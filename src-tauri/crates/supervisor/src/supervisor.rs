@@ -350,6 +350,20 @@ impl Supervisor {
         })
     }
 
+    /// Tells a running plugin what happens.
+    ///
+    /// # Errors
+    /// When it does not run, or the call fails.
+    pub async fn tell(&self, id: &str, event: &Value) -> Result<Configured, AskError> {
+        let entry = self.entry(id)?;
+        let (socket, budget) = entry.reach(id)?;
+        let taken = self.inner.common.calls.tell(&socket, event, budget).await?;
+        Ok(match taken {
+            Configured::Refused(why) => Configured::Refused(clean(&why)),
+            other => other,
+        })
+    }
+
     /// Gives an on-demand plugin a reason to run for as long as the lease is held.
     ///
     /// # Errors
