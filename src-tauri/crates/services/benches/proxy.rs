@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Empty, Full};
+use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::service::service_fn;
@@ -56,7 +56,10 @@ fn object(n: usize) -> Result<DataPlaneService, BoxError> {
 }
 
 /// Serves connections on a socket for ever.
-fn serve<F>(socket: &Path, answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static) -> std::io::Result<()>
+fn serve<F>(
+    socket: &Path,
+    answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+) -> std::io::Result<()>
 where
     F: Future<Output = Response<orrery_services::proxy::Body>> + Send + 'static,
 {
@@ -85,7 +88,9 @@ async fn connect(socket: &Path) -> Result<SendRequest<Empty<Bytes>>, BoxError> {
 
 async fn ask(sender: &mut SendRequest<Empty<Bytes>>, path: &str) -> Result<(), BoxError> {
     sender.ready().await?;
-    let request = Request::get(path).header("host", "localhost").body(Empty::new())?;
+    let request = Request::get(path)
+        .header("host", "localhost")
+        .body(Empty::new())?;
     let response = sender.send_request(request).await?;
     if response.status() != 200 {
         return Err(format!("{path}: {}", response.status()).into());
@@ -116,7 +121,9 @@ async fn load(socket: &Path, path: &'static str, requests: u64) -> Result<Durati
     for caller in callers {
         caller.await??;
     }
-    Ok(began.elapsed().mul_f64(requests as f64 / (each * CALLERS as u64) as f64))
+    Ok(began
+        .elapsed()
+        .mul_f64(requests as f64 / (each * CALLERS as u64) as f64))
 }
 
 /// The highest latency but for the slowest hundredth, of one caller.
@@ -141,7 +148,10 @@ struct Place {
 
 async fn place() -> Result<Place, BoxError> {
     let folder = tempfile::tempdir()?;
-    let (plugin, front) = (folder.path().join("plugin.sock"), folder.path().join("front.sock"));
+    let (plugin, front) = (
+        folder.path().join("plugin.sock"),
+        folder.path().join("front.sock"),
+    );
     let small = Bytes::from_static(br#"{"Plugins":[{"id":"bench"}]}"#);
     serve(&plugin, move |_| {
         let body = orrery_services::proxy::Body::full(small.clone());
@@ -194,7 +204,10 @@ fn proxy(c: &mut Criterion) {
     let place = settle(runtime.block_on(place()));
     let mut group = c.benchmark_group("requests");
     group.throughput(Throughput::Elements(1));
-    for (name, socket, path) in [("direct", &place.plugin, "/report"), ("proxied", &place.front, PATH)] {
+    for (name, socket, path) in [
+        ("direct", &place.plugin, "/report"),
+        ("proxied", &place.front, PATH),
+    ] {
         group.bench_function(name, |b| {
             b.iter_custom(|requests| settle(runtime.block_on(load(socket, path, requests))));
         });
@@ -204,7 +217,8 @@ fn proxy(c: &mut Criterion) {
         let mut n = 0;
         b.iter(|| {
             n += 1;
-            let applied = runtime.block_on(async { place.plane.registry().apply(object(n)?).await.map_err(Into::into) });
+            let applied = runtime
+                .block_on(async { place.plane.registry().apply(object(n)?).await.map_err(Into::into) });
             settle(applied)
         });
     });
@@ -213,7 +227,10 @@ fn proxy(c: &mut Criterion) {
             Ok(100_000.0 / load(socket, path, 100_000).await?.as_secs_f64())
         };
         Ok((
-            (rate(&place.plugin, "/report").await?, p99(&place.plugin, "/report").await?),
+            (
+                rate(&place.plugin, "/report").await?,
+                p99(&place.plugin, "/report").await?,
+            ),
             (rate(&place.front, PATH).await?, p99(&place.front, PATH).await?),
         ))
     }));

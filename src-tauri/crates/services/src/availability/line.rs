@@ -128,10 +128,11 @@ impl Line {
         // Held to the end: what a probe finds meanwhile must not be stored over this.
         let mut due = self.due();
         let known = self.standing.load();
-        if let (PluginState::Running { socket, generation }, Some(wire)) = (&state, &known.wire) {
-            if wire.socket == *socket && wire.generation == *generation {
-                return false;
-            }
+        if let (PluginState::Running { socket, generation }, Some(wire)) = (&state, &known.wire)
+            && wire.socket == *socket
+            && wire.generation == *generation
+        {
+            return false;
         }
         let next = Standing::of(state, &self.id);
         let same = known.wire.is_none() && next.wire.is_none() && known.finding == next.finding;

@@ -179,12 +179,10 @@ impl Serialize for Protocol {
     }
 }
 
-#[expect(clippy::ref_option, reason = "serde hands fields over like this")]
 fn method<S: Serializer>(method: &Option<http::Method>, serializer: S) -> Result<S::Ok, S::Error> {
     method.as_ref().map(http::Method::as_str).serialize(serializer)
 }
 
-#[expect(clippy::ref_option, reason = "serde hands fields over like this")]
 fn span<S: Serializer>(span: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     let text = span.map(|span| {
         if span.subsec_millis() == 0 {

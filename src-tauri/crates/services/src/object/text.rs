@@ -50,7 +50,7 @@ pub fn documents(text: &str, format: Format) -> Result<Vec<Value>, String> {
     let documents = match format {
         Format::Json => vec![serde_json::from_str(text).map_err(|e| e.to_string())?],
         Format::Toml => vec![toml::from_str(text).map_err(|e| e.to_string())?],
-        Format::Yaml => serde_saphyr::from_multiple::<Value>(text).map_err(|e| e.to_string())?,
+        Format::Yaml => yaml(text)?,
     };
     let mut all = Vec::with_capacity(documents.len());
     for document in documents {
@@ -60,6 +60,12 @@ pub fn documents(text: &str, format: Format) -> Result<Vec<Value>, String> {
         return Err(format!("more than {} documents", limits::MAX_OBJECTS));
     }
     Ok(all)
+}
+
+/// YAML of version 1.2: `no` is a word, not a boolean.
+fn yaml(text: &str) -> Result<Vec<Value>, String> {
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_multiple_with_options(text, options).map_err(|error| error.to_string())
 }
 
 fn take_apart(document: Value, all: &mut Vec<Value>) {
@@ -99,6 +105,8 @@ mod tests {
         assert_eq!(count("kind: A\n---\nkind: B\n---\n"), 2);
         assert_eq!(count("kind: List\nitems: [{kind: A}, {kind: B}, {kind: C}]"), 3);
         assert_eq!(count(""), 0);
+        let no = documents("[{name: no}, {name: n}]", Format::Yaml).unwrap();
+        assert_eq!((&no[0]["name"], &no[1]["name"]), (&"no".into(), &"n".into()));
     }
 
     #[test]

@@ -90,11 +90,11 @@ fn verdict(request: &Map<String, Value>, said: Value, mutate: bool) -> Result<Va
         }
     }
     let wished = said.get("object").filter(|wished| !wished.is_null());
-    if let Some(wished) = wished.filter(|_| mutate && allowed) {
-        if let Some(patch) = patch(request.get("object"), wished)? {
-            response["patchType"] = json!("JSONPatch");
-            response["patch"] = json!(patch);
-        }
+    if let Some(wished) = wished.filter(|_| mutate && allowed)
+        && let Some(patch) = patch(request.get("object"), wished)?
+    {
+        response["patchType"] = json!("JSONPatch");
+        response["patch"] = json!(patch);
     }
     Ok(response)
 }

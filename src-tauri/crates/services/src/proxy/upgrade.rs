@@ -112,10 +112,10 @@ impl Copy {
         let meter = self.open.meter();
         {
             let up = copy(&mut from_caller, &mut to_plugin, &moved, |bytes| {
-                meter.add_request_bytes(bytes)
+                meter.add_request_bytes(bytes);
             });
             let down = copy(&mut from_plugin, &mut to_caller, &moved, |bytes| {
-                meter.add_response_bytes(bytes)
+                meter.add_response_bytes(bytes);
             });
             let ends = async {
                 tokio::pin!(up, down);
@@ -147,10 +147,7 @@ async fn copy<R: AsyncRead, W: AsyncWrite>(
     count: impl Fn(usize),
 ) {
     let mut buffer = vec![0; limits::UPGRADE_BUFFER_BYTES];
-    loop {
-        let Ok(read) = from.read(&mut buffer).await else {
-            break;
-        };
+    while let Ok(read) = from.read(&mut buffer).await {
         if read == 0 || to.write_all(&buffer[..read]).await.is_err() || to.flush().await.is_err() {
             break;
         }

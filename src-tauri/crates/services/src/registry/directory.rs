@@ -58,7 +58,6 @@ impl DirectorySource {
     }
 
     /// Where to read what is wrong with files, while [`DirectorySource::run`] runs.
-    #[must_use]
     pub fn troubles(&self) -> impl Fn() -> Vec<FileTrouble> + Send + Sync + use<> {
         let troubles = Arc::clone(&self.troubles);
         move || {
@@ -120,10 +119,13 @@ impl DirectorySource {
         for (declared, origin) in &read {
             self.remember(origin, declared);
         }
-        for (declared, origin) in read {
-            let declaring = self.registry.declare(vec![(origin.clone(), declared)]);
-            if let Err(errors) = declaring.await {
-                self.blame(&origin, &errors);
+        let all = read
+            .into_iter()
+            .map(|(declared, origin)| (origin, declared))
+            .collect();
+        if let Err(refused) = self.registry.declare(all).await {
+            for refused in refused {
+                self.blame(&refused.origin, &refused.error);
             }
         }
     }
@@ -145,12 +147,11 @@ impl DirectorySource {
         }
     }
 
-    fn blame(&self, origin: &Origin, errors: &[RegistryError]) {
+    fn blame(&self, origin: &Origin, error: &RegistryError) {
         let Origin::File(file) = origin else { return };
-        let messages: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        tracing::warn!(file, ?messages, "a file of services is not wholly in force");
+        tracing::warn!(file, %error, "a file of services is not wholly in force");
         let mut troubles = self.troubles.lock().unwrap_or_else(PoisonError::into_inner);
-        troubles.entry(file.clone()).or_default().extend(messages);
+        troubles.entry(file.clone()).or_default().push(error.to_string());
     }
 }
 

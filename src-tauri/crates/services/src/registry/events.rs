@@ -71,10 +71,10 @@ impl History {
         let newest = *newest;
         let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
         for event in events {
-            if past.events.len() == limits::WATCH_HISTORY {
-                if let Some((forgotten, _)) = past.events.pop_front() {
-                    past.complete_after = forgotten;
-                }
+            if past.events.len() == limits::WATCH_HISTORY
+                && let Some((forgotten, _)) = past.events.pop_front()
+            {
+                past.complete_after = forgotten;
             }
             past.events.push_back(event);
         }

@@ -50,15 +50,16 @@ async fn px4_bodies_that_are_too_large_are_refused_however_they_come() {
     assert_eq!(announced.reason(), (413, "TooLarge".to_owned()));
     assert_eq!(plugin.requests(), 0);
     let (feed, body) = fed();
-    tokio::spawn(async move {
-        while feed
-            .send(Ok(Frame::data(Bytes::from(vec![b'x'; 16 * 1024]))))
-            .await
-            .is_ok()
-        {}
+    let feeding = tokio::spawn(async move {
+        for _ in 0..5 {
+            let piece = Frame::data(Bytes::from(vec![b'x'; 16 * 1024]));
+            let _ = feed.send(Ok(piece)).await;
+        }
+        feed
     });
     let chunked = world.send("POST", "/apis/g.example/v1/x", body).await;
     assert_eq!(chunked.reason(), (413, "TooLarge".to_owned()));
+    drop(feeding.await.unwrap());
     let fits = world
         .send("POST", "/apis/g.example/v1/x", full(vec![b'x'; 64 * 1024]))
         .await;

@@ -32,17 +32,14 @@ async fn px1_events_come_one_by_one_and_a_gone_caller_is_told() {
         assert_eq!(next().await, text, "each event apart");
         assert!(began.elapsed() < Duration::from_secs(1));
     }
-    assert_eq!(world.plane.traffic()[0].open_streams, 1);
+    assert_eq!(world.open_streams(), 1);
     drop(body);
     connection.cut();
     until("the plugin's handler has ended", || async {
         plugin.seen.listening.load(Ordering::SeqCst) == 0
     })
     .await;
-    until("mx8: nothing is open", || async {
-        world.plane.traffic()[0].open_streams == 0
-    })
-    .await;
+    until("mx8: nothing is open", || async { world.open_streams() == 0 }).await;
     assert_eq!(world.counted("ok"), 1);
 }
 
@@ -71,13 +68,10 @@ async fn px2_a_websocket_echoes_and_closes_both_ways() {
     assert_eq!(socket.next().await.unwrap().unwrap(), big);
     socket.send(Message::Ping("p".into())).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::Pong("p".into()));
-    assert_eq!(world.plane.traffic()[0].open_streams, 1);
+    assert_eq!(world.open_streams(), 1);
     socket.close(None).await.unwrap();
     assert!(matches!(socket.next().await, Some(Ok(Message::Close(_))) | None));
-    until("nothing is open", || async {
-        world.plane.traffic().iter().all(|t| t.open_streams == 0)
-    })
-    .await;
+    until("nothing is open", || async { world.open_streams() == 0 }).await;
 }
 
 #[tokio::test]

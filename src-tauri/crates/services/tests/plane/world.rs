@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{SinkExt as _, StreamExt as _};
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -29,14 +29,17 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-pub type TestBody = BoxBody<Bytes, BoxError>;
+pub(crate) type TestBody = BoxBody<Bytes, BoxError>;
 
-pub fn full(bytes: impl Into<Bytes>) -> TestBody {
+/// What feeds a body.
+pub(crate) type Feed = mpsc::Sender<Result<Frame<Bytes>, BoxError>>;
+
+pub(crate) fn full(bytes: impl Into<Bytes>) -> TestBody {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed()
 }
 
 /// A body that is fed piece by piece.
-pub fn fed() -> (mpsc::Sender<Result<Frame<Bytes>, BoxError>>, TestBody) {
+pub(crate) fn fed() -> (Feed, TestBody) {
     let (feed, fed) = mpsc::channel(1);
     let stream = futures_util::stream::unfold(fed, |mut fed: mpsc::Receiver<_>| async move {
         fed.recv().await.map(|frame| (frame, fed))
@@ -61,33 +64,33 @@ impl<S: futures_util::Stream> futures_util::Stream for SyncStream<S> {
     }
 }
 
-pub fn data(text: &str) -> Result<Frame<Bytes>, BoxError> {
+pub(crate) fn data(text: &str) -> Result<Frame<Bytes>, BoxError> {
     Ok(Frame::data(Bytes::from(text.to_owned())))
 }
 
 /// What a fake plugin saw and what it waits for.
-pub struct Seen {
-    pub name: String,
-    pub requests: AtomicUsize,
+pub(crate) struct Seen {
+    pub(crate) name: String,
+    pub(crate) requests: AtomicUsize,
     /// Handlers of `/events` that have not been dropped.
-    pub listening: AtomicUsize,
+    pub(crate) listening: AtomicUsize,
     /// Lets `/hold` answer.
-    pub release: Semaphore,
+    pub(crate) release: Semaphore,
     /// Bytes of bodies so far.
-    pub received: AtomicUsize,
+    pub(crate) received: AtomicUsize,
     /// Feeds `/events`.
-    pub events: Mutex<Option<mpsc::Sender<Result<Frame<Bytes>, BoxError>>>>,
+    pub(crate) events: Mutex<Option<Feed>>,
 }
 
-pub struct Plugin {
-    pub seen: Arc<Seen>,
-    pub socket: PathBuf,
+pub(crate) struct Plugin {
+    pub(crate) seen: Arc<Seen>,
+    pub(crate) socket: PathBuf,
     task: JoinHandle<()>,
     connections: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
 impl Plugin {
-    pub fn start(folder: &Path, name: &str) -> Plugin {
+    pub(crate) fn start(folder: &Path, name: &str) -> Plugin {
         let socket = folder.join(format!("{name}.sock"));
         let listener = UnixListener::bind(&socket).unwrap();
         let seen = Arc::new(Seen {
@@ -121,19 +124,19 @@ impl Plugin {
         }
     }
 
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.seen.requests.load(Ordering::SeqCst)
     }
 
     /// Ends like a killed process: connections break, the socket's file stays.
-    pub fn crash(&self) {
+    pub(crate) fn crash(&self) {
         self.task.abort();
         for connection in self.connections.lock().unwrap().drain(..) {
             connection.abort();
         }
     }
 
-    pub fn running(&self, generation: u64) -> PluginState {
+    pub(crate) fn running(&self, generation: u64) -> PluginState {
         PluginState::Running {
             socket: self.socket.clone(),
             generation,
@@ -287,13 +290,13 @@ async fn whole(request: Request<Incoming>) -> Result<Value, BoxError> {
 }
 
 /// Keeps what the test says about plugins.
-pub struct Keeper {
+pub(crate) struct Keeper {
     states: Mutex<BTreeMap<String, PluginState>>,
     changes: watch::Sender<u64>,
 }
 
 impl Keeper {
-    pub fn set(&self, plugin: &str, state: PluginState) {
+    pub(crate) fn set(&self, plugin: &str, state: PluginState) {
         self.states.lock().unwrap().insert(plugin.to_owned(), state);
         self.changes.send_modify(|n| *n += 1);
     }
@@ -315,21 +318,21 @@ impl Plugins for Keeper {
 }
 
 /// Everything: folder, keeper, data plane, front door.
-pub struct World {
-    pub folder: tempfile::TempDir,
-    pub keeper: Arc<Keeper>,
-    pub plane: DataPlane,
-    pub address: SocketAddr,
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) keeper: Arc<Keeper>,
+    pub(crate) plane: DataPlane,
+    pub(crate) address: SocketAddr,
     /// Requests that the delegate got.
-    pub delegated: Arc<AtomicUsize>,
+    pub(crate) delegated: Arc<AtomicUsize>,
 }
 
 impl World {
-    pub async fn new() -> World {
+    pub(crate) async fn new() -> World {
         World::with(Config::default()).await
     }
 
-    pub async fn with(config: Config) -> World {
+    pub(crate) async fn with(config: Config) -> World {
         let keeper = Arc::new(Keeper {
             states: Mutex::default(),
             changes: watch::Sender::new(0),
@@ -350,37 +353,24 @@ impl World {
     }
 
     /// A world with one running plugin `p` that serves these services under `g.example/v1`.
-    pub async fn serving(services: &str) -> (World, Plugin) {
+    pub(crate) async fn serving(services: &str) -> (World, Plugin) {
         let world = World::new().await;
         let plugin = world.plugin("p");
-        world
-            .apply(&world.object("p", "p", "g.example", "v1", services))
-            .await;
+        world.apply(&object("p", "p", "g.example", "v1", services)).await;
         (world, plugin)
     }
 
-    pub fn plugin(&self, name: &str) -> Plugin {
+    pub(crate) fn plugin(&self, name: &str) -> Plugin {
         let plugin = Plugin::start(self.folder.path(), name);
         self.keeper.set(name, plugin.running(1));
         plugin
     }
 
-    pub fn object(
-        &self,
-        name: &str,
-        plugin: &str,
-        group: &str,
-        version: &str,
-        services: &str,
-    ) -> DataPlaneService {
-        object(name, plugin, group, version, services)
-    }
-
-    pub async fn apply(&self, object: &DataPlaneService) -> Arc<DataPlaneService> {
+    pub(crate) async fn apply(&self, object: &DataPlaneService) -> Arc<DataPlaneService> {
         self.plane.registry().apply(object.clone()).await.unwrap()
     }
 
-    pub async fn connect(&self) -> Connection {
+    pub(crate) async fn connect(&self) -> Connection {
         let stream = TcpStream::connect(self.address).await.unwrap();
         stream.set_nodelay(true).unwrap();
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -390,16 +380,16 @@ impl World {
         Connection { sender, task }
     }
 
-    pub async fn send(&self, method: &str, path: &str, body: TestBody) -> Answer {
+    pub(crate) async fn send(&self, method: &str, path: &str, body: TestBody) -> Answer {
         self.request(Request::builder().method(method).uri(path).body(body).unwrap())
             .await
     }
 
-    pub async fn request(&self, request: Request<TestBody>) -> Answer {
+    pub(crate) async fn request(&self, request: Request<TestBody>) -> Answer {
         let mut connection = self.connect().await;
         let response = connection.request(request).await;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.map(|body| body.to_bytes());
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes);
         Answer {
             status: parts.status,
             headers: parts.headers,
@@ -408,19 +398,28 @@ impl World {
         }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, full("")).await
     }
 
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = Request::post(path)
             .header("content-type", "application/json; charset=utf-8")
             .body(full(body.to_string()));
         self.request(request.unwrap()).await
     }
 
+    /// Streams that are open.
+    pub(crate) fn open_streams(&self) -> u64 {
+        self.plane
+            .traffic()
+            .iter()
+            .map(|traffic| traffic.open_streams)
+            .sum()
+    }
+
     /// How often requests to the group ended so.
-    pub fn counted(&self, result: &str) -> u64 {
+    pub(crate) fn counted(&self, result: &str) -> u64 {
         let traffic = self.plane.traffic();
         let all = traffic.iter().flat_map(|traffic| &traffic.results);
         all.filter(|(r, _)| r.word() == result)
@@ -429,7 +428,13 @@ impl World {
     }
 }
 
-pub fn object(name: &str, plugin: &str, group: &str, version: &str, services: &str) -> DataPlaneService {
+pub(crate) fn object(
+    name: &str,
+    plugin: &str,
+    group: &str,
+    version: &str,
+    services: &str,
+) -> DataPlaneService {
     let text = format!(
         "apiVersion: {}\nkind: DataPlaneService\nmetadata: {{ name: {name} }}\nspec: {{ pluginID: {plugin}, \
          group: {group}, version: {version}, services: {services} }}\n",
@@ -438,13 +443,13 @@ pub fn object(name: &str, plugin: &str, group: &str, version: &str, services: &s
     object::read(&text::documents(&text, text::Format::Yaml).unwrap()[0]).unwrap()
 }
 
-pub struct Connection {
+pub(crate) struct Connection {
     sender: hyper::client::conn::http1::SendRequest<TestBody>,
     task: JoinHandle<()>,
 }
 
 impl Connection {
-    pub async fn request(&mut self, mut request: Request<TestBody>) -> Response<Incoming> {
+    pub(crate) async fn request(&mut self, mut request: Request<TestBody>) -> Response<Incoming> {
         request
             .headers_mut()
             .entry("host")
@@ -453,38 +458,38 @@ impl Connection {
         self.sender.send_request(request).await.unwrap()
     }
 
-    pub async fn get(&mut self, path: &str) -> Response<Incoming> {
+    pub(crate) async fn get(&mut self, path: &str) -> Response<Incoming> {
         self.request(Request::get(path).body(full("")).unwrap()).await
     }
 
     /// Goes away at once.
-    pub fn cut(self) {
+    pub(crate) fn cut(self) {
         self.task.abort();
     }
 }
 
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
     /// The body did not come to its end.
-    pub broken: bool,
+    pub(crate) broken: bool,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
 
     /// Which error this is, with its status.
-    pub fn reason(&self) -> (u16, String) {
+    pub(crate) fn reason(&self) -> (u16, String) {
         let reason = self.json()["reason"].as_str().unwrap_or_default().to_owned();
         (self.status.as_u16(), reason)
     }
 
     /// A header that the plugin saw.
-    pub fn saw(&self, name: &str) -> Option<String> {
+    pub(crate) fn saw(&self, name: &str) -> Option<String> {
         let headers = self.json()["headers"].clone();
         let headers: Vec<(String, String)> = serde_json::from_value(headers).unwrap();
         headers
@@ -518,10 +523,14 @@ async fn front(listener: TcpListener, plane: DataPlane, delegated: Arc<AtomicUsi
                     request_id: None,
                 };
                 let response = match plane.proxy().handle(request, identity).await {
-                    Outcome::Proxied(response) => response.map(|body| body.boxed_unsync()),
+                    Outcome::Proxied(response) => response.map(BodyExt::boxed_unsync),
                     Outcome::NotOurs(request) => {
                         delegated.fetch_add(1, Ordering::SeqCst);
-                        let bytes = request.into_body().collect().await.map(|body| body.to_bytes());
+                        let bytes = request
+                            .into_body()
+                            .collect()
+                            .await
+                            .map(http_body_util::Collected::to_bytes);
                         let body = Full::new(bytes.unwrap_or_default()).map_err(|never| match never {});
                         let mut response = Response::new(body.boxed_unsync());
                         *response.status_mut() = StatusCode::NOT_FOUND;
@@ -542,14 +551,10 @@ async fn front(listener: TcpListener, plane: DataPlane, delegated: Arc<AtomicUsi
 }
 
 /// Waits until something is so, for a long while.
-pub async fn until<F: Future<Output = bool>>(what: &str, so: impl Fn() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, so: impl Fn() -> F) {
     let began = Instant::now();
     while !so().await {
         assert!(began.elapsed() < Duration::from_secs(10), "never: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-}
-
-pub fn method(text: &str) -> Method {
-    text.parse().unwrap()
 }
