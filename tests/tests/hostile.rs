@@ -266,3 +266,42 @@ fn resident_bytes() -> u64 {
     let kib: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kib * 1024
 }
+
+/// Ten of a hundred never answer, and the reports of the others are never older than two intervals on the average.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_hundred_plugins_ten_hang_and_the_others_stay_fresh() {
+    const EACH: usize = 5;
+    let home = tempfile::tempdir().unwrap();
+    let path = |name: String| home.path().join(name);
+    let interval = Duration::from_secs(1);
+    let good: Vec<_> = (0..90)
+        .map(|n| GoodPlugin::start(path(format!("good{n}.sock"))).unwrap())
+        .collect();
+    let hanging: Vec<_> = (0..10)
+        .map(|n| HostilePlugin::start(path(format!("hangs{n}.sock")), Hostility::Hanging).unwrap())
+        .collect();
+    let config = Config {
+        roots: vec![home.path().to_owned()],
+        interval,
+        ..Config::default()
+    };
+    let (registry, mut events) = orrery_plugins::start(config).unwrap();
+    let mut times: BTreeMap<String, Vec<Instant>> = BTreeMap::new();
+    let all = tokio::time::timeout(6 * ENOUGH, async {
+        while times.len() < good.len() || times.values().any(|of_one| of_one.len() < EACH) {
+            let event = events.recv().await.expect("the registry ended");
+            if let PluginEvent::Report { plugin, .. } = event {
+                times.entry(plugin.to_string()).or_default().push(Instant::now());
+            }
+        }
+    });
+    assert!(all.await.is_ok(), "{} reported: {times:?}", times.len());
+    assert!(times.keys().all(|id| id.starts_with("good")), "{times:?}");
+    let gaps = u32::try_from(EACH - 1).unwrap();
+    for (id, of_one) in &times {
+        let took = of_one[EACH - 1] - of_one[0];
+        assert!(took < 2 * gaps * interval, "{id}: {EACH} reports took {took:?}");
+    }
+    assert!(hanging.iter().all(|plugin| plugin.calls() > 0));
+    registry.shutdown().await;
+}
