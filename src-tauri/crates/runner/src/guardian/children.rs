@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitStatus};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitStatus};
 
 use super::LAUNCHER;
 use super::orphans::{Fit, Traits, kill_trees, orphans};
@@ -19,6 +19,7 @@ use crate::wire::{Fault, Inbox, LaunchNews, News, Plan, Step, encode, send};
 pub(super) struct Child {
     pub(super) id: u64,
     pub(super) pid: i32,
+    pidfd: Option<OwnedFd>,
     plan: Plan,
     phase: Phase,
     /// When everything is killed.
@@ -77,7 +78,10 @@ impl Child {
             .stdout(Stdio::from(stdout))
             .stderr(Stdio::from(stderr))
             .spawn()?;
-        let pid = Pid::from_child(&child).as_raw_pid();
+        let pid = Pid::from_child(&child);
+        // Without one its end is told by its signal alone.
+        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok();
+        let pid = pid.as_raw_pid();
         let until = now + LAUNCH_TIME;
         let phase = Phase::Launching {
             socket: ours,
@@ -89,6 +93,7 @@ impl Child {
         Ok(Self {
             id,
             pid,
+            pidfd,
             plan,
             phase,
             kill_at: None,
@@ -101,6 +106,12 @@ impl Child {
             Phase::Launching { socket, .. } => Some(socket),
             Phase::Running | Phase::Ending(_) | Phase::Over => None,
         }
+    }
+
+    /// What becomes readable when its main process ends. Its signal alone is not enough: a library may have made
+    /// a thread before `main`, which takes the signal and does nothing with it.
+    pub(super) fn end(&self) -> Option<&OwnedFd> {
+        self.pidfd.as_ref().filter(|_| self.is_alive())
     }
 
     /// Reads what the launcher said. The end of its words means that it became the program.

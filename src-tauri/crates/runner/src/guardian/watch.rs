@@ -135,6 +135,8 @@ impl Guardian {
                 .filter_map(Child::launcher)
                 .map(|socket| PollFd::new(socket, PollFlags::IN)),
         );
+        let ends = self.children.values().filter_map(Child::end);
+        fds.extend(ends.map(|end| PollFd::new(end, PollFlags::IN)));
         match rustix::event::poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
