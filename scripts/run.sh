@@ -27,7 +27,7 @@ export ORRERY_BUNDLE=$PWD/dist/plugins
 if [ -n "$display" ]; then
   exec "$target/orrery-desktop" "$@"
 fi
-echo "There is no display. Open this in a browser on this machine:"
+echo "There is no display. Open this in a browser on this machine; it opens once, \`orrery token --open\` prints another:"
 "$target/orrery" serve "$@" | while IFS= read -r line; do
-  printf '%s\n' "$line" | sed -n 's|.*"token":"\([^"]*\)".*"url":"\([^"]*\)".*|  \2/?token=\1|p'
+  printf '%s\n' "$line" | sed -n 's|.*"open":"\([^"]*\)".*|  \1|p'
 done

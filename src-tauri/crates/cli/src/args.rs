@@ -133,12 +133,8 @@ pub(crate) enum Command {
     /// Write the report, or a node's history, to a file.
     #[command(subcommand)]
     Export(Export),
-    /// Print the token that opens the HTTP surface.
-    Token {
-        /// Print the address to open in a browser instead.
-        #[arg(long)]
-        open: bool,
-    },
+    /// Print the token that opens the HTTP surface; make, list and revoke further ones.
+    Token(crate::access::Token),
     /// Say what is missing on this machine and how to get it.
     Doctor,
     /// Send any request, with the token filled in.
@@ -240,6 +236,8 @@ pub(crate) struct Serve {
     /// Listen on the instance socket alone, on no TCP port.
     #[arg(long, conflicts_with = "listen")]
     pub(crate) no_listen: bool,
+    #[command(flatten)]
+    pub(crate) access: crate::access::Access,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
@@ -311,6 +309,11 @@ mod tests {
             "export history n m m -o f",
             "token",
             "token --open --url http://localhost:1",
+            "token show",
+            "token list --json",
+            "token new ci --role control",
+            "token revoke ci",
+            "serve --listen 0.0.0.0:1 --tls-certificate c --tls-key k --allowed-host a --scope-api token",
             "doctor --json",
             "api GET /api -d f",
             "completions bash",

@@ -132,7 +132,7 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
             data_file,
         } => api(&instance, &method, &path, data_file).await,
         Command::Serve(_)
-        | Command::Token { .. }
+        | Command::Token(_)
         | Command::Doctor
         | Command::Completions { .. }
         | Command::Man { .. } => Err(Exit::failed("this command asks no instance")),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use orrery_engine::{Config, Engine, Held, InstanceLock, PluginRunning, ProbeKind, Settings, first_packages};
-use orrery_gateway::{ServicesConfig, Door, Gateway, Keys, Token};
+use orrery_gateway::{Door, Gateway, Keys, ServicesConfig, Token};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;

@@ -14,7 +14,8 @@ pub(crate) fn paths(common: &Common) -> Paths {
 /// The instance: by address if given, else the socket of the data directory, else the system's.
 pub(crate) fn find(common: &Common) -> Result<Instance, Exit> {
     if let Some(url) = &common.url {
-        let token = common.token.clone().ok_or_else(|| {
+        let own = || local_token(common, url);
+        let token = common.token.clone().or_else(own).ok_or_else(|| {
             Exit::usage("--url needs --token (or ORRERY_TOKEN): the owner of the instance prints it with `orrery token`")
         })?;
         return Ok(Instance::Address {
@@ -37,18 +38,12 @@ pub(crate) fn find(common: &Common) -> Result<Instance, Exit> {
     Ok(Instance::Socket(own))
 }
 
-/// Prints the token of the data directory, or the address that it opens.
-pub(crate) fn print_token(common: &Common, open: bool) -> Result<(), Exit> {
-    let data = paths(common).data;
-    std::fs::create_dir_all(&data)
-        .map_err(|e| Exit::failed(format!("cannot make {}: {e}", data.display())))?;
-    let token = Token::of(&data).map_err(Exit::failed)?;
-    if !open {
-        say!("{}", token.reveal());
-        return Ok(());
+/// The token of the data directory, for an address of this machine.
+fn local_token(common: &Common, url: &str) -> Option<String> {
+    let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
+    if !local.iter().any(|start| url.starts_with(start)) {
+        return None;
     }
-    let url = std::fs::read_to_string(data.join("url"))
-        .map_err(|_| Exit::no_instance("no instance listens on an address; start one with `orrery serve`"))?;
-    say!("{}/?token={}", url.trim(), token.reveal());
-    Ok(())
+    let token = Token::read(&paths(common).data).ok()??;
+    Some(token.reveal().to_owned())
 }
