@@ -41,8 +41,11 @@ pub const WATCH_HISTORY: usize = 4096;
 /// Files looked at in a watched directory.
 pub const MAX_FILES: usize = 1024;
 
-/// Time between two looks at a watched directory.
-pub const DIRECTORY_POLL: Duration = Duration::from_millis(100);
+/// Time between two looks at a watched directory in which nothing changes.
+pub const DIRECTORY_POLL: Duration = Duration::from_millis(250);
+
+/// The same while a file has changed and is not settled.
+pub const DIRECTORY_POLL_UNSETTLED: Duration = Duration::from_millis(50);
 
 /// A file is read when it has not changed for this long.
 pub const DIRECTORY_SETTLE: Duration = Duration::from_millis(100);

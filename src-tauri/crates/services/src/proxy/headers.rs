@@ -124,7 +124,7 @@ pub(super) fn protect(headers: &mut HeaderMap) {
 impl<B> Ask<'_, B> {
     /// The headers of a request as the plugin gets them.
     pub(super) fn to_plugin(&self, headers: HeaderMap) -> HeaderMap {
-        let trace = trace(&headers);
+        let trace = trace(&headers, self.id);
         let mut passed = pass(headers, is_kept_from_plugins);
         let mount = self.hit.mount;
         passed.insert(header::HOST, HOST);
@@ -145,7 +145,7 @@ impl<B> Ask<'_, B> {
             .or_else(|_| HeaderValue::from_str(&user.escape_default().to_string()));
         set(X_ORRERY_USER, user.ok());
         set(X_ORRERY_ROLE, Some(HeaderValue::from_static(role.word())));
-        set(X_REQUEST_ID, Some(self.request_id.clone()));
+        set(X_REQUEST_ID, self.request_id());
         set(
             X_FORWARDED_FOR,
             address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok()),
@@ -171,6 +171,13 @@ impl<B> Ask<'_, B> {
         passed
     }
 
+    fn request_id(&self) -> Option<HeaderValue> {
+        let given = self.identity.request_id.as_deref();
+        let given = given.and_then(|id| HeaderValue::from_str(id).ok());
+        let mut buffer = uuid::Uuid::encode_buffer();
+        given.or_else(|| HeaderValue::from_str(self.id.simple().encode_lower(&mut buffer)).ok())
+    }
+
     /// What was taken from the path.
     fn prefix(&self) -> Option<HeaderValue> {
         let mount = self.hit.mount;
@@ -182,18 +189,19 @@ impl<B> Ask<'_, B> {
 }
 
 /// The trace that the caller is in, with this request as a new span of it; a new one when there is none.
-fn trace(headers: &HeaderMap) -> (Option<HeaderValue>, Vec<HeaderValue>) {
-    let span = uuid::Uuid::now_v7().simple().to_string();
-    let (_, span_id) = span.split_at(16);
+fn trace(headers: &HeaderMap, id: uuid::Uuid) -> (Option<HeaderValue>, Vec<HeaderValue>) {
+    let mut buffer = uuid::Uuid::encode_buffer();
+    let own = id.simple().encode_lower(&mut buffer);
+    // The second half of an id is random.
+    let (_, span_id) = own.split_at(16);
     let given = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
     if let Some((trace_id, flags)) = given.and_then(parsed) {
         let parent = HeaderValue::from_str(&format!("00-{trace_id}-{span_id}-{flags}")).ok();
         let state = headers.get_all("tracestate").iter().cloned().collect();
         return (parent, state);
     }
-    let trace_id = uuid::Uuid::now_v7().simple();
     (
-        HeaderValue::from_str(&format!("00-{trace_id}-{span_id}-00")).ok(),
+        HeaderValue::from_str(&format!("00-{own}-{span_id}-00")).ok(),
         Vec::new(),
     )
 }
@@ -255,10 +263,13 @@ mod tests {
     fn a_trace_goes_on_or_begins() {
         let given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         assert_eq!(parsed(given), Some(("0af7651916cd43dd8448eb211c80319c", "01")));
-        let (parent, _) = trace(&map(&[(
-            "traceparent",
-            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        )]));
+        let (parent, _) = trace(
+            &map(&[(
+                "traceparent",
+                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            )]),
+            uuid::Uuid::now_v7(),
+        );
         let parent = parent.unwrap();
         let parent = parent.to_str().unwrap();
         assert!(parent.starts_with("00-0af7651916cd43dd8448eb211c80319c-") && parent.ends_with("-01"));
@@ -273,7 +284,7 @@ mod tests {
         ] {
             assert_eq!(parsed(bad), None, "{bad}");
         }
-        let (new, _) = trace(&HeaderMap::new());
+        let (new, _) = trace(&HeaderMap::new(), uuid::Uuid::now_v7());
         assert!(parsed(new.unwrap().to_str().unwrap()).is_some());
     }
 }

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response};
+use http::{Method, Request, Response};
 
 pub use body::Body;
 pub use discovery::AppGroup;
@@ -72,7 +72,8 @@ struct Ask<'a, B> {
     /// The body until it is taken.
     request: Request<Option<B>>,
     identity: &'a Identity,
-    request_id: HeaderValue,
+    /// Names this request where nobody else has named it: in its id, its trace, its span.
+    id: uuid::Uuid,
     shared: &'a Shared,
 }
 
@@ -106,7 +107,7 @@ impl Proxy {
         let plugin = hit.mount.line.id.as_str();
         let underway = Underway::begin(&hit.target.meter);
         let ask = Ask {
-            request_id: request_id(&identity),
+            id: uuid::Uuid::now_v7(),
             identity: &identity,
             shared: &self.shared,
             request: request.map(Some),
@@ -204,15 +205,4 @@ fn default_access(kind: ServiceType, method: &Method, upgrade: bool) -> Access {
             }
         }
     }
-}
-
-fn request_id(identity: &Identity) -> HeaderValue {
-    let given = identity
-        .request_id
-        .as_deref()
-        .and_then(|id| HeaderValue::from_str(id).ok());
-    given.unwrap_or_else(|| {
-        let id = uuid::Uuid::now_v7().simple().to_string();
-        HeaderValue::from_str(&id).unwrap_or(HeaderValue::from_static("unknown"))
-    })
 }

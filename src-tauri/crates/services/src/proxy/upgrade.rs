@@ -54,6 +54,8 @@ impl Upgrade {
     pub(super) fn announce(&self, headers: &mut HeaderMap) {
         headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         headers.insert(header::UPGRADE, self.token.clone());
+        // What the caller may send besides is not passed on.
+        headers.remove(header::CONTENT_LENGTH);
     }
 
     /// The plugin agreed: answers the caller, and copies from then on.

@@ -79,7 +79,13 @@ impl DirectorySource {
         self.take_in(changed).await;
         self.registry.set_synced().await;
         loop {
-            tokio::time::sleep(limits::DIRECTORY_POLL).await;
+            let unsettled = seen.values().any(|known: &Seen| known.due_since.is_some());
+            let pause = if unsettled {
+                limits::DIRECTORY_POLL_UNSETTLED
+            } else {
+                limits::DIRECTORY_POLL
+            };
+            tokio::time::sleep(pause).await;
             let changed = self.look(&mut seen, false).await;
             if !changed.is_empty() {
                 self.take_in(changed).await;

@@ -250,8 +250,7 @@ impl Registry {
             }
             match &patch {
                 Patch::Merge(change) => json_patch::merge(&mut document, change),
-                Patch::Json(change) => json_patch::patch(&mut document, change)
-                    .map_err(|error| RegistryError::Patch(error.to_string()))?,
+                Patch::Json(change) => step_by_step(&mut document, change)?,
             }
             let wished = object::read(&document).map_err(RegistryError::Invalid)?;
             if wished.metadata.name != name {
@@ -503,6 +502,19 @@ impl Shared {
             .meters
             .retain(|plugin, group, kind| metered.contains(&(plugin, group, kind)));
     }
+}
+
+/// Applies a JSON Patch with a look at the size after each step: a few copies of copies could fill the memory.
+fn step_by_step(document: &mut Value, patch: &json_patch::Patch) -> Result<(), RegistryError> {
+    for step in &patch.0 {
+        json_patch::patch(document, std::slice::from_ref(step))
+            .map_err(|error| RegistryError::Patch(error.to_string()))?;
+        let copies = matches!(step, json_patch::PatchOperation::Copy(_));
+        if copies && document.to_string().len() > crate::limits::MAX_OBJECT_BYTES {
+            return Err(RegistryError::Patch("the object grows too large".to_owned()));
+        }
+    }
+    Ok(())
 }
 
 /// Makes what one origin declares so.

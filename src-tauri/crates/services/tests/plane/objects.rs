@@ -118,6 +118,9 @@ async fn ag11_status_cannot_be_set_and_labels_are_no_new_generation() {
     let patch = Patch::Json(serde_json::from_value(patch).unwrap());
     let after = registry.patch("o", patch).await.unwrap();
     assert_eq!((after.metadata.generation, after.spec.services.len()), (2, 2));
+    let copy = json!({"op": "copy", "from": "/metadata", "path": "/metadata/annotations"});
+    let bomb = Patch::Json(serde_json::from_value(json!(vec![copy; 64])).unwrap());
+    assert_eq!(registry.patch("o", bomb).await.unwrap_err().status(), 422);
     let cases = [
         (json!({"metadata": {"name": "x"}}), 422),
         (json!({"spec": {"group": "BAD"}}), 422),
