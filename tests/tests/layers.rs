@@ -38,6 +38,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-topology",
         ],
     ),
+    ("orrery-services", &[]),
     ("orrery-exposition", &[]),
     (
         "orrery-gateway",

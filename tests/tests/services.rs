@@ -106,7 +106,7 @@ fn object(name: &str, group: &str) -> Value {
         "metadata": { "name": name },
         "spec": {
             "pluginID": "shop", "pluginType": "app", "group": group, "version": "v1",
-            "services": [{ "type": "route", "path": "orders", "method": "*" }],
+            "services": [{ "type": "route", "path": "orders", "method": "GET" }],
         },
     })
 }

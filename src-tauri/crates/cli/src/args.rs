@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::plugin::args::Plugin;
+use crate::service::Service;
 use crate::times;
 
 /// A live model of everything running on your machines.
@@ -51,6 +52,9 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Run the whole backend and the browser UI, without a window.
     Serve(Serve),
+    /// Services that plugins offer below /apis.
+    #[command(subcommand)]
+    Service(Service),
     /// Print the merged report.
     Report {
         /// Encoding.

@@ -132,6 +132,7 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
             data_file,
         } => api(&instance, &method, &path, data_file).await,
         Command::Serve(_)
+        | Command::Service(_)
         | Command::Token(_)
         | Command::Doctor
         | Command::Completions { .. }

@@ -15,6 +15,7 @@ mod exit;
 mod man;
 mod plugin;
 mod serve;
+mod service;
 mod target;
 mod times;
 
@@ -60,6 +61,7 @@ fn run(cli: Cli) -> Result<(), Exit> {
         }
         Command::Man { out } => man::run(out.as_deref()),
         Command::Token(token) => runtime(false)?.block_on(access::run(&cli.common, token)),
+        Command::Service(service) => runtime(false)?.block_on(service::run(&cli.common, service)),
         Command::Serve(options) => runtime(true)?.block_on(serve::run(&cli.common, options)),
         Command::Doctor => runtime(false)?.block_on(doctor::run(&cli.common)),
         Command::Plugin(Plugin::Make(make)) => runtime(false)?.block_on(plugin::make::run(&cli.common, make)),

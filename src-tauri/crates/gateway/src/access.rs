@@ -163,6 +163,9 @@ const RULES: &[Rule] = &[
     admin("POST", "/apis/aggregation.orrery/v1alpha1/dataplaneservices")
         .changes()
         .audited("create service"),
+    admin("PUT", "/apis/aggregation.orrery/v1alpha1/dataplaneservices")
+        .changes()
+        .audited("apply services"),
     view(
         "GET",
         "/apis/aggregation.orrery/v1alpha1/dataplaneservices/{name}",

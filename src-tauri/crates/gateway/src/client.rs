@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use crate::limits::{ANSWER_BYTES_MAX, CLIENT_TIMEOUT};
 use crate::uds;
 
+mod lines;
 mod secure;
 mod stream;
 mod upload;

@@ -88,3 +88,5 @@ pub const BROWSER_AGE: Duration = Duration::from_secs(30 * 24 * 3_600);
 pub const LINKS_MAX: usize = 16;
 /// Time in which such a link has to be used.
 pub const LINK_AGE: Duration = Duration::from_secs(600);
+/// Longest line of an answer that the client side reads line by line, in bytes.
+pub const CLIENT_LINE_BYTES_MAX: usize = 4 * 1024 * 1024;

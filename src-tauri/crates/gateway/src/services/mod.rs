@@ -88,7 +88,10 @@ impl Services {
 /// Routes that stream: no time limit but those of the data plane itself.
 pub(crate) fn routes() -> Router<Gateway> {
     Router::new()
-        .route(objects::ALL, get(objects::list).post(objects::create))
+        .route(
+            objects::ALL,
+            get(objects::list).post(objects::create).put(objects::apply),
+        )
         .route(
             objects::ONE,
             get(objects::one)

@@ -24,7 +24,22 @@ pub(super) const ALL: &str = "/apis/aggregation.orrery/v1alpha1/dataplaneservice
 /// One of them.
 pub(super) const ONE: &str = "/apis/aggregation.orrery/v1alpha1/dataplaneservices/{name}";
 
-type Answer = Result<Response, Response>;
+/// An answer in place of what was asked for.
+pub(super) struct Refusal(Box<Response>);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
+impl From<Response> for Refusal {
+    fn from(response: Response) -> Self {
+        Refusal(Box::new(response))
+    }
+}
+
+type Answer = Result<Response, Refusal>;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,7 +76,7 @@ pub(super) async fn list(State(gateway): State<Gateway>, Params(looking): Params
             reason: "Expired".to_owned(),
             ..ApiError::new(Code::Conflict, format!("{gone}."))
         };
-        (StatusCode::GONE, Json(error)).into_response()
+        Refusal::from((StatusCode::GONE, Json(error)).into_response())
     })?;
     let lines = stream::unfold(Some(watch), |watch| async {
         let mut watch = watch?;
@@ -99,6 +114,23 @@ pub(super) async fn create(
     let object = read(&headers, &body)?;
     let made = registry(&gateway)?.create(object).await.map_err(|e| failed(&e))?;
     Ok((StatusCode::CREATED, Json(made.to_json())).into_response())
+}
+
+/// Makes or changes every object of the body, in order. What is wrong with one ends it there.
+pub(super) async fn apply(State(gateway): State<Gateway>, headers: HeaderMap, body: Bytes) -> Answer {
+    let registry = registry(&gateway)?;
+    let documents = documents(&headers, &body)?;
+    let objects: Result<Vec<_>, _> = documents.iter().map(object::read).collect();
+    let objects = objects.map_err(|errors| failed(&RegistryError::Invalid(errors)))?;
+    let mut items = Vec::new();
+    for object in objects {
+        let applied = registry.apply(object).await.map_err(|e| failed(&e))?;
+        items.push(applied.to_json());
+    }
+    let body = json!({
+        "apiVersion": object::API_VERSION, "kind": "DataPlaneServiceList", "items": items,
+    });
+    Ok(Json(body).into_response())
 }
 
 /// Replaces, when the object says which version it was read at; applies otherwise.
@@ -155,11 +187,11 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-fn registry(gateway: &Gateway) -> Result<&Registry, Response> {
+fn registry(gateway: &Gateway) -> Result<&Registry, Refusal> {
     let services = gateway.services.as_ref();
     services.map(|services| services.plane.registry()).ok_or_else(|| {
         let error = ApiError::new(Code::Unavailable, "This instance serves no services of plugins.");
-        Failure(error).into_response()
+        Failure(error).into_response().into()
     })
 }
 
@@ -168,14 +200,20 @@ fn content_type(headers: &HeaderMap) -> &str {
     value.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// The one object that a body holds.
-fn read(headers: &HeaderMap, body: &[u8]) -> Result<DataPlaneService, Response> {
-    let malformed = |message: String| Failure(ApiError::bad_request(message)).into_response();
+fn malformed(message: String) -> Refusal {
+    Failure(ApiError::bad_request(message)).into_response().into()
+}
+
+/// The documents that a body holds.
+fn documents(headers: &HeaderMap, body: &[u8]) -> Result<Vec<Value>, Refusal> {
     let text = std::str::from_utf8(body).map_err(|_| malformed("The body is not UTF-8 text.".to_owned()))?;
     let format: Format = Format::of_content_type(content_type(headers));
-    let documents = text::documents(text, format);
-    let documents = documents.map_err(|why| malformed(format!("The body does not parse: {why}.")))?;
-    match &documents[..] {
+    text::documents(text, format).map_err(|why| malformed(format!("The body does not parse: {why}.")))
+}
+
+/// The one object that a body holds.
+fn read(headers: &HeaderMap, body: &[u8]) -> Result<DataPlaneService, Refusal> {
+    match &documents(headers, body)?[..] {
         [document] => object::read(document).map_err(|errors| failed(&RegistryError::Invalid(errors))),
         others => Err(malformed(format!(
             "The body holds {} documents; send one at a time.",
@@ -184,7 +222,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<DataPlaneService, Response> 
     }
 }
 
-fn failed(error: &RegistryError) -> Response {
+fn failed(error: &RegistryError) -> Refusal {
     let status = error.status();
     let code = match status {
         StatusCode::NOT_FOUND => Code::NotFound,
@@ -202,5 +240,5 @@ fn failed(error: &RegistryError) -> Response {
         reason: error.reason().to_owned(),
         ..ApiError::new(code, error.to_string())
     };
-    (status, Json(shown)).into_response()
+    (status, Json(shown)).into_response().into()
 }
