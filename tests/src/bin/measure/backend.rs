@@ -84,6 +84,22 @@ impl Backend {
         Ok(())
     }
 
+    /// What it answers to a GET.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Vec<u8>> {
+        let answer = Instance::Socket(self.socket())
+            .send(http::Method::GET, path, None, Default::default())
+            .await?;
+        if !answer.status.is_success() {
+            bail!("{path} was answered by {}", answer.status);
+        }
+        Ok(answer.body.to_vec())
+    }
+
+    /// Its resident memory, in MB.
+    pub(crate) fn resident_mb(&self) -> anyhow::Result<f64> {
+        crate::machine::resident_mb(&self.pid()?.to_string())
+    }
+
     /// Opens a view and waits for its first frame.
     pub(crate) async fn view(&self, topology: &str) -> anyhow::Result<View> {
         let instance = Instance::Socket(self.socket());

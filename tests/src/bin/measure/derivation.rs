@@ -3,26 +3,17 @@
 use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
-use orrery_engine::Published;
-use orrery_engine::model::window::{Completeness, SourceId, Window};
-use orrery_engine::model::{NodeId, Report, Timestamp, TopologyKind};
+use orrery_engine::model::{NodeId, Report, TopologyKind};
 use orrery_engine::topology::derive::{Chosen, Derivation, Options};
 use orrery_engine::topology::view::ViewState;
 use orrery_testkit::ReportGen;
 
-use crate::table::{Table, time};
-use crate::yardstick::{NOW, Yardstick, cpu, repeated};
+use crate::table::Table;
+use crate::yardstick::{NOW, Yardstick, repeated};
 
-const SECOND_NS: i64 = 1_000_000_000;
-const WINDOW_NS: i64 = 15 * SECOND_NS;
-/// Sources that each hold a whole report.
-const SOURCES: usize = 14;
 /// One process in this many says something new.
 const CHANGED: usize = 100;
-/// Times that arrivals are repeated; the mean counts.
-const ROUNDS: i64 = 12;
 
 type Changed = BTreeSet<(TopologyKind, NodeId)>;
 
@@ -32,8 +23,8 @@ pub(crate) fn measure(yardstick: &Yardstick, table: &mut Table) -> anyhow::Resul
     table.section("deriving from the same report (CPU time, and as a multiple of P)");
     cold(&report, yardstick, table)?;
     carried(&report, yardstick, table)?;
-    arrivals(&yardstick.json, yardstick, table)?;
-    many_hosts(yardstick, table)
+    many_hosts(yardstick, table)?;
+    dense(yardstick, table)
 }
 
 fn unconnected() -> Options {
@@ -42,17 +33,13 @@ fn unconnected() -> Options {
 
 fn cold(report: &Arc<Report>, yardstick: &Yardstick, table: &mut Table) -> anyhow::Result<()> {
     let fresh = || Derivation::new(report.clone(), None);
-    for topology in ["processes", "hosts"] {
-        let cost = repeated(|| drop(black_box(fresh().scope_nodes(topology, None))))?;
-        yardstick.row(table, &format!("render and summarise {topology}"), cost);
-    }
     let render = repeated(|| drop(black_box(fresh().derive("processes", Chosen::Unfiltered))))?;
-    yardstick.row(table, "  of it: render processes", render);
+    yardstick.row(table, "render processes", render);
     let written = repeated(|| {
         let nodes = fresh().scope_nodes("processes", None);
         drop(black_box(serde_json::to_vec(&nodes)));
     })?;
-    yardstick.row(table, "the same and written as JSON", written);
+    yardstick.row(table, "render and summarise processes, written as JSON", written);
     let picture = repeated(|| drop(black_box(fresh().picture("processes", &unconnected(), ""))))?;
     yardstick.row(table, "picture of all processes", picture);
     Ok(())
@@ -105,61 +92,42 @@ fn carried(report: &Arc<Report>, yardstick: &Yardstick, table: &mut Table) -> an
     yardstick.row(table, "1 % of processes changed: box, place, compare", cost);
     let cost = repeated(|| {
         let same = base.next(report.clone(), None, &Changed::new());
-        drop(black_box(same.basis("processes") == base.basis("processes")));
+        let _ = black_box(same.basis("processes") == base.basis("processes"));
     })?;
     yardstick.row(table, "nothing changed: find that out", cost);
     Ok(())
 }
 
-/// Reports as they arrive: again and again from one source, and held of many.
-fn arrivals(json: &[u8], yardstick: &Yardstick, table: &mut Table) -> anyhow::Result<()> {
-    let source = SourceId::probe("host");
-    let mut window = Window::new(WINDOW_NS);
-    let decoded = || Ok::<_, anyhow::Error>(Report::from_json(json, NOW)?.report);
-    window.take(&source, decoded()?, Completeness::Whole, NOW);
-    let mut published = Published::of(&window.snapshot(NOW), 0);
-    drop(published.derivation.picture("processes", &unconnected(), ""));
-    let mut spent = Duration::ZERO;
-    let mut publications = 0;
-    for second in 1..=ROUNDS {
-        let now = Timestamp(NOW.0 + second * SECOND_NS);
-        let report = decoded()?;
-        let begin = cpu()?;
-        window.take(&source, report, Completeness::Whole, now);
-        window.expire(now);
-        let snapshot = window.snapshot(now);
-        if snapshot.seq != published.seq {
-            publications += 1;
-            published = published.next(&snapshot, second);
-            drop(black_box(published.derivation.picture(
-                "processes",
-                &unconnected(),
-                "",
-            )));
+/// Everything connected to everything.
+fn dense(yardstick: &Yardstick, table: &mut Table) -> anyhow::Result<()> {
+    const ENDPOINTS: usize = 2_000;
+    let ids: Vec<String> = (0..ENDPOINTS).map(|n| format!("\";10.0.0.1;{n}\"")).collect();
+    let adjacency = ids.join(",");
+    let nodes: Vec<String> = ids
+        .iter()
+        .map(|id| format!("{id}:{{\"adjacency\":[{adjacency}],\"latest\":{{}}}}"))
+        .collect();
+    let json = format!("{{\"Endpoint\":{{\"nodes\":{{{}}}}}}}", nodes.join(","));
+    drop(nodes);
+    table.section(&format!(
+        "{ENDPOINTS} endpoints, each connected to each: {:.0} MB of JSON, {} edges kept",
+        json.len() as f64 / 1e6,
+        orrery_engine::model::limits::EDGES
+    ));
+    match Report::from_json(json.as_bytes(), NOW) {
+        Err(error) => table.row("decode JSON", error.to_string()),
+        Ok(decoded) => {
+            for warning in &decoded.warnings {
+                table.row("said of it", warning.to_string());
+            }
+            let report = Arc::new(decoded.report);
+            let cost = repeated(|| drop(black_box(Report::from_json(json.as_bytes(), NOW))))?;
+            yardstick.row(table, "decode JSON", cost);
+            let fresh = || Derivation::new(report.clone(), None);
+            let cost = repeated(|| drop(black_box(fresh().picture("everything", &Options::new(), ""))))?;
+            yardstick.row(table, "picture of the mixed view", cost);
         }
-        spent += cpu()? - begin;
     }
-    let name = format!("the same report again: {publications} of {ROUNDS} published");
-    yardstick.row(table, &name, spent / u32::try_from(ROUNDS)?);
-
-    let mut window = Window::new(WINDOW_NS);
-    for n in 0..SOURCES {
-        window.take(
-            &SourceId::remote(n.to_string()),
-            decoded()?,
-            Completeness::Partial,
-            NOW,
-        );
-    }
-    let begin = cpu()?;
-    let first = Published::of(&window.snapshot(NOW), 0);
-    let nodes = first.derivation.scope_nodes("processes", None);
-    drop(black_box(serde_json::to_vec(&nodes)));
-    let cost = cpu()? - begin;
-    table.row(
-        &format!("first answer with the reports of {SOURCES} sources held"),
-        time(cost),
-    );
     Ok(())
 }
 

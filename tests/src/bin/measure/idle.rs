@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tokio::time::{sleep, timeout};
 
 use crate::backend::Backend;
+use crate::machine::resident_mb;
 use crate::table::Table;
 
 const SLEEPERS: usize = 300;
@@ -81,13 +82,8 @@ async fn over(pid: u32, meanwhile: impl Future<Output = ()>) -> anyhow::Result<f
 }
 
 fn figures(pid: u32, cpu: f64) -> anyhow::Result<String> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|l| l.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
-    let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
-    Ok(format!("{cpu:.1} % of a core, RSS {:.0} MB", kib * 1024.0 / 1e6))
+    let resident = resident_mb(&pid.to_string())?;
+    Ok(format!("{cpu:.1} % of a core, RSS {resident:.0} MB"))
 }
 
 /// CPU time that a process took so far, user and system.

@@ -1,14 +1,17 @@
-//! What `make bench` measures beside the benches: `measure ORRERY [BENCHES]`.
+//! What `make bench` measures beside the benches: `measure [ORRERY [BENCHES]]`.
 //!
-//! `ORRERY` is the command as released; `BENCHES` holds lines of criterion's `bencher` format, which the
-//! final table shows too. It prints figures and judges none.
+//! `ORRERY` is the command as released, without which what needs it is left out; `BENCHES` holds lines of
+//! criterion's `bencher` format, which the final table shows too. It prints figures, and of those that have a
+//! goal whether they reach it.
 
 #![expect(clippy::print_stdout, reason = "a command talks to its terminal")]
 
 mod backend;
 mod derivation;
+mod goals;
 mod idle;
 mod latency;
+mod machine;
 mod sockets;
 mod table;
 mod yardstick;
@@ -23,7 +26,7 @@ use crate::table::Table;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut args = std::env::args_os().skip(1).map(PathBuf::from);
-    let orrery = args.next().context("the path of the orrery command is missing")?;
+    let orrery = args.next();
     let mut table = Table::default();
     if let Some(benches) = args.next() {
         let lines = std::fs::read_to_string(&benches)
@@ -32,10 +35,15 @@ async fn main() -> anyhow::Result<()> {
         table::benches(&lines, &mut table);
     }
     let yardstick = yardstick::measure(&mut table)?;
+    goals::measure(&yardstick, &mut table)?;
+    machine::measure(&yardstick, &mut table)?;
     derivation::measure(&yardstick, &mut table)?;
-    sockets::measure(&orrery, &yardstick, &mut table).await?;
-    latency::measure(&orrery, &mut table).await?;
-    idle::measure(&orrery, &mut table).await?;
+    if let Some(orrery) = orrery {
+        goals::held(&orrery, &yardstick, &mut table).await?;
+        sockets::measure(&orrery, &yardstick, &mut table).await?;
+        latency::measure(&orrery, &mut table).await?;
+        idle::measure(&orrery, &mut table).await?;
+    }
     println!("{table}");
     Ok(())
 }

@@ -1,0 +1,164 @@
+//! What is asked of the speed of a report's way, each beside its goal: reached or missed.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use orrery_engine::Published;
+use orrery_engine::model::window::{Completeness, SourceId, Window};
+use orrery_engine::model::{Report, Sample, Timestamp};
+use orrery_engine::topology::derive::Derivation;
+
+use crate::backend::Backend;
+use crate::table::{Table, time};
+use crate::yardstick::{NOW, SECOND_NS, WINDOW_NS, Yardstick, cpu, repeated};
+
+/// Sources that each hold a whole report.
+const SOURCES: usize = 14;
+/// Times that arrivals are repeated; the mean counts.
+const ROUNDS: i64 = 12;
+/// Longest wait for the first answer with [`SOURCES`] reports held.
+const FIRST_ANSWER: Duration = Duration::from_millis(15);
+/// Most resident memory with them, in MB.
+const HELD_MB: f64 = 60.0;
+
+/// Measures what needs no running command.
+pub(crate) fn measure(yardstick: &Yardstick, table: &mut Table) -> anyhow::Result<()> {
+    let json = &yardstick.json;
+    table.section("goals (CPU time of one thread, and as a multiple of P)");
+    let cost = repeated(|| drop(black_box(Report::from_json(json, NOW))))?;
+    yardstick.goal(table, "decode JSON", cost, 0.20);
+    let report = Report::from_json(json, NOW)?.report;
+    let msgpack = report.to_msgpack();
+    let cost = repeated(|| drop(black_box(Report::from_msgpack(&msgpack, NOW))))?;
+    yardstick.goal(table, "decode MessagePack", cost, 0.06);
+    let (taken, seen) = arrivals(&report)?;
+    yardstick.goal(table, "take in a new report of a known source", taken, 0.05);
+    yardstick.goal(table, "publish what has not changed", seen, 0.002);
+    let report = Arc::new(report);
+    let fresh = || Derivation::new(report.clone(), None);
+    for topology in ["processes", "hosts"] {
+        let cost = repeated(|| drop(black_box(fresh().scope_nodes(topology, None))))?;
+        yardstick.goal(table, &format!("render and summarise {topology}"), cost, 0.012);
+    }
+    let cost = first_answer(json)?;
+    table.row(
+        &format!("first answer with the reports of {SOURCES} sources held, in memory"),
+        format!("{:<10}", time(cost)),
+    );
+    Ok(())
+}
+
+/// Every reading is a new one, as a second later.
+fn a_second_later(report: &mut Report, seconds: i64) {
+    for topology in report.topologies.values_mut() {
+        for node in topology.nodes.values_mut() {
+            for metric in Arc::make_mut(node).metrics.values_mut() {
+                let Some(last) = metric.samples.last().copied() else {
+                    continue;
+                };
+                metric.samples.remove(0);
+                metric.samples.push(Sample {
+                    date: Timestamp(last.date.0 + seconds * SECOND_NS),
+                    value: last.value + 1.0,
+                });
+            }
+        }
+    }
+}
+
+/// Taking in whole reports of one source, everything read anew; then publishing what is the same as before.
+fn arrivals(report: &Report) -> anyhow::Result<(Duration, Duration)> {
+    let source = SourceId::probe("host");
+    let mut window = Window::new(WINDOW_NS);
+    window.take(&source, report.clone(), Completeness::Whole, NOW);
+    let mut held = window.snapshot(NOW);
+    let mut taken = Duration::ZERO;
+    let mut next = report.clone();
+    let mut now = NOW;
+    for second in 1..=ROUNDS {
+        now = Timestamp(NOW.0 + second * SECOND_NS);
+        a_second_later(&mut next, 1);
+        let arrived = next.clone();
+        let begin = cpu()?;
+        window.take(&source, arrived, Completeness::Whole, now);
+        window.expire(now);
+        held = window.snapshot(now);
+        taken += cpu()? - begin;
+    }
+    let mut published = Published::of(&held, 0);
+    drop(published.derivation.scope_nodes("processes", None));
+    let seen = repeated(|| {
+        window.expire(now);
+        let snapshot = window.snapshot(now);
+        published = published.next(&snapshot, 1);
+        drop(black_box(published.derivation.basis("processes")));
+    })?;
+    Ok((taken / u32::try_from(ROUNDS)?, seen))
+}
+
+/// The processes as Scope's clients ask for them, right after the last of the reports was taken in.
+fn first_answer(json: &[u8]) -> anyhow::Result<Duration> {
+    let mut window = Window::new(WINDOW_NS);
+    for n in 0..SOURCES {
+        let report = Report::from_json(json, NOW)?.report;
+        window.take(
+            &SourceId::remote(n.to_string()),
+            report,
+            Completeness::Partial,
+            NOW,
+        );
+    }
+    let begin = cpu()?;
+    let first = Published::of(&window.snapshot(NOW), 0);
+    let nodes = first.derivation.scope_nodes("processes", None);
+    drop(black_box(serde_json::to_vec(&nodes)));
+    Ok(cpu()? - begin)
+}
+
+/// Measures what the command answers and holds when [`SOURCES`] reports were posted: of one probe, as its
+/// window fills, and of as many probes.
+pub(crate) async fn held(orrery: &Path, yardstick: &Yardstick, table: &mut Table) -> anyhow::Result<()> {
+    for probes in [1, SOURCES] {
+        let backend = Backend::start(orrery).await?;
+        backend.get("/api/topology").await?;
+        let before = backend.resident_mb()?;
+        let mut report = Report::from_json(&yardstick.json, NOW)?.report;
+        for n in 0..SOURCES {
+            // Without the header that names the probe, the id of a report does.
+            report.id = format!("probe-{}", n % probes).into();
+            a_second_later(&mut report, 1);
+            backend.post_report(&report.to_json()).await?;
+        }
+        let begin = Instant::now();
+        let answer = backend.get("/api/topology/processes").await?;
+        let waited = begin.elapsed();
+        let resident = backend.resident_mb()?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer)?;
+        answer.get("nodes").context("the answer has no nodes")?;
+        table.section(&format!(
+            "goals of orrery serve with {SOURCES} reports held, of {probes} probes (wall time, resident memory)"
+        ));
+        goal(
+            table,
+            "first answer: GET /api/topology/processes",
+            &time(waited),
+            &time(FIRST_ANSWER),
+            waited <= FIRST_ANSWER,
+        );
+        let mb = |mb: f64| format!("{mb:.0} MB");
+        goal(table, "memory", &mb(resident), &mb(HELD_MB), resident <= HELD_MB);
+        table.row("  of it before the first report", mb(before));
+    }
+    Ok(())
+}
+
+fn goal(table: &mut Table, name: &str, figure: &str, goal: &str, reached: bool) {
+    let verdict = if reached { "reached" } else { "MISSED" };
+    table.row(
+        name,
+        format!("{figure:<10} {:>8}   goal {goal:<10} {verdict}", ""),
+    );
+}
