@@ -1,7 +1,7 @@
 //! An engine in this process, and the socket on which later starts and commands reach it. No TCP port.
 
 use orrery_engine::{Config, Engine, InstanceLock, Paths, PluginRunning, Settings, first_packages};
-use orrery_gateway::{ServicesConfig, Door, Gateway, Keys, Raise, Token};
+use orrery_gateway::{Door, Gateway, Keys, Raise, ServicesConfig, Token};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Args;

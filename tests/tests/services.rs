@@ -77,6 +77,15 @@ impl Stage {
         )
     }
 
+    async fn text(&self, path: &str) -> String {
+        let instance = Instance::Socket(Paths::below(self.home.path()).instance_socket());
+        let answer = instance
+            .send(Method::GET, path, None, Vec::new().into())
+            .await
+            .unwrap();
+        String::from_utf8_lossy(&answer.body).into_owned()
+    }
+
     async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.send(Method::GET, path, &Value::Null).await
     }
@@ -154,6 +163,10 @@ async fn a_declared_route_leads_to_the_plugin_and_goes_with_the_object() {
             .starts_with("spec.services[0]"),
         "{said:#}"
     );
+
+    let counted = stage.text("/metrics?plugins=0").await;
+    let wanted = "orrery_service_request_duration_seconds_count{plugin_id=\"shop\",group=\"shop.example\",endpoint=\"route\",result=\"ok\"}";
+    assert!(counted.contains(wanted), "{counted}");
 
     let (status, _) = stage.send(Method::DELETE, &one, &Value::Null).await;
     assert_eq!(status, StatusCode::NO_CONTENT);

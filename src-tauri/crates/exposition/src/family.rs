@@ -73,6 +73,31 @@ impl Family {
         Family::of(Kind::Counter, name, help)
     }
 
+    /// A histogram; [`Family::observe`] fills it.
+    pub fn histogram(name: &str, help: &str) -> Self {
+        Family::of(Kind::Histogram, name, help)
+    }
+
+    /// Adds a whole histogram: for each bound how many were at most that, then all of them and their sum.
+    pub fn observe(&mut self, labels: &[(&str, &str)], buckets: &[(f64, u64)], count: u64, sum: f64) {
+        let mut sample = |suffix, bound: Option<String>, value| {
+            let own = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
+            let mut labels: Vec<_> = labels.iter().map(own).collect();
+            labels.extend(bound.map(|bound| ("le".to_owned(), bound)));
+            self.samples.push(Sample {
+                suffix,
+                labels,
+                value,
+            });
+        };
+        for (bound, at_most) in buckets {
+            sample("_bucket", Some(bound.to_string()), *at_most as f64);
+        }
+        sample("_bucket", Some("+Inf".to_owned()), count as f64);
+        sample("_sum", None, sum);
+        sample("_count", None, count as f64);
+    }
+
     fn of(kind: Kind, name: &str, help: &str) -> Self {
         Family {
             name: name.to_owned(),

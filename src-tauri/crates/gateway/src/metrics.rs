@@ -51,6 +51,9 @@ async fn all(
     let engine = &gateway.engine;
     let mut merged = Merged::default();
     let mut families = own::families(engine, &caller);
+    if let Some(services) = &gateway.services {
+        families.extend(own::services(&services.plane.traffic()));
+    }
     if which.plugins != Some(0) {
         let budget = budget(&headers);
         let plugins = engine.answering_plugins();

@@ -3,6 +3,7 @@
 use orrery_engine::Engine;
 use orrery_engine::api::{Caller, PluginState, SourceState};
 use orrery_exposition::Family;
+use orrery_services::traffic::{BUCKETS, Traffic};
 
 /// Families about this instance: itself, its sources, its history, its plugins.
 pub(super) fn families(engine: &Engine, caller: &Caller) -> Vec<Family> {
@@ -85,6 +86,43 @@ fn plugins(engine: &Engine) -> [Family; 4] {
         }
     }
     [up, latency, bytes, failures]
+}
+
+/// Families about requests to what plugins serve.
+pub(super) fn services(traffic: &[Traffic]) -> [Family; 5] {
+    let mut took = Family::histogram(
+        "orrery_service_request_duration_seconds",
+        "Time until the head of the answer, by how the request ended.",
+    );
+    let mut open = Family::gauge(
+        "orrery_service_requests_in_flight",
+        "Requests without an answer yet.",
+    );
+    let mut streams = Family::gauge(
+        "orrery_service_open_streams",
+        "Answers and upgraded connections under way.",
+    );
+    let mut received = Family::counter("orrery_service_request_bytes_total", "Bytes of requests' bodies.");
+    let mut sent = Family::counter("orrery_service_response_bytes_total", "Bytes of answers' bodies.");
+    for one in traffic {
+        let endpoint = one.endpoint.word();
+        let labels = [
+            ("plugin_id", one.plugin.as_str()),
+            ("group", one.group.as_str()),
+            ("endpoint", endpoint),
+        ];
+        open.push(&labels, one.in_flight as f64);
+        streams.push(&labels, one.open_streams as f64);
+        received.push(&labels, one.request_bytes as f64);
+        sent.push(&labels, one.response_bytes as f64);
+        for (result, durations) in &one.results {
+            let [plugin, group, endpoint] = labels;
+            let labels = [plugin, group, endpoint, ("result", result.word())];
+            let buckets: Vec<(f64, u64)> = BUCKETS.into_iter().zip(durations.cumulative).collect();
+            took.observe(&labels, &buckets, durations.count, durations.sum_seconds);
+        }
+    }
+    [took, open, streams, received, sent]
 }
 
 /// Name of the family of a node's metric: what names may not hold becomes `_`.
