@@ -93,7 +93,7 @@ const fn admin(method: &'static str, path: &'static str) -> Rule {
 }
 
 /// Stands for every method.
-const ANY: &str = "*";
+pub(crate) const ANY: &str = "*";
 
 /// Every route. Those that call an operation of the engine are audited there, with what they are about.
 const RULES: &[Rule] = &[

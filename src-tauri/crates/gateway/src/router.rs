@@ -329,7 +329,9 @@ mod tests {
             .body(axum::body::Body::empty())
             .unwrap();
         let answer = router.clone().oneshot(request).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        if answer.status() != StatusCode::METHOD_NOT_ALLOWED {
+            return BTreeSet::from([access::ANY.to_owned()]);
+        }
         let allowed = answer.headers()[header::ALLOW].to_str().unwrap().to_owned();
         allowed
             .split(',')

@@ -28,7 +28,7 @@ impl Instance {
             .read_line(&mut line)
             .unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
-        let token = std::fs::read_to_string(home.path().join("token")).unwrap();
+        let token = std::fs::read_to_string(home.path().join("data/token")).unwrap();
         Instance {
             url: ready["url"].as_str().unwrap().to_owned(),
             token: token.trim().to_owned(),
