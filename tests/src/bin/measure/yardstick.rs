@@ -17,6 +17,7 @@ use orrery_engine::model::{Report, Timestamp};
 use orrery_engine::topology::derive::{Derivation, Options};
 use orrery_testkit::ReportGen;
 
+use crate::machine;
 use crate::table::{Table, time};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000_000_000);
@@ -40,6 +41,8 @@ print((time.process_time_ns() - start) // 24)
 /// The report that everything is measured with, and P.
 pub(crate) struct Yardstick {
     pub(crate) json: Vec<u8>,
+    /// Resident memory that the decoded report takes, in MB.
+    pub(crate) resident_mb: f64,
     p: Duration,
 }
 
@@ -66,6 +69,8 @@ impl Yardstick {
 /// Measures P and the steps.
 pub(crate) fn measure(table: &mut Table) -> anyhow::Result<Yardstick> {
     let (json, origin) = json()?;
+    // Before anything else leaves free memory behind that would be used again.
+    let resident_mb = resident(&json)?;
     let p = python(&json)?;
     table.section(&format!(
         "a report of 2,000 processes, {:.1} MB of JSON, {origin} (CPU time, and as a multiple of P)",
@@ -109,7 +114,7 @@ pub(crate) fn measure(table: &mut Table) -> anyhow::Result<Yardstick> {
         })?,
     );
     row("a second of the window, generated", window(reports)?);
-    Ok(Yardstick { json, p })
+    Ok(Yardstick { json, resident_mb, p })
 }
 
 /// One more report into a full window, and the snapshot, while the one before is still held.
@@ -144,6 +149,18 @@ fn json() -> anyhow::Result<(Vec<u8>, &'static str)> {
     let mut json = Vec::new();
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut json)?;
     Ok((json, "recorded"))
+}
+
+fn resident(json: &[u8]) -> anyhow::Result<f64> {
+    const HELD: usize = 8;
+    let decoded = || Report::from_json(json, NOW);
+    drop(decoded()?);
+    let first = decoded()?;
+    let before = machine::resident_mb("self")?;
+    let held = (0..HELD).map(|_| decoded()).collect::<Result<Vec<_>, _>>()?;
+    let each = (machine::resident_mb("self")? - before) / HELD as f64;
+    drop((first, held));
+    Ok(each)
 }
 
 fn python(json: &[u8]) -> anyhow::Result<Duration> {
