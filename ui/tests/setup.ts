@@ -1,3 +1,8 @@
+import { configure } from '@testing-library/svelte';
+
+// Patience for a machine that does other things too; what is there at once is found at once.
+configure({ asyncUtilTimeout: 15_000 });
+
 /** What jsdom lacks and the window relies on. */
 if (!('ResizeObserver' in globalThis)) {
   globalThis.ResizeObserver = class {

@@ -140,6 +140,21 @@ describe('window', () => {
     window.history.replaceState(null, '', window.location.pathname);
   });
 
+  it('sends a pasted token in a header, never in the address', async () => {
+    const asked = vi.spyOn(globalThis, 'fetch').mockResolvedValue(new Response(null, { status: 401 }));
+    const app = new App(new FakeBackend());
+    app.unauthorized = true;
+    render(Window, { app });
+    await fireEvent.input(screen.getByTestId('token'), { target: { value: 'pasted' } });
+    await fireEvent.click(screen.getByTestId('token-enter'));
+    await waitFor(() => expect(screen.getByTestId('token-page').textContent).toContain('This token is wrong'));
+    const [url, options] = asked.mock.calls[0] ?? [];
+    expect(String(url)).toMatch(/api\/session$/);
+    expect(options?.headers).toEqual({ Authorization: 'Bearer pasted' });
+    expect(window.location.href).not.toContain('pasted');
+    asked.mockRestore();
+  });
+
   it('offers the table where the browser cannot draw the map', async () => {
     const app = open('#/view/everything');
     await fireEvent.click(await screen.findByRole('button', { name: 'Show the table' }));

@@ -106,10 +106,12 @@ pub(crate) fn publish(staging: &Path, public: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether both paths name the same socket. Blocks.
+/// Whether a socket that was published still has its public name. The staging name may be gone: an old process that
+/// was started there removes it as its own when it ends. Blocks.
 pub(crate) fn is_published(staging: &Path, public: &Path) -> bool {
     match (fs::symlink_metadata(staging), fs::symlink_metadata(public)) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        (Err(error), Ok(_)) => error.kind() == ErrorKind::NotFound,
         _ => false,
     }
 }
