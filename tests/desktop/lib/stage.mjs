@@ -92,7 +92,18 @@ export class Stage {
     await this.xdotool('key', '--window', dialog, 'ctrl+a');
     await this.xdotool('type', '--window', dialog, '--delay', '20', path);
     await this.photograph('file-dialog');
-    await this.xdotool('key', '--window', dialog, 'Return');
+    // The dialog looks the path up before it takes Return, so one that comes too soon is lost.
+    let pressed = 0;
+    const gone = async () => {
+      const open = await search().catch(() => '');
+      if (!open) return true;
+      if (Date.now() - pressed > 1_000) {
+        pressed = Date.now();
+        await this.xdotool('key', '--window', dialog, 'Return');
+      }
+      return false;
+    };
+    await until('the file dialog to close', gone, 30_000);
   }
 
   /** The whole screen, native dialogs included. */
