@@ -77,12 +77,7 @@ test('the report is exported through the save dialog', { timeout: 90_000 }, asyn
   const file = join(stage.dir, 'exported.json');
   await window.click('[data-testid="export"]');
   await window.click('[data-testid="export-report"]');
-  const dialog = await until('the save dialog', async () => (await stage.xdotool('search', '--onlyvisible', '--name', 'Save|Export|File')).split('\n').filter(Boolean).pop(), 30_000);
-  await stage.xdotool('windowfocus', '--sync', dialog);
-  await stage.xdotool('key', '--window', dialog, 'ctrl+a');
-  await stage.xdotool('type', '--window', dialog, '--delay', '20', file);
-  await stage.photograph('save-dialog');
-  await stage.xdotool('key', '--window', dialog, 'Return');
+  await stage.answerFileDialog('Save|Export|File', file, { keys: ['ctrl+a'], photo: 'save-dialog' });
   await until('the file', () => existsSync(file) && readFileSync(file, 'utf8').endsWith('}'), 30_000);
   const report = JSON.parse(readFileSync(file, 'utf8'));
   assert.ok(report.Host.nodes[node].metrics.brightness.samples.length > 0, 'it holds the plugin\'s metric');

@@ -83,27 +83,34 @@ export class Stage {
     return stdout.trim();
   }
 
-  /** Types a path into the system's file dialog, whose title matches, and accepts it. */
-  async answerFileDialog(title, path) {
+  /**
+   * Gives a native file dialog a path and waits until it is closed. `keys` bring its text field to the front, empty.
+   * A dialog that is still being made loses keys, and one that still looks the path up loses Return: both are
+   * pressed again.
+   */
+  async answerFileDialog(title, path, { keys = ['ctrl+l', 'ctrl+a'], photo = 'file-dialog' } = {}) {
     const search = async () => (await this.xdotool('search', '--onlyvisible', '--name', title)).split('\n').filter(Boolean).pop();
     const dialog = await until('the file dialog', search, 30_000);
-    await this.xdotool('windowfocus', '--sync', dialog);
-    await this.xdotool('key', '--window', dialog, 'ctrl+l');
-    await this.xdotool('key', '--window', dialog, 'ctrl+a');
-    await this.xdotool('type', '--window', dialog, '--delay', '20', path);
-    await this.photograph('file-dialog');
-    // The dialog looks the path up before it takes Return, so one that comes too soon is lost.
-    let pressed = 0;
-    const gone = async () => {
-      const open = await search().catch(() => '');
-      if (!open) return true;
-      if (Date.now() - pressed > 1_000) {
-        pressed = Date.now();
-        await this.xdotool('key', '--window', dialog, 'Return');
+    for (let tries = 1; ; tries += 1) {
+      await this.xdotool('windowfocus', '--sync', dialog);
+      for (const key of keys) await this.xdotool('key', '--window', dialog, key);
+      await this.xdotool('type', '--window', dialog, '--delay', '20', path);
+      await this.photograph(photo);
+      let pressed = 0;
+      const gone = async () => {
+        if (!(await search().catch(() => ''))) return true;
+        if (Date.now() - pressed > 1_000) {
+          pressed = Date.now();
+          await this.xdotool('key', '--window', dialog, 'Return');
+        }
+        return false;
+      };
+      try {
+        return await until('the file dialog to close', gone, 6_000);
+      } catch (error) {
+        if (tries === 5) throw error;
       }
-      return false;
-    };
-    await until('the file dialog to close', gone, 30_000);
+    }
   }
 
   /** The whole screen, native dialogs included. */
