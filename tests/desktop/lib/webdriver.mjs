@@ -53,7 +53,8 @@ export class Driver {
   async click(selector, timeout) {
     await this.until(`${selector} to take a click`, async () => {
       const [element] = await this.find(selector);
-      if (!element) return false;
+      // A click on what is switched off at the moment goes nowhere.
+      if (!element || !(await this.command('GET', `/element/${element}/enabled`))) return false;
       await this.command('POST', `/element/${element}/click`, {});
       return true;
     }, timeout);
