@@ -168,11 +168,15 @@ impl Supervisor {
         }
     }
 
-    /// Waits until a plugin runs, or rests for good.
+    /// Waits until every earlier order was taken in and the plugin runs, or rests for good.
     ///
     /// # Errors
     /// When it is not known, or rests; says why.
     pub async fn running(&self, id: &str) -> Result<u64, SupervisorError> {
+        // Where it stood before it heard that it is to run says nothing.
+        let (reply, shown) = oneshot::channel();
+        self.entry(id)?.send(Order::Shown { reply }).await?;
+        shown.await.map_err(|_| SupervisorError::ShutDown)?;
         let standing = self
             .wait_for(id, |standing| standing.running || standing.resting)
             .await?;

@@ -140,6 +140,7 @@ pub(crate) struct Actor {
     closing: Option<Duration>,
     forgetting: Vec<oneshot::Sender<()>>,
     /// Those who wait until nothing runs.
+    shown: Vec<oneshot::Sender<()>>,
     quiet: Vec<oneshot::Sender<()>>,
 }
 
@@ -183,6 +184,7 @@ impl Actor {
             drawn: 0,
             closing: None,
             forgetting: Vec::new(),
+            shown: Vec::new(),
             quiet: Vec::new(),
         }
     }
@@ -192,6 +194,7 @@ impl Actor {
         loop {
             self.settle();
             self.publish();
+            answer_all(self.shown.drain(..));
             if !self.cycle.has_process() {
                 answer_all(self.quiet.drain(..));
             }

@@ -56,6 +56,10 @@ pub(crate) enum Order {
         number: u64,
         reply: oneshot::Sender<()>,
     },
+    /// Answered when everything ordered before it, leases too, shows in where it stands.
+    Shown {
+        reply: oneshot::Sender<()>,
+    },
     /// Answered as soon as nothing of it runs.
     Quiet {
         reply: oneshot::Sender<()>,
@@ -91,6 +95,10 @@ impl Actor {
             Order::Candidate { spec, reply } => self.candidate_ordered(*spec, reply),
             Order::Promote { number, want, reply } => self.promote(number, want, reply),
             Order::Discard { number, reply } => self.discard(number, Some(reply)),
+            Order::Shown { reply } => {
+                self.count_leases();
+                self.shown.push(reply);
+            }
             Order::Quiet { reply } => self.quiet.push(reply),
             Order::Forget { reply } => {
                 self.forgetting.push(reply);

@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
-use orrery_supervisor::spec::{Activation, Handover, TriggerSpec};
+use orrery_supervisor::spec::{Activation, Handover, Rest, TriggerSpec};
 use orrery_supervisor::view::{ExitKind, InstanceState as S};
 use orrery_supervisor::{EventKind, Spec, SupervisorError, Want};
 
@@ -328,6 +328,34 @@ async fn one_shots_work_when_their_trigger_fires() {
     lab.put("long", long).await;
     let view = lab.until("long", S::ExecutionFailed).await;
     assert_eq!(view.reason, "Its work took too long.");
+    lab.end().await;
+}
+
+/// On one thread: whoever asks right after an order, asks before the order was looked at.
+#[tokio::test]
+async fn who_waits_for_a_plugin_hears_of_no_earlier_rest() {
+    let lab = Lab::new().await;
+    let rest = Want::Rest(Rest::Stopped);
+    let put = lab.supervisor.put("p", lab.spec("p", &[]), rest).await;
+    put.expect("is taken in");
+    lab.until("p", S::Stopped).await;
+    lab.supervisor.want("p", Want::Automatic).await.expect("known");
+    let generation = lab.supervisor.running("p").await;
+    assert_eq!(generation.expect("it is to run"), 1);
+    lab.end().await;
+}
+
+#[tokio::test]
+async fn who_needs_a_plugin_may_wait_for_it() {
+    let lab = Lab::new().await;
+    let mut spec = lab.spec("demand", &[]);
+    spec.activation = Activation::OnDemand { idle_stop: ms(300) };
+    lab.put("demand", spec).await;
+    lab.until("demand", S::Idle).await;
+    let lease = lab.supervisor.acquire("demand").expect("known");
+    let generation = lab.supervisor.running("demand").await;
+    assert_eq!(generation.expect("somebody needs it"), 1);
+    drop(lease);
     lab.end().await;
 }
 
