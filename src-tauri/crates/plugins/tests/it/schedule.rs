@@ -6,7 +6,6 @@ use std::time::Duration;
 use orrery_plugins::{Config, PluginEvent, PluginState, StartError};
 use orrery_testkit::plugin::report_json;
 use orrery_testkit::{GoodPlugin, HostilePlugin, Hostility, Reply};
-use tokio::time::Instant;
 
 use crate::support::{Bench, until};
 
@@ -17,16 +16,14 @@ async fn hanging_plugins_do_not_slow_a_good_one() {
         .map(|n| HostilePlugin::start(bench.path(&format!("h{n}.sock")), Hostility::Hanging).unwrap())
         .collect();
     let _good = GoodPlugin::start(bench.path("good.sock")).unwrap();
-    bench.report("good").await;
-    let end = Instant::now() + Duration::from_secs(2);
+    until("all of them hang", || hanging.iter().all(|h| h.calls() >= 1)).await;
     let mut reports = 0;
-    while Instant::now() < end {
+    // One after the other there would be one report between two calls of a hanging one.
+    while hanging.iter().all(|h| h.calls() <= 2) && reports < 20 {
         bench.report("good").await;
         reports += 1;
     }
-    // At 50 ms, 40 are due; one after the other there would be one.
-    assert!(reports >= 20, "{reports} reports in two seconds");
-    assert!(hanging.iter().all(|h| h.calls() >= 1));
+    assert!(reports >= 5, "{reports} reports meanwhile");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -37,9 +34,8 @@ async fn a_huge_report_does_not_slow_a_small_one() {
     huge.on_report(move |_| Reply::ok(text.clone()));
     let _small = GoodPlugin::start(bench.path("small.sock")).unwrap();
     bench.report("small").await;
-    let end = Instant::now() + Duration::from_secs(2);
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
-    while Instant::now() < end {
+    while counts.get("small").is_none_or(|small| *small < 15) {
         let plugin = bench
             .event(|event| match event {
                 PluginEvent::Report { plugin, .. } => Some(plugin),
@@ -48,7 +44,8 @@ async fn a_huge_report_does_not_slow_a_small_one() {
             .await;
         *counts.entry(plugin.to_string()).or_default() += 1;
     }
-    assert!(counts["small"] >= 15, "{counts:?}");
+    // In turns there would be as many of the one as of the other.
+    assert!(counts.get("huge").is_none_or(|huge| *huge < 14), "{counts:?}");
     assert!(huge.reports() >= 1);
 }
 
@@ -63,19 +60,20 @@ fn bytes_of_nodes(count: usize) -> bytes::Bytes {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn failures_are_spaced_out_and_retry_calls_at_once() {
-    let bench = Bench::with(|_, config| config.interval = Duration::from_millis(200));
+    // Three failures at once would be an hour's work if it were not for the retries.
+    let bench = Bench::with(|_, config| config.interval = Duration::from_secs(3_600));
     let plugin = GoodPlugin::start(bench.path("a.sock")).unwrap();
     plugin.on_report(|_| Reply::status(500, "no"));
-    let info = bench.listed("a.sock", |p| p.failures >= 4).await;
-    let calls = plugin.reports();
-    // The fifth call is due only 1.3 s later, at the earliest.
+    let mut info = bench.listed("a.sock", |p| p.failures == 1).await;
+    for calls in 1..4 {
+        assert_eq!((plugin.reports(), info.failures), (calls, 1));
+        assert!(bench.registry.retry(&info.path));
+        let before = info.next_attempt_ms;
+        info = bench
+            .listed("a.sock", |p| p.failures == 1 && p.next_attempt_ms > before)
+            .await;
+    }
     let path = info.path;
-    let began = Instant::now();
-    assert!(bench.registry.retry(&path));
-    until("it is called", || plugin.reports() > calls).await;
-    assert!(began.elapsed() < Duration::from_secs(1));
-    let info = bench.listed("a.sock", |p| p.failures == 1).await;
-    assert!(info.next_attempt_ms.is_some());
     plugin.on_report(|_| report_json("a").into());
     assert!(bench.registry.retry(&path));
     bench.state("a.sock", PluginState::Ok).await;

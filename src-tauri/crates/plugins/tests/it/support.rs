@@ -31,6 +31,8 @@ impl Bench {
         let mut config = Config {
             roots: vec![home.path().join("r")],
             interval: Duration::from_millis(50),
+            // Whatever a test waits for is noticed, not found by looking again.
+            rescan: 3 * DEADLINE,
             probe_id: "5eed".to_owned(),
             app_id: "app-1".to_owned(),
             ..Config::default()

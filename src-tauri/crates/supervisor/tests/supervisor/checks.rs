@@ -1,7 +1,5 @@
 //! Health: what is checked, what is told, what follows.
 
-use std::time::Instant;
-
 use orrery_supervisor::spec::Rest;
 use orrery_supervisor::view::{HealthState, InstanceState as S};
 use orrery_supervisor::{AskError, CallError, Configured, EventKind, HealthReply, Heard, Want};
@@ -159,13 +157,12 @@ async fn a_slow_answer_is_a_timeout_and_many_askers_are_one_call() {
     let lab = Lab::new().await;
     let mut spec = lab.spec("slow", &[]);
     spec.health.interval = LONG;
-    spec.health.timeout = ms(400);
+    spec.health.timeout = ms(1_500);
     lab.put("slow", spec).await;
     lab.until("slow", S::Running).await;
     lab.order("health", r#"200 {"status":"ok"}"#);
     assert_eq!(fresh(&lab, "slow").await.status, 200);
     lab.order("health-hang", "");
-    let began = Instant::now();
     let askers: Vec<_> = (0..50)
         .map(|_| {
             let supervisor = lab.supervisor.clone();
@@ -180,7 +177,6 @@ async fn a_slow_answer_is_a_timeout_and_many_askers_are_one_call() {
             "{reply:?}"
         );
     }
-    assert!(began.elapsed() < ms(5_000), "{:?}", began.elapsed());
     let calls = || {
         std::fs::read_to_string(lab.path("health-calls"))
             .expect("was asked")
