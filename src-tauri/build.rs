@@ -14,6 +14,9 @@ const COMMANDS: &[&str] = &[
     "pipe_send",
     "pipe_detach",
     "pipe_close",
+    "send",
+    "follow",
+    "unfollow",
     "open_external",
 ];
 

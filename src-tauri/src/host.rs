@@ -176,6 +176,14 @@ impl Host {
         }
     }
 
+    /// The instance as others reach it; for what is kept behind its addresses.
+    pub(crate) fn instance(&self) -> Instance {
+        match self {
+            Host::Own(local) => Instance::Socket(local.socket()),
+            Host::Attached(instance) => instance.clone(),
+        }
+    }
+
     /// Stops an engine of our own; leaves an attached instance alone.
     pub(crate) async fn shutdown(&self) {
         if let Host::Own(local) = self {

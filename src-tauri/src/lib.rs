@@ -10,6 +10,7 @@ mod local;
 mod paint;
 mod pipes;
 mod views;
+mod web;
 
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -62,6 +63,7 @@ fn window(host: Host, handle: &OnceLock<tauri::AppHandle>) -> tauri::Result<()> 
         .manage(host)
         .manage(views::OpenViews::default())
         .manage(pipes::OpenPipes::default())
+        .manage(web::Followed::default())
         .invoke_handler(tauri::generate_handler![
             commands::call,
             commands::open_view,
@@ -75,6 +77,9 @@ fn window(host: Host, handle: &OnceLock<tauri::AppHandle>) -> tauri::Result<()> 
             pipes::pipe_send,
             pipes::pipe_detach,
             pipes::pipe_close,
+            web::send,
+            web::follow,
+            web::unfollow,
         ])
         .setup(|app| {
             if let Some(window) = app.get_webview_window("main") {

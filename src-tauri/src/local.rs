@@ -1,5 +1,7 @@
 //! An engine in this process, and the socket on which later starts and commands reach it. No TCP port.
 
+use std::path::PathBuf;
+
 use orrery_engine::{Config, Engine, InstanceLock, Paths, PluginRunning, Settings, first_packages};
 use orrery_gateway::{Door, Gateway, Keys, Raise, ServicesConfig, Token};
 use tokio_util::sync::CancellationToken;
@@ -42,6 +44,11 @@ impl Local {
         }
         let keys = Keys::open(&paths.data, Token::of(&paths.data)?)?;
         let socket = orrery_gateway::bind(&paths.instance_socket()).await?;
+        // Before the engine: a plugin that calls at once waits until somebody answers.
+        let host = orrery_gateway::bind_host(&paths.host_socket()).await?;
+        if let Some(running) = &mut config.plugins {
+            running.host_socket = Some(paths.host_socket());
+        }
         let own_root = paths.runtime.join("plugins");
         if let Err(error) = std::fs::create_dir_all(&own_root) {
             tracing::warn!(%error, path = %own_root.display(), "cannot make the directory for plugin sockets");
@@ -54,6 +61,11 @@ impl Local {
         tokio::spawn(orrery_gateway::serve_unix(
             socket,
             gateway.router(Door::socket()),
+            stop.clone(),
+        ));
+        tokio::spawn(orrery_gateway::serve_unix(
+            host,
+            gateway.host_router(),
             stop.clone(),
         ));
         Ok(Local {
@@ -69,11 +81,18 @@ impl Local {
         &self.engine
     }
 
+    /// The socket on which it answers.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.paths.instance_socket()
+    }
+
     /// Closes the socket and stops the engine.
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
         self.engine.shutdown().await;
-        // Gone already is as good.
-        let _ = std::fs::remove_file(self.paths.instance_socket());
+        for left in [self.socket(), self.paths.host_socket()] {
+            // Gone already is as good.
+            let _ = std::fs::remove_file(left);
+        }
     }
 }

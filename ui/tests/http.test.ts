@@ -87,6 +87,32 @@ describe('http backend', () => {
   });
 });
 
+describe('addresses', () => {
+  it('are asked as they are, and an empty answer is nothing', async () => {
+    const backend = new HttpBackend({ base });
+    answer = { status: 200, body: '[1]' };
+    expect(await backend.send({ method: 'PUT', path: '/apis/a?b=1', mediaType: 'application/yaml', body: 'a: 1' })).toEqual([1]);
+    expect(asked).toEqual({ url: '/apis/a?b=1', method: 'PUT', body: 'a: 1' });
+    answer = { status: 200, body: '' };
+    expect(await backend.send({ method: 'DELETE', path: '/apis/a' })).toBeNull();
+    const error = { code: 'bad_request', message: 'No.', at: null, fields: [{ field: 'a.b', message: 'is missing' }] };
+    answer = { status: 422, body: JSON.stringify(error) };
+    await expect(backend.send({ method: 'GET', path: '/apis/a' })).rejects.toEqual(error);
+    answer = { status: 502, body: 'nginx' };
+    await expect(backend.send({ method: 'GET', path: '/apis/a' })).rejects.toMatchObject({ code: 'internal', message: 'The engine answered 502.' });
+  });
+
+  it('are followed line by line, however the bytes are cut', async () => {
+    const lines: string[] = [];
+    const follow = (path: string) => new Promise((end) => new HttpBackend({ base }).follow(path, { line: (text) => lines.push(text), end }));
+    answer = { status: 200, body: '{"a":1}\n{"b":"ü"}\n\nrest' };
+    expect(await follow('/apis/a?watch=1')).toBeNull();
+    expect(lines).toEqual(['{"a":1}', '{"b":"ü"}']);
+    answer = { status: 410, body: JSON.stringify({ code: 'conflict', message: 'Too old.', at: null }) };
+    expect(await follow('/apis/a')).toMatchObject({ code: 'conflict', message: 'Too old.' });
+  });
+});
+
 it('takes anything thrown as an error with a code', () => {
   expect(toApiError({ code: 'timeout', message: 'Late.' })).toEqual({ code: 'timeout', message: 'Late.', at: null });
   expect(toApiError('text').message).toBe('text');

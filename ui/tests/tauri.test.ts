@@ -62,6 +62,28 @@ it('tells why a pipe cannot be had', async () => {
   expect(ended).toBe('failed: Too many terminals.');
 });
 
+it('sends to addresses and follows them', async () => {
+  let channel: { onmessage: (message: unknown) => void } | undefined;
+  const calls = shell((command, args) => {
+    if (command === 'follow') channel = args.channel as typeof channel;
+    return command === 'send' ? { status: 422, body: JSON.stringify({ code: 'bad_request', message: 'No.', at: null }) } : null;
+  });
+  const backend = new TauriBackend();
+  await expect(backend.send({ method: 'PUT', path: '/apis/a', mediaType: 'application/yaml', body: 'a: 1' })).rejects.toMatchObject({ message: 'No.' });
+  expect(calls[0]).toEqual({ command: 'send', args: { method: 'PUT', path: '/apis/a', mediaType: 'application/yaml', body: 'a: 1' } });
+  const heard: unknown[] = [];
+  const handle = backend.follow('/apis/a?watch=1', { line: (text) => heard.push(text), end: (error) => heard.push(error) });
+  await turn();
+  channel?.onmessage({ line: '{}' });
+  channel?.onmessage({ end: null });
+  channel?.onmessage({ line: 'late' });
+  expect(heard).toEqual(['{}', null]);
+  handle.close();
+  await turn();
+  expect(calls.at(-1)?.command).toBe('unfollow');
+  expect(calls.at(-1)?.args.number).toBe(calls[1]?.args.number);
+});
+
 it('leaves a chosen package where it is', async () => {
   shell(() => '/home/ada/a-1.0.0.tar.zst');
   const chosen = await new TauriBackend().choosePackage();

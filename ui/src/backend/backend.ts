@@ -41,6 +41,27 @@ export interface PipeHandle {
   close(): void;
 }
 
+/** What is sent to an address of the engine. */
+export interface WebRequest {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Path and query, such as `/api/audit?limit=100`. */
+  path: string;
+  mediaType?: string;
+  body?: string;
+}
+
+/** What an answer that comes line by line tells its owner. */
+export interface LineEvents {
+  line(text: string): void;
+  /** Nothing comes any more: the answer ended, or `error` says why not. */
+  end(error: ApiError | null): void;
+}
+
+/** An answer that is followed. */
+export interface LineHandle {
+  close(): void;
+}
+
 /** A package file that a person chose. */
 export interface ChosenPackage {
   name: string;
@@ -58,6 +79,13 @@ export interface Backend {
   readonly kind: 'tauri' | 'http' | 'fake';
   /** Asks one question. Rejects with an {@link ApiError} and nothing else. */
   call<T>(request: Request): Promise<T>;
+  /**
+   * Sends a request to an address of the engine, for what is kept there and is no operation. Resolves to the parsed
+   * answer, null where it is empty. Rejects with an {@link ApiError} and nothing else.
+   */
+  send<T>(request: WebRequest): Promise<T>;
+  /** Follows an answer that comes line by line. */
+  follow(path: string, events: LineEvents): LineHandle;
   openView(events: ViewEvents): ViewHandle;
   /** Takes hold of a pipe that a control opened. */
   openPipe(id: string, events: PipeEvents): PipeHandle;
@@ -72,6 +100,24 @@ export interface Backend {
 
 export function apiError(code: ApiError['code'], message: string): ApiError {
   return { code, message, at: null };
+}
+
+/** A whole answer of an address: what it holds, or the error that it is. */
+export function answered<T>(status: number, body: string): T {
+  const good = status >= 200 && status < 300;
+  if (good && body === '') return null as T;
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch {
+    throw apiError('internal', good ? 'The engine gave an answer that is not JSON.' : `The engine answered ${status}.`);
+  }
+  if (good) return value as T;
+  throw isApiError(value) ? toApiError(value) : apiError('internal', `The engine answered ${status}.`);
+}
+
+export function isApiError(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'code' in value && 'message' in value;
 }
 
 /** Anything thrown, as an {@link ApiError}. */

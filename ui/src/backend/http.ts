@@ -3,8 +3,9 @@ import type { ExportedText } from '../generated/ExportedText';
 import type { Request } from '../generated/Request';
 import type { ViewMessage } from '../generated/ViewMessage';
 import type { ViewRequest } from '../generated/ViewRequest';
-import { apiError, type Backend, type ChosenPackage, type PipeEvents, type PipeHandle, toApiError, type ViewEvents, type ViewHandle } from './backend';
+import { answered, apiError, isApiError, type Backend, type ChosenPackage, type LineEvents, type LineHandle, type PipeEvents, type PipeHandle, toApiError, type ViewEvents, type ViewHandle, type WebRequest } from './backend';
 import { download } from './download';
+import { followLines } from './http-lines';
 import { HttpPipe } from './http-pipe';
 import { chooseFile, uploaded } from './upload';
 
@@ -51,6 +52,30 @@ export class HttpBackend implements Backend {
     throw await this.#failure(response);
   }
 
+  async send<T>(request: WebRequest): Promise<T> {
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(this.#address(request.path), {
+        method: request.method,
+        ...(request.body === undefined ? {} : { body: request.body, headers: { 'content-type': request.mediaType ?? 'application/json' } }),
+        credentials: 'same-origin',
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      });
+      text = await response.text();
+    } catch (thrown) {
+      throw unreachable(thrown);
+    }
+    if (response.status === 401) throw this.#unauthorized();
+    return answered<T>(response.status, text);
+  }
+
+  follow(path: string, events: LineEvents): LineHandle {
+    const stop = new AbortController();
+    void followLines(this.#address(path), events, stop.signal);
+    return { close: () => stop.abort() };
+  }
+
   openView(events: ViewEvents): ViewHandle {
     return new HttpView(new URL('api/view', this.#base), events);
   }
@@ -79,20 +104,23 @@ export class HttpBackend implements Backend {
     window.open(url, '_blank', 'noopener,noreferrer');
   }
 
+  /** An address of the engine, which may stand behind a prefix. */
+  #address(path: string): URL {
+    return new URL(path.replace(/^\//, ''), this.#base);
+  }
+
+  #unauthorized(): ApiError {
+    this.#onUnauthorized();
+    return apiError('forbidden', 'This engine asks for a token.');
+  }
+
   async #failure(response: Response): Promise<ApiError> {
-    if (response.status === 401) {
-      this.#onUnauthorized();
-      return apiError('forbidden', 'This engine asks for a token.');
-    }
+    if (response.status === 401) return this.#unauthorized();
     const body = await parsed(response).catch(() => null);
     if (isApiError(body)) return toApiError(body);
     const status = `${response.status} ${response.statusText}`.trim();
     return apiError('internal', `The engine answered ${status}.`);
   }
-}
-
-function isApiError(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && 'code' in body && 'message' in body;
 }
 
 async function parsed(response: Response): Promise<unknown> {

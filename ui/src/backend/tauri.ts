@@ -1,9 +1,10 @@
 import { Channel, invoke } from '@tauri-apps/api/core';
 
+import type { ApiError } from '../generated/ApiError';
 import type { Request } from '../generated/Request';
 import type { ViewMessage } from '../generated/ViewMessage';
 import type { ViewRequest } from '../generated/ViewRequest';
-import { type Backend, type ChosenPackage, type PipeEnd, type PipeEvents, type PipeHandle, toApiError, type ViewEvents, type ViewHandle } from './backend';
+import { answered, type Backend, type ChosenPackage, type LineEvents, type LineHandle, type PipeEnd, type PipeEvents, type PipeHandle, toApiError, type ViewEvents, type ViewHandle, type WebRequest } from './backend';
 
 /** Talks to the engine inside the same process. */
 export class TauriBackend implements Backend {
@@ -15,6 +16,20 @@ export class TauriBackend implements Backend {
     } catch (thrown) {
       throw toApiError(thrown);
     }
+  }
+
+  async send<T>(request: WebRequest): Promise<T> {
+    let answer: { status: number; body: string };
+    try {
+      answer = await invoke('send', { method: request.method, path: request.path, mediaType: request.body === undefined ? null : (request.mediaType ?? 'application/json'), body: request.body ?? '' });
+    } catch (thrown) {
+      throw toApiError(thrown);
+    }
+    return answered<T>(answer.status, answer.body);
+  }
+
+  follow(path: string, events: LineEvents): LineHandle {
+    return new TauriLines(path, events);
   }
 
   openView(events: ViewEvents): ViewHandle {
@@ -87,6 +102,38 @@ class TauriView implements ViewHandle {
   #failed(thrown: unknown): void {
     const { code, message } = toApiError(thrown);
     if (!this.#closed) this.#events.message({ type: 'failed', code, message });
+  }
+}
+
+/** What the shell sends of an answer that is followed. */
+type LineMessage = { line: string } | { end: ApiError | null };
+
+class TauriLines implements LineHandle {
+  static #next = 1;
+  #number = TauriLines.#next++;
+  #events: LineEvents;
+  #over = false;
+
+  constructor(path: string, events: LineEvents) {
+    this.#events = events;
+    const channel = new Channel<LineMessage>();
+    channel.onmessage = (message) => {
+      if (this.#over) return;
+      if ('line' in message) events.line(message.line);
+      else this.#end(message.end);
+    };
+    invoke('follow', { number: this.#number, path, channel }).catch((thrown) => this.#end(toApiError(thrown)));
+  }
+
+  close(): void {
+    this.#over = true;
+    invoke('unfollow', { number: this.#number }).catch(() => {});
+  }
+
+  #end(error: ApiError | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.end(error);
   }
 }
 

@@ -17,6 +17,7 @@ import { Prefs } from './prefs.svelte';
 import { combine } from './query';
 import { Router } from './router.svelte';
 import { Search } from './search.svelte';
+import { Services } from './services.svelte';
 import { MAX_TERMINALS, Terminals } from './terminals.svelte';
 import { type PinnedMetric, Timeline } from './timeline.svelte';
 import { ViewStore } from './view.svelte';
@@ -72,6 +73,7 @@ export class App {
   readonly controls: Controls;
   readonly timeline: Timeline;
   readonly plugins: Plugins;
+  readonly services: Services;
   readonly terminals: Terminals;
 
   paletteOpen = $state(false);
@@ -98,6 +100,7 @@ export class App {
     this.controls = new Controls(this.api);
     this.timeline = new Timeline(this.api);
     this.plugins = new Plugins(this.api, this.live, (text, failed, about) => this.say(text, failed, about));
+    this.services = new Services(backend);
     this.terminals = new Terminals(this.api, backend);
   }
 
@@ -202,6 +205,14 @@ export class App {
     const failure = this.plugins.failure;
     if (failure?.code === 'bad_request') return 'This engine is of a version that does not manage plugins.';
     return failure ? `Plugins cannot be managed at the moment. ${failure.message}` : '';
+  }
+
+  /** Why services cannot be changed; empty when they can. */
+  get changesOff(): string {
+    const status = this.live.status;
+    if (status?.read_only) return 'This instance is read-only.';
+    if (status && status.role !== 'admin') return 'Your role may look at services, not change them.';
+    return '';
   }
 
   get warnings(): Warning[] {

@@ -97,7 +97,8 @@ function actOnMap(app: App, event: KeyboardEvent): boolean {
 function backOut(app: App): boolean {
   const { place, router } = app;
   if (app.historyOf) app.historyOf = null;
-  else if (place.page !== 'map') router.go(place.plugin ? { plugin: '', tab: '' } : { page: 'map' });
+  else if (place.page === 'services' && place.service) router.go({ service: '' });
+  else if (place.page !== 'map') router.go(place.page === 'plugins' && place.plugin ? { plugin: '', tab: '' } : { page: 'map' });
   else if (place.cards.length > 0) router.pop();
   else if (place.find !== '') router.go({ find: '' }, true);
   else return false;

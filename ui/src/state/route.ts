@@ -1,6 +1,10 @@
+/** Pages beside the map. */
+export const PAGES = ['plugins', 'services', 'activity', 'audit'] as const;
+export type Page = 'map' | (typeof PAGES)[number];
+
 /** Everything that makes up what is on screen and is worth sending to a colleague. */
 export interface Place {
-  page: 'map' | 'plugins' | 'activity';
+  page: Page;
   /** Key of the topology; empty is the first of the list. */
   topology: string;
   /** Chosen option values by the top topology's key, then option id. Defaults are left out. */
@@ -24,6 +28,8 @@ export interface Place {
   plugin: string;
   /** Part of the plugin's details that is shown; empty for the overview. */
   tab: PluginTab;
+  /** Name of the service whose details are open. */
+  service: string;
 }
 
 /** Parts of a plugin's details. */
@@ -55,6 +61,7 @@ export function defaultPlace(): Place {
     sort: null,
     plugin: '',
     tab: '',
+    service: '',
   };
 }
 
@@ -63,6 +70,7 @@ export function formatPlace(place: Place): string {
   const params = new URLSearchParams();
   if (place.page === 'plugins' && place.plugin) params.append('plugin', place.plugin);
   if (place.page === 'plugins' && place.plugin && place.tab) params.append('tab', place.tab);
+  if (place.page === 'services' && place.service) params.append('service', place.service);
   for (const [topology, options] of Object.entries(place.options).sort()) {
     for (const [option, value] of Object.entries(options).sort()) params.append('o', `${topology}.${option}~${value}`);
   }
@@ -87,7 +95,7 @@ export function parsePlace(hash: string): Place {
   const match = /^#\/([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(hash);
   if (!match) return place;
   const [, page, topology, query] = match;
-  if (page === 'plugins' || page === 'activity') place.page = page;
+  place.page = PAGES.find((known) => known === page) ?? 'map';
   place.topology = decode(topology ?? '');
   const params = new URLSearchParams(query ?? '');
   for (const option of params.getAll('o')) {
@@ -113,6 +121,7 @@ export function parsePlace(hash: string): Place {
   const sort = params.get('sort');
   if (sort && sort.length > 1) place.sort = { column: sort.slice(1), descending: sort.startsWith('-') };
   place.plugin = params.get('plugin') ?? '';
+  place.service = params.get('service') ?? '';
   const tab = params.get('tab');
   place.tab = PLUGIN_TABS.find((known) => known === tab) ?? '';
   return place;

@@ -7,7 +7,7 @@ import type { SearchHit } from '../../generated/SearchHit';
 import type { SearchResult } from '../../generated/SearchResult';
 import type { ViewRequest } from '../../generated/ViewRequest';
 import type { ViewSpec } from '../../generated/ViewSpec';
-import { apiError, type Backend, type ChosenPackage, type PipeEvents, type PipeHandle, type ViewEvents, type ViewHandle } from '../backend';
+import { apiError, type Backend, type ChosenPackage, type LineEvents, type LineHandle, type PipeEvents, type PipeHandle, type ViewEvents, type ViewHandle, type WebRequest } from '../backend';
 import { download } from '../download';
 import { details, valueAt } from './details';
 import { frame, METRICS, readings, sceneNodes, shapeOf, topologyOf } from './frame';
@@ -15,6 +15,7 @@ import { events, plugins, status } from './instance';
 import { rejectedPackages } from './managed';
 import { PluginWorld } from './plugin-world';
 import { NODES, type SceneNode } from './scene';
+import { FakeWeb } from './web';
 import { FakeShell } from './shell';
 import { TOPOLOGIES } from './topologies';
 
@@ -41,12 +42,14 @@ export class FakeBackend implements Backend {
   #empty: boolean;
   #role: Role;
   #world = new PluginWorld();
+  #web: FakeWeb;
   #idle = false;
   #happened: Event[] = [];
 
   constructor(options: FakeOptions = {}) {
     this.#empty = options.empty ?? false;
     this.#role = options.role ?? 'admin';
+    this.#web = new FakeWeb(this.#empty);
     if (options.processes) counts.set('processes', options.processes);
   }
 
@@ -61,6 +64,22 @@ export class FakeBackend implements Backend {
         }
       }, wait);
     });
+  }
+
+  send<T>(request: WebRequest): Promise<T> {
+    return new Promise((resolve, reject) => {
+      setTimeout(() => {
+        try {
+          resolve(this.#web.answer(request) as T);
+        } catch (thrown) {
+          reject(thrown);
+        }
+      }, ANSWER_MS);
+    });
+  }
+
+  follow(_path: string, events: LineEvents): LineHandle {
+    return this.#web.follow(events);
   }
 
   openView(events: ViewEvents): ViewHandle {

@@ -29,7 +29,9 @@ export function commands(app: App): PaletteItem[] {
     command('export-table', 'Export table as CSV…', 'export', () => void exportTable(app)),
     command('plugins', 'Open plugins', 'plug', () => router.go({ page: 'plugins' })),
     ...(app.plugins.socketsOnly ? [] : [command('install', 'Install plugin…', 'download', () => app.startInstall())]),
+    command('services', 'Open services', 'server', () => router.go({ page: 'services' })),
     command('activity', 'Open activity', 'activity', () => router.go({ page: 'activity' })),
+    command('audit', 'Open the audit log', 'shield', () => router.go({ page: 'audit' })),
     command('theme', app.prefs.theme === 'dark' ? 'Use the light theme' : 'Use the dark theme', app.prefs.theme === 'dark' ? 'sun' : 'moon', () => app.prefs.toggleTheme()),
     command('help', 'Show help', 'help', () => (app.helpOpen = true), '?'),
   ];
