@@ -84,9 +84,25 @@ impl Dirs {
         self.runtime.join("plugins").join(id).join(format!("{id}.sock"))
     }
 
-    /// Where a candidate's socket is, in the same shape but outside of every directory that is searched.
+    /// Where candidates' sockets are, in the same shape but outside of every directory that is searched; each
+    /// candidate's directory has a dot and its number after its name.
     pub fn staging(&self, id: &str) -> PathBuf {
         self.runtime.join("staging").join(id).join(format!("{id}.sock"))
+    }
+
+    /// Sockets that candidates of a plugin have, or left.
+    pub(crate) fn staged(&self, id: &str) -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(self.runtime.join("staging")) else {
+            return Vec::new();
+        };
+        let numbered = |name: &str| name.strip_prefix(id).is_some_and(|rest| rest.starts_with('.'));
+        let is_its = |dir: &PathBuf| {
+            dir.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(numbered)
+        };
+        let dirs = entries.flatten().map(|entry| entry.path()).filter(is_its);
+        dirs.map(|dir| dir.join(format!("{id}.sock"))).collect()
     }
 
     /// A plugin's config files.

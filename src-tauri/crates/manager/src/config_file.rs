@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use orrery_packages::policy;
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::config::Dirs;
 use crate::error::Failure;
+use crate::way;
 
 /// Whether a plugin can work with a config, or without one.
 pub(crate) fn check(manifest: &Manifest, config: Option<&Config>) -> Result<(), Failure> {
@@ -41,7 +42,7 @@ pub(crate) fn write(dirs: &Dirs, manifest: &Manifest, config: &Config) -> Result
     let dir = dirs.config(manifest.id.as_str());
     make_dir(&dir)?;
     let path = dir.join(Uuid::now_v7().simple().to_string());
-    fill(&path, &text_of(manifest, config)?)?;
+    fill(&path, &text_of(manifest, config)?, manifest)?;
     Ok(path)
 }
 
@@ -57,7 +58,9 @@ pub(crate) fn write_defaults(dirs: &Dirs, manifest: &Manifest) -> Result<Option<
 /// Puts another config into the file that a running process was started with.
 pub(crate) fn rewrite(path: &Path, manifest: &Manifest, config: &Config) -> Result<(), Failure> {
     let beside = path.with_extension("new");
-    fill(&beside, &text_of(manifest, config)?)?;
+    // One that an end in between left.
+    let _ = std::fs::remove_file(&beside);
+    fill(&beside, &text_of(manifest, config)?, manifest)?;
     std::fs::rename(&beside, path).map_err(|error| Failure::file("replace", path, &error))
 }
 
@@ -97,13 +100,20 @@ fn make_dir(dir: &Path) -> Result<(), Failure> {
     made.map_err(|error| Failure::file("make the directory", dir, &error))
 }
 
-fn fill(path: &Path, text: &str) -> Result<(), Failure> {
+/// Writes a new file, for the eyes of the plugin's account alone. Its directory is ours.
+fn fill(path: &Path, text: &str, manifest: &Manifest) -> Result<(), Failure> {
+    let account = way::account(manifest)?;
     let written = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(0o600)
         .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()));
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            match &account {
+                Some(account) => fchown(&file, Some(account.uid), Some(account.gid)),
+                None => Ok(()),
+            }
+        });
     written.map_err(|error| Failure::file("write", path, &error))
 }

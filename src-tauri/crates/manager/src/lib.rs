@@ -30,6 +30,7 @@ mod sweep;
 mod uploads;
 pub mod view;
 mod watched;
+mod way;
 mod work;
 
 pub use config::{Dirs, Hook, ManagerConfig};

@@ -23,7 +23,7 @@ use crate::processes::Processes;
 use crate::shared::Shared;
 use crate::uploads::{self, Upload};
 use crate::view::{ManagedPlugin, OperationView, PackageSource, PluginOrder, RejectedPackage};
-use crate::{recover, show, sweep, watched, work};
+use crate::{recover, show, sweep, watched, way, work};
 
 /// How an order is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,7 +59,7 @@ impl Manager {
         store: Store,
         processes: Arc<dyn Processes>,
     ) -> Result<(Manager, mpsc::Receiver<Event>), StartError> {
-        make_dirs(&config)?;
+        way::make_closed(&config.dirs)?;
         let (events, receiver) = Events::new();
         let loaded = store.load(now_ms()).await?;
         for bad in &loaded.quarantined {
@@ -489,27 +489,4 @@ fn not_local(record: &PluginRecord) -> Result<(), OrderError> {
         }),
         (Origin::Managed, _) => Ok(()),
     }
-}
-
-fn make_dirs(config: &ManagerConfig) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let dirs = &config.dirs;
-    let all = [
-        dirs.revisions(),
-        dirs.data.join("plugins/state"),
-        dirs.incoming(),
-        dirs.runtime.join("plugins"),
-        dirs.runtime.join("staging"),
-        dirs.runtime.join("config"),
-        dirs.runtime.join("tmp"),
-        dirs.log.join("plugins"),
-    ];
-    for path in all {
-        let made = std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&path);
-        made.map_err(|source| StartError::Directory { path, source })?;
-    }
-    Ok(())
 }

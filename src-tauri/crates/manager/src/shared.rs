@@ -20,7 +20,7 @@ use crate::event::{Event, Events};
 use crate::lane::Lanes;
 use crate::processes::Processes;
 use crate::spec::{self, Ground};
-use crate::{config_file, stamp};
+use crate::{config_file, stamp, way};
 
 /// What all parts of a manager share.
 pub(crate) struct Shared {
@@ -129,6 +129,7 @@ impl Shared {
     pub(crate) fn prepare(&self, order: &Prepare<'_>) -> Result<Prepared, Failure> {
         let id = order.manifest.id.as_str();
         let dirs = &self.config.dirs;
+        let account = way::account(order.manifest)?;
         let ready = stamp::make_ready(&dirs.state(id), &self.config.machine_id, now_ms())
             .map_err(|error| Failure::file("make the directory", &dirs.state(id), &error))?;
         if let Some(aside) = &ready.set_aside {
@@ -142,6 +143,9 @@ impl Shared {
             Some(config) => Some(config_file::write(dirs, order.manifest, config)?),
             None => config_file::write_defaults(dirs, order.manifest)?,
         };
+        if account.is_some() {
+            way::open(dirs, id)?;
+        }
         let spec = spec::spec(
             order.manifest,
             &Ground {

@@ -26,7 +26,7 @@ mod usage;
 mod violation;
 mod wire;
 
-pub use account::{Account, AccountError, account};
+pub use account::{Account, AccountError, account, other_account};
 pub use exit::Exit;
 pub use hold::{HeldBy, LimitHeld, LimitKind};
 pub use launch::{Enforce, Launch, LaunchError, Limits};

@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::pipe::PipeFlags;
+use rustix::process::{Gid, Uid};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::DropGuard;
 
-use crate::account::{Account, account};
+use crate::account::{Account, barrier, other_account};
 use crate::cgroup::{Controller, Group, Held, Hierarchy};
 use crate::guardian::MARK;
 use crate::hold::{Holding, hold};
@@ -148,8 +149,8 @@ impl Runner {
             holding,
         } = prepared;
 
-        let (out_reader, out_writer) = pipe()?;
-        let (err_reader, err_writer) = pipe()?;
+        let (out_reader, out_writer) = pipe(plan.identity.as_ref())?;
+        let (err_reader, err_writer) = pipe(plan.identity.as_ref())?;
         let output_before = launch.output.newest();
         let pumps = vec![
             tokio::spawn(pump(out_reader, Stream::Stdout, launch.output.clone())),
@@ -339,9 +340,10 @@ impl Prepared {
         let who = launch
             .user
             .as_deref()
-            .map(account)
+            .map(other_account)
             .transpose()
-            .map_err(|error| user(error.to_string()))?;
+            .map_err(|error| user(error.to_string()))?
+            .flatten();
         let unit = format!("{}-{}-{id}", launch.name, launch.generation);
         let (group, held) = match shared.hierarchy.create(&unit, &launch.limits) {
             Ok(made) => made,
@@ -357,9 +359,7 @@ impl Prepared {
             group: Some(group.clone()),
             tmp: None,
         };
-        let own_account = who
-            .as_ref()
-            .is_some_and(|who| who.uid != 0 && who.uid != rustix::process::geteuid().as_raw());
+        let own_account = who.as_ref().is_some_and(|who| who.uid != 0);
         let holding = hold(
             &launch.limits,
             |controller| held.get(&controller).cloned(),
@@ -446,8 +446,15 @@ fn remove_tmp(dir: &Path) {
     }
 }
 
-fn pipe() -> Result<(OwnedFd, OwnedFd), LaunchError> {
-    rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| step("making a pipe", &error.into()))
+/// A pipe for output. It belongs to whoever writes into it: programs open it again, as `/dev/stderr`.
+fn pipe(writer: Option<&Identity>) -> Result<(OwnedFd, OwnedFd), LaunchError> {
+    let failed = |error: rustix::io::Errno| step("making a pipe", &error.into());
+    let pipe = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+    if let Some(writer) = writer {
+        let (uid, gid) = (Uid::from_raw(writer.uid), Gid::from_raw(writer.gid));
+        rustix::fs::fchown(&pipe.1, Some(uid), Some(gid)).map_err(failed)?;
+    }
+    Ok(pipe)
 }
 
 fn step(step: &str, error: &io::Error) -> LaunchError {
@@ -470,13 +477,16 @@ fn explain(fault: Fault, program: &Path, cwd: &Path, user: String) -> LaunchErro
                 None => LaunchError::Missing { path },
             };
         }
-        Step::Exec if is(Errno::ACCESS) || is(Errno::PERM) => return LaunchError::Permission { path, why },
+        Step::Exec if is(Errno::ACCESS) || is(Errno::PERM) => {
+            let why = in_the_way(&user, program).unwrap_or(why);
+            return LaunchError::Permission { path, why };
+        }
         Step::Exec => return LaunchError::NotExecutable { path, why },
         Step::Directory => {
-            return LaunchError::Directory {
-                path: cwd.display().to_string(),
-                why,
-            };
+            let path = cwd.display().to_string();
+            let barred = in_the_way(&user, &cwd.join("x")).filter(|_| is(Errno::ACCESS));
+            let why = barred.unwrap_or(why);
+            return LaunchError::Directory { path, why };
         }
         Step::Identity => return LaunchError::User { user, why },
         Step::Spawn => "starting the launcher",
@@ -489,6 +499,16 @@ fn explain(fault: Fault, program: &Path, cwd: &Path, user: String) -> LaunchErro
         step: what.to_owned(),
         why,
     }
+}
+
+/// Which directory keeps another account from a file of ours.
+fn in_the_way(user: &str, path: &Path) -> Option<String> {
+    let account = other_account(user).ok().flatten()?;
+    let (dir, mode) = barrier(&account, path)?;
+    Some(format!(
+        "user {user} may not enter {} (mode {mode:03o})",
+        dir.display()
+    ))
 }
 
 /// The interpreter that a program which does exist asks for.

@@ -100,3 +100,9 @@ pub const PINNED_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Time that processes have to end after the deadline of a shutdown.
 pub const SHUTDOWN_SLACK: Duration = Duration::from_millis(500);
+
+/// Levels of directories in a program's own directory that are given to another account.
+pub const HOME_DEPTH: usize = 64;
+
+/// Files in a program's own directory that are given to another account.
+pub const HOME_ENTRIES: usize = 1_000_000;

@@ -12,8 +12,37 @@ use crate::limits;
 /// Mode of a directory of ours: nobody else reaches the socket in it.
 const OURS: u32 = 0o700;
 
-/// Makes the directory of a socket. `user` gets it when the program runs as somebody else. Blocks.
-pub(crate) fn make_directory(socket: &Path, user: Option<&str>) -> io::Result<()> {
+/// Who a program's own directories belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// Who the directories of a program belong to that runs as `user`. Blocks.
+pub(crate) fn owner_of(user: Option<&str>) -> io::Result<Owner> {
+    let other = user.map(orrery_runner::other_account).transpose();
+    let other = other.map_err(|error| {
+        let user = user.unwrap_or_default();
+        io::Error::new(
+            ErrorKind::PermissionDenied,
+            format!("cannot run as '{user}': {error}"),
+        )
+    })?;
+    Ok(other.flatten().map_or_else(
+        || Owner {
+            uid: rustix::process::geteuid().as_raw(),
+            gid: rustix::process::getegid().as_raw(),
+        },
+        |account| Owner {
+            uid: account.uid,
+            gid: account.gid,
+        },
+    ))
+}
+
+/// Makes the directory of a socket, for its owner alone. Blocks.
+pub(crate) fn make_directory(socket: &Path, owner: Owner) -> io::Result<()> {
     let Some(directory) = socket.parent() else {
         return Err(io::Error::new(
             ErrorKind::InvalidInput,
@@ -31,11 +60,8 @@ pub(crate) fn make_directory(socket: &Path, user: Option<&str>) -> io::Result<()
     if found.mode() & 0o7777 != OURS {
         fs::set_permissions(directory, Permissions::from_mode(OURS))?;
     }
-    if let Some(user) = user {
-        let account = orrery_runner::account(user).map_err(io::Error::other)?;
-        if found.uid() != account.uid {
-            std::os::unix::fs::chown(directory, Some(account.uid), Some(account.gid))?;
-        }
+    if found.uid() != owner.uid {
+        std::os::unix::fs::chown(directory, Some(owner.uid), Some(owner.gid))?;
     }
     Ok(())
 }

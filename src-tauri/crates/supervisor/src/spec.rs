@@ -15,9 +15,9 @@ pub struct Spec {
     pub args: Vec<String>,
     /// Environment on top of the fixed one. `{socket}` in a value is replaced as in arguments.
     pub env: BTreeMap<String, String>,
-    /// Working directory, which must exist.
+    /// Working directory, which must exist. It is given to the account.
     pub cwd: PathBuf,
-    /// Account to run as; none is ours.
+    /// Account to run as; none is ours. Processes of two accounts never overlap: they share the working directory.
     pub user: Option<String>,
     /// File that its output goes to, besides memory.
     pub log_file: Option<PathBuf>,
@@ -89,13 +89,25 @@ impl Spec {
 pub struct SocketSpec {
     /// Path of the socket that everybody else uses.
     pub path: PathBuf,
-    /// Path of the socket of a candidate, outside of every root that is searched for plugins but on the same
-    /// file system. None when the program chooses its path itself: then old and new cannot overlap.
+    /// Path of the sockets of candidates, outside of every root that is searched for plugins but on the same file
+    /// system; each candidate has its own, see [`SocketSpec::staging_of`]. None when the program chooses its path
+    /// itself: then old and new cannot overlap.
     pub staging: Option<PathBuf>,
     /// The directory is ours: it is made with mode 0700, and what a dead process left in it is removed.
     pub ours: bool,
     /// Who binds the socket.
     pub handover: Handover,
+}
+
+impl SocketSpec {
+    /// Where the candidate of this number listens: the number is put after the directory's name. No two candidates
+    /// share a path, because whoever was promoted may remove the path that it was started with when it ends.
+    pub(crate) fn staging_of(&self, number: u64) -> Option<PathBuf> {
+        let staging = self.staging.as_ref()?;
+        let mut directory = staging.parent()?.as_os_str().to_owned();
+        directory.push(format!(".{number}"));
+        Some(PathBuf::from(directory).join(staging.file_name()?))
+    }
 }
 
 /// Who binds the socket.

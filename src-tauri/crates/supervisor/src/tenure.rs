@@ -13,7 +13,7 @@ use crate::actor::Inbound;
 use crate::calls::{CallError, Calls, ReportFacts};
 use crate::launcher::{Launcher, Program};
 use crate::spec::{Handover, Spec};
-use crate::{files, limits, sockets};
+use crate::{files, home, limits, sockets};
 
 /// News of a process.
 pub(crate) enum Word {
@@ -177,10 +177,20 @@ async fn launch(
             }
         }
     }
+    let user = spec.user.clone();
+    let owner = blocking(move || sockets::owner_of(user.as_deref())).await;
+    let owner = owner.map_err(|error| (error.to_string(), true))?;
+    let home = spec.cwd.clone();
+    if let Err(error) = blocking(move || home::give(&home, owner)).await {
+        let why = format!(
+            "its directory, {}, cannot be made its own: {error}",
+            spec.cwd.display()
+        );
+        return Err((why, true));
+    }
     if spec.socket.ours {
         let path = socket.clone();
-        let user = spec.user.clone();
-        if let Err(error) = blocking(move || sockets::make_directory(&path, user.as_deref())).await {
+        if let Err(error) = blocking(move || sockets::make_directory(&path, owner)).await {
             let directory = socket.parent().unwrap_or(&socket).display();
             return Err((
                 format!("the directory of its socket, {directory}, cannot be used: {error}"),

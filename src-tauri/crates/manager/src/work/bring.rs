@@ -240,7 +240,8 @@ pub(crate) fn remove_traces(shared: &Shared, id: &str, with_state: bool) {
     if with_state && let Err(error) = stamp::remove(&dirs.state(id)) {
         tracing::warn!(%error, plugin = id, "cannot remove a plugin's directory yet");
     }
-    for socket in [dirs.socket(id), dirs.staging(id)] {
+    remove_dead_socket(&dirs.socket(id));
+    for socket in dirs.staged(id) {
         remove_dead_socket(&socket);
     }
     let _ = std::fs::remove_dir_all(dirs.tmp(id));

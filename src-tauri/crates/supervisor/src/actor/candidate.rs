@@ -59,6 +59,8 @@ enum Stage {
 pub(super) struct Candidate {
     number: u64,
     spec: Spec,
+    /// Path of its own, apart from the instance's. Without one the instance makes room first.
+    staging: Option<PathBuf>,
     stage: Stage,
     generation: u64,
     tries: u32,
@@ -99,15 +101,12 @@ impl Candidate {
     }
 
     fn stays_apart(&self) -> bool {
-        self.spec.socket.staging.is_some()
+        self.staging.is_some()
     }
 
     fn socket(&self) -> PathBuf {
-        self.spec
-            .socket
-            .staging
-            .clone()
-            .unwrap_or_else(|| self.spec.socket.path.clone())
+        let staging = self.staging.clone();
+        staging.unwrap_or_else(|| self.spec.socket.path.clone())
     }
 
     /// A one-shot shows what it can when its trigger fires.
@@ -185,8 +184,11 @@ impl Actor {
             let _ = released.await;
             let _ = inward.send(Inbound::Dropped(number)).await;
         });
+        // Two accounts would take the working directory from each other.
+        let overlaps = spec.user == self.spec.user;
         let candidate = Candidate {
             number,
+            staging: spec.socket.staging_of(number).filter(|_| overlaps),
             stage: Stage::NeedsRoom,
             generation: number,
             tries: 0,
@@ -406,11 +408,11 @@ impl Actor {
             return;
         }
         let public = candidate.spec.socket.path.clone();
-        if let (Some(staging), Some(_)) = (&candidate.spec.socket.staging, &candidate.tenure) {
+        if let (Some(staging), Some(_)) = (&candidate.staging, &candidate.tenure) {
             // From here on new connections reach the candidate.
-            let user = candidate.spec.user.as_deref();
-            let placed =
-                sockets::make_directory(&public, user).and_then(|()| sockets::publish(staging, &public));
+            let placed = sockets::owner_of(candidate.spec.user.as_deref())
+                .and_then(|owner| sockets::make_directory(&public, owner))
+                .and_then(|()| sockets::publish(staging, &public));
             if let Err(error) = placed {
                 let _ = reply.send(Err(SupervisorError::Socket(error.to_string())));
                 return;
@@ -489,7 +491,7 @@ impl Actor {
             return;
         };
         let public = candidate.spec.socket.path.clone();
-        if let (Some(staging), Some(_)) = (&candidate.spec.socket.staging, &candidate.tenure) {
+        if let (Some(staging), Some(_)) = (&candidate.staging, &candidate.tenure) {
             // The old process may have removed what it took for its own socket.
             if !sockets::is_published(staging, &public)
                 && let Err(error) = sockets::publish(staging, &public)
@@ -575,7 +577,7 @@ impl Actor {
         let Some(candidate) = self.candidate.take() else {
             return;
         };
-        if let Some(staging) = &candidate.spec.socket.staging {
+        if let Some(staging) = &candidate.staging {
             sockets::remove_staging(staging);
         }
         super::answer_all(candidate.leaving);

@@ -1,14 +1,15 @@
 //! Candidates: another spec shows that it works before it takes the place.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use orrery_supervisor::spec::{Activation, Rest, SocketSpec};
+use orrery_supervisor::spec::{Activation, Rest, RestartPolicy, SocketSpec};
 use orrery_supervisor::view::{ExitKind, InstanceState as S};
 use orrery_supervisor::{Calls, EventKind, Spec, SupervisorError, Want};
 
-use crate::support::{LONG, Lab, SocketCalls, is_alive, kill, ms, sockets_below, until};
+use crate::support::{LONG, Lab, SocketCalls, is_alive, kill, ms, sockets_below, terminate, until};
 
 /// Asks for reports without a pause until it is stopped; counts good and bad answers.
 struct Asker {
@@ -103,6 +104,49 @@ async fn an_old_process_that_removes_its_socket_does_not_take_the_new_one_along(
         let report = SocketCalls.first_report(&lab.socket("tidy"), "tidy", LONG).await;
         assert!(report.is_ok(), "{report:?}");
     }
+    lab.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_process_that_ends_by_itself_does_not_take_a_candidates_socket_along() {
+    let lab = Lab::new().await;
+    lab.put("tidy", lab.staged("tidy", &[])).await;
+    lab.until("tidy", S::Running).await;
+    for round in 0..3 {
+        // What runs was started at a staging path itself, from the second round on.
+        let mut spec = lab.staged("tidy", &["--mark", &round.to_string()]);
+        spec.restart.policy = RestartPolicy::Never;
+        let mut candidate = lab.supervisor.candidate("tidy", spec).await.expect("is taken in");
+        candidate.ready().await.expect("works");
+        let staged = candidate.view().socket;
+        let old = lab.view("tidy").pid.expect("runs");
+        terminate(old);
+        until("the old process is gone", || !is_alive(old)).await;
+        let report = SocketCalls.first_report(Path::new(&staged), "tidy", LONG).await;
+        assert!(report.is_ok(), "round {round}: {report:?}");
+        candidate.promote(Want::Automatic).await.expect("takes the place");
+        let report = SocketCalls.first_report(&lab.socket("tidy"), "tidy", LONG).await;
+        assert!(report.is_ok(), "round {round}: {report:?}");
+    }
+    lab.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_of_two_accounts_do_not_overlap() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: needs root");
+        return;
+    }
+    let lab = Lab::new().await;
+    lab.put("two", lab.staged("two", &[])).await;
+    let old = lab.until("two", S::Running).await.pid.expect("runs");
+    let mut spec = lab.staged("two", &[]);
+    spec.user = Some("root".to_owned());
+    let mut candidate = lab.supervisor.candidate("two", spec).await.expect("is taken in");
+    candidate.ready().await.expect("works");
+    assert!(!is_alive(old), "it made room");
+    candidate.promote(Want::Automatic).await.expect("takes the place");
+    lab.until("two", S::Running).await;
     lab.end().await;
 }
 

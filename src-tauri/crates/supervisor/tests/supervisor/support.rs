@@ -101,10 +101,7 @@ impl Lab {
     /// The same with a staging socket.
     pub(crate) fn staged(&self, id: &str, ways: &[&str]) -> Spec {
         let mut spec = self.spec(id, ways);
-        let staging = self.path(&format!(
-            "staging/{id}-{}/{id}.sock",
-            LABS.fetch_add(1, Ordering::Relaxed)
-        ));
+        let staging = self.path(&format!("staging/{id}/{id}.sock"));
         spec.socket = SocketSpec {
             staging: Some(staging),
             ..spec.socket
@@ -235,8 +232,17 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 }
 
 pub(crate) fn kill(pid: u32) {
+    signal("-KILL", pid);
+}
+
+/// Asks a process to end, as its supervisor would.
+pub(crate) fn terminate(pid: u32) {
+    signal("-TERM", pid);
+}
+
+fn signal(name: &str, pid: u32) {
     let status = std::process::Command::new("/bin/kill")
-        .args(["-KILL", &pid.to_string()])
+        .args([name, &pid.to_string()])
         .status();
     assert!(status.expect("runs").success());
 }
