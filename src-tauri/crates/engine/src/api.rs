@@ -7,11 +7,13 @@ use orrery_topology::{
     info::TopologyInfo,
     view::ViewSpec,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 pub use orrery_manager::view::{
-    ManagedPlugin, OperationState, OperationView, PackageSource, PluginOrder, RejectedPackage,
+    ManagedPlugin, OperationState, OperationView, PackageSource, PendingView, PluginConfig, PluginOrder,
+    RejectedPackage, RevisionView,
 };
 pub use orrery_plugins::{PluginInfo, PluginState};
 pub use orrery_supervisor::view::{LogPage, UsagePoint};
@@ -30,7 +32,7 @@ pub struct Caller {
 }
 
 /// What a caller may do; each includes the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Look.
@@ -42,7 +44,7 @@ pub enum Role {
 }
 
 /// The way a request came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The desktop window.
@@ -56,7 +58,7 @@ pub enum Origin {
 }
 
 /// Stable codes that clients may switch on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The request is malformed or a value is out of range.
@@ -82,7 +84,7 @@ pub enum Code {
 }
 
 /// An error as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema, thiserror::Error)]
 #[error("{message}")]
 pub struct ApiError {
     /// Stable code.
@@ -110,7 +112,7 @@ pub struct ApiError {
 }
 
 /// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct FieldError {
     /// Its key or path.
     pub field: String,
@@ -119,7 +121,7 @@ pub struct FieldError {
 }
 
 /// Every operation with a single answer. The answer's type stands beside each.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Request {
     /// → [`Status`]
@@ -284,7 +286,7 @@ pub enum Request {
 }
 
 /// State of the instance.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct Status {
     /// Identity of this instance, as `GET /api` gives it.
     pub id: String,
@@ -333,7 +335,7 @@ pub struct Status {
 }
 
 /// How a source does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct SourceStatus {
     /// Key, such as `probe:process`.
     pub id: String,
@@ -352,7 +354,7 @@ pub struct SourceStatus {
 }
 
 /// How a source does, in a word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SourceState {
     /// Sees all it can see.
@@ -366,7 +368,7 @@ pub enum SourceState {
 }
 
 /// Hits of a search.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct SearchResult {
     /// Matching nodes per topology key.
     pub counts: BTreeMap<String, u32>,
@@ -375,7 +377,7 @@ pub struct SearchResult {
 }
 
 /// A node that matches a search.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct SearchHit {
     /// Node id.
     pub id: String,
@@ -396,7 +398,7 @@ pub struct SearchHit {
 }
 
 /// What became of a control.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ControlOutcome {
     /// Value that the plugin answered with, as JSON; none when it gave none.
     #[ts(type = "unknown")]
@@ -416,7 +418,7 @@ pub struct ControlOutcome {
 }
 
 /// A metric's past on one node.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct HistorySeries {
     /// Node id.
     pub node: String,
@@ -435,7 +437,7 @@ pub struct HistorySeries {
 }
 
 /// A point of a series: the samples of one step.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct HistoryPoint {
     /// Time, in milliseconds since the epoch.
     pub t_ms: i64,
@@ -448,7 +450,7 @@ pub struct HistoryPoint {
 }
 
 /// A series that history holds.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct SeriesInfo {
     /// Metric id.
     pub metric: String,
@@ -465,7 +467,7 @@ pub struct SeriesInfo {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct Event {
     /// Number, rising.
     pub id: i64,
@@ -484,7 +486,7 @@ pub struct Event {
 }
 
 /// A plugin in the list of all: one that we run, a socket that somebody else runs, or both at once.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct PluginEntry {
     /// Id.
     pub id: String,
@@ -508,7 +510,7 @@ pub struct PluginEntry {
 }
 
 /// Answer to a question for a plugin's health, with the status that HTTP gives it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct HealthAnswer {
     /// 200 when it is well, 404 when there is no such plugin, 503 otherwise.
     pub status: u16,
@@ -520,7 +522,7 @@ pub struct HealthAnswer {
 }
 
 /// A file's content for the save dialog or a download.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ExportedText {
     /// Suggested file name.
     pub file_name: String,
@@ -531,7 +533,7 @@ pub struct ExportedText {
 }
 
 /// Answer to a [`Request`]; on the wire it is the bare value.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Response {
     /// To [`Request::Status`].

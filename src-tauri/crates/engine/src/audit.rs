@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{ApiError, Caller, Code, Origin, Role};
@@ -17,7 +18,7 @@ use crate::clock;
 use crate::limits::{AUDIT_FILE_BYTES, AUDIT_LIST, AUDIT_TEXT_BYTES};
 
 /// One thing that somebody did, or wanted to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
     /// Grows by one with each entry, also over restarts.
     pub id: i64,
@@ -52,7 +53,7 @@ pub struct AuditEntry {
 }
 
 /// What became of something that was asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditResult {
     /// It was done.

@@ -16,6 +16,14 @@ impl ApiError {
         }
     }
 
+    /// A limit is reached at the moment; later there is room again.
+    pub fn busy(message: impl Into<String>) -> Self {
+        ApiError {
+            retryable: true,
+            ..Self::new(Code::LimitExceeded, message)
+        }
+    }
+
     /// No such thing.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(Code::NotFound, message)

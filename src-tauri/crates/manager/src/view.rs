@@ -2,11 +2,12 @@
 //! window, the command line and the API.
 
 use orrery_supervisor::view::InstanceView;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// Who owns a plugin's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PluginOrigin {
     /// We unpacked it; every operation is possible.
@@ -16,7 +17,7 @@ pub enum PluginOrigin {
 }
 
 /// When a plugin runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// Always.
@@ -30,7 +31,7 @@ pub enum Activation {
 }
 
 /// What the user wants of a plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Desired {
     /// As its activation says.
@@ -44,7 +45,7 @@ pub enum Desired {
 }
 
 /// A registered plugin.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ManagedPlugin {
     /// Id.
     pub id: String,
@@ -77,7 +78,7 @@ pub struct ManagedPlugin {
 }
 
 /// A revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct RevisionView {
     /// Version, as in the manifest.
     pub version: String,
@@ -92,7 +93,7 @@ pub struct RevisionView {
 }
 
 /// A revision on its way in, or one that failed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct PendingView {
     /// The revision, as far as it is known.
     pub revision: RevisionView,
@@ -107,7 +108,7 @@ pub struct PendingView {
 }
 
 /// Type of a config value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyType {
     /// true or false.
@@ -127,7 +128,7 @@ pub enum PolicyType {
 }
 
 /// A rule for one config key.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct PolicyRule {
     /// Key.
     pub key: String,
@@ -152,7 +153,7 @@ pub struct PolicyRule {
 }
 
 /// Config of a plugin.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct PluginConfig {
     /// Structured config; none when there is none or when it is text.
     #[ts(type = "unknown")]
@@ -168,7 +169,7 @@ pub struct PluginConfig {
 }
 
 /// Where a package comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
 pub enum PackageSource {
     /// A file on the machine that Orrery runs on.
@@ -202,7 +203,7 @@ pub enum PackageSource {
 }
 
 /// What can be ordered of a plugin.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
 pub enum PluginOrder {
     /// Install or upgrade from a package, whichever it is.
@@ -277,7 +278,7 @@ pub enum PluginOrder {
 }
 
 /// Where an operation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationState {
     /// Waits for an earlier one of the same plugin.
@@ -293,7 +294,7 @@ pub enum OperationState {
 }
 
 /// An operation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct OperationView {
     /// Id.
     pub id: String,
@@ -322,7 +323,7 @@ pub struct OperationView {
 }
 
 /// A step of an operation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct StepView {
     /// `fetch`, `verify`, `unpack`, `start`, `switch`, `probation`, `stop`, `delete`, `commit`.
     pub id: String,
@@ -337,7 +338,7 @@ pub struct StepView {
 }
 
 /// A package or manifest in a watched directory that was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct RejectedPackage {
     /// Its path.
     pub path: String,

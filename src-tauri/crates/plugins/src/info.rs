@@ -1,10 +1,11 @@
 //! What is shown of a plugin.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// Where a socket stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PluginState {
     /// Found, not answered yet.
@@ -20,7 +21,7 @@ pub enum PluginState {
 }
 
 /// A plugin, or a socket that is not one, as shown in lists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct PluginInfo {
     /// Id from the file name (the whole file name when that is not a valid id).
     pub id: String,

@@ -1,10 +1,11 @@
 //! What is shown of a plugin's process: plain data for the window, the command line and the API.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// Where a plugin's process stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstanceState {
     /// Nothing is wanted, or nothing is ready to run.
@@ -39,7 +40,7 @@ pub enum InstanceState {
 }
 
 /// A plugin's process as shown.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct InstanceView {
     /// Where it stands.
     pub state: InstanceState,
@@ -70,7 +71,7 @@ pub struct InstanceView {
 }
 
 /// Kind of an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitKind {
     /// It could not be started at all.
@@ -92,7 +93,7 @@ pub enum ExitKind {
 }
 
 /// How a process ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ExitView {
     /// In a word.
     pub kind: ExitKind,
@@ -111,7 +112,7 @@ pub struct ExitView {
 }
 
 /// A limit and how it is held.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct LimitView {
     /// `memory`, `cpu`, `pids` or `open_files`.
     pub id: String,
@@ -126,7 +127,7 @@ pub struct LimitView {
 }
 
 /// How healthy a running plugin is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthState {
     /// Not known yet, or not running.
@@ -141,7 +142,7 @@ pub enum HealthState {
 }
 
 /// Health and the checks behind it.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct HealthView {
     /// In a word.
     pub state: HealthState,
@@ -152,7 +153,7 @@ pub struct HealthView {
 }
 
 /// One check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct HealthCheck {
     /// When, in milliseconds since the epoch.
     pub at_ms: i64,
@@ -169,7 +170,7 @@ pub struct HealthCheck {
 }
 
 /// What a plugin and all its descendants use.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct UsagePoint {
     /// Number, rising; readers go on from it.
     pub seq: u64,
@@ -190,7 +191,7 @@ pub struct UsagePoint {
 }
 
 /// A line that a plugin wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct LogLine {
     /// Number, rising; readers go on from it.
     pub seq: u64,
@@ -205,7 +206,7 @@ pub struct LogLine {
 }
 
 /// Lines of a plugin's log.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct LogPage {
     /// Oldest first.
     pub lines: Vec<LogLine>,

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::view::{MetadataRow, ParentRef};
 
 /// One node in full.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct NodeDetails {
     /// Tagged id.
     pub id: String,
@@ -54,7 +55,7 @@ pub struct NodeDetails {
 }
 
 /// A metric with its recent readings.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct DetailMetric {
     /// Key.
     pub id: String,
@@ -77,7 +78,7 @@ pub struct DetailMetric {
 }
 
 /// A button.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct DetailControl {
     /// Outside name, such as `iowait~switchToIdle`.
     pub id: String,
@@ -96,7 +97,7 @@ pub struct DetailControl {
 }
 
 /// A table made from a template.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct DetailTable {
     /// Key.
     pub id: String,
@@ -113,7 +114,7 @@ pub struct DetailTable {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct TableColumn {
     /// Key.
     pub id: String,
@@ -124,7 +125,7 @@ pub struct TableColumn {
 }
 
 /// Inbound or outbound connections.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ConnectionTable {
     /// `incoming` or `outgoing`.
     pub direction: String,
@@ -135,7 +136,7 @@ pub struct ConnectionTable {
 }
 
 /// One neighbour and port.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ConnectionRow {
     /// Key of the row.
     pub id: String,
@@ -162,7 +163,7 @@ pub struct ConnectionRow {
 }
 
 /// Children of one kind.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ChildTable {
     /// Tag of the kind.
     pub kind: String,
@@ -177,7 +178,7 @@ pub struct ChildTable {
 }
 
 /// One child.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ChildRow {
     /// Node id.
     pub id: String,

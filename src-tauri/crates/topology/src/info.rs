@@ -1,10 +1,11 @@
 //! The list of topologies that can be shown.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 /// A topology that can be shown, with its options and how much is in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct TopologyInfo {
     /// Key, such as `containers-by-image`.
     pub id: String,
@@ -32,7 +33,7 @@ pub struct TopologyInfo {
 }
 
 /// Nodes that are not in a topology for one reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct FilteredBy {
     /// Key of the reason: an option, such as `system`, or a rule, such as `unnamed`.
     pub what: String,
@@ -43,7 +44,7 @@ pub struct FilteredBy {
 }
 
 /// A filter of a topology.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct TopologyOption {
     /// Key, such as `system`.
     pub id: String,
@@ -58,7 +59,7 @@ pub struct TopologyOption {
 }
 
 /// A value of a filter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct OptionValue {
     /// Key.
     pub value: String,
@@ -67,7 +68,7 @@ pub struct OptionValue {
 }
 
 /// Counts of a view.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ViewStats {
     /// Nodes shown.
     pub node_count: u32,

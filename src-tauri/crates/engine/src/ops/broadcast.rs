@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use orrery_supervisor::{AskError, CallError, Configured, HealthAnswer, HealthWord, SupervisorError};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ use crate::limits::{BROADCAST_NAME_CHARS, ORDER_WAIT};
 const INTERFACE: &str = "events";
 
 /// How one plugin took a broadcast.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Told {
     /// Plugin id.
     pub plugin: String,

@@ -187,10 +187,7 @@ impl Engine {
         if let Some(pipe) = &outcome.pipe
             && let Err(error) = self.shared.pipes.make(pipe)
         {
-            return Err(ApiError::new(
-                Code::LimitExceeded,
-                format!("No terminal: {error}."),
-            ));
+            return Err(ApiError::busy(format!("No terminal: {error}.")));
         }
         Ok(outcome)
     }
@@ -219,7 +216,7 @@ enum Route {
 fn lost(error: &LinkError) -> ApiError {
     let code = match error {
         LinkError::NotConnected(_) | LinkError::Lost(_) => Code::Unavailable,
-        LinkError::Busy(_) => Code::LimitExceeded,
+        LinkError::Busy(_) => return ApiError::busy(error.to_string()),
         LinkError::Timeout => Code::Timeout,
     };
     ApiError::new(code, error.to_string())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use orrery_model::{Timestamp, TopologyKind};
 
 use super::named;
-use crate::api::{ApiError, Caller, Code, Role};
+use crate::api::{ApiError, Caller, Role};
 use crate::engine::Engine;
 use crate::links::ProbeLink;
 use crate::pipes::{PipeEnd, PipeError, PipeIo};
@@ -82,32 +82,30 @@ impl Engine {
     /// Takes a remote probe's connection for controls.
     ///
     /// # Errors
-    /// [`Code::Forbidden`] without the right to, [`Code::LimitExceeded`] when too many probes are connected.
+    /// `Code::Forbidden` without the right to, `Code::LimitExceeded` when too many probes are connected.
     pub fn connect_probe(&self, caller: &Caller, probe: &str) -> Result<ProbeLink, ApiError> {
         self.allow(caller, Role::Control, false)?;
         named("probe id", probe)?;
-        self.shared.links.connect(probe).ok_or_else(|| {
-            ApiError::new(
-                Code::LimitExceeded,
-                "Too many probes are connected to this instance.",
-            )
-        })
+        self.shared
+            .links
+            .connect(probe)
+            .ok_or_else(|| ApiError::busy("Too many probes are connected to this instance."))
     }
 
     /// Takes hold of an end of a pipe, which is made if nobody has named it yet.
     ///
     /// # Errors
-    /// [`Code::Forbidden`] without the right to press controls, [`Code::NotFound`] for a closed pipe,
-    /// [`Code::LimitExceeded`] when there are too many.
+    /// `Code::Forbidden` without the right to press controls, `Code::NotFound` for a closed pipe,
+    /// `Code::LimitExceeded` when there are too many.
     pub async fn pipe(&self, caller: &Caller, id: &str, end: PipeEnd) -> Result<PipeIo, ApiError> {
         self.allow(caller, Role::Control, true)?;
         named("pipe id", id)?;
         self.shared.pipes.attach(id, end).await.map_err(|error| {
-            let code = match error {
-                PipeError::Closed => Code::NotFound,
-                PipeError::TooMany => Code::LimitExceeded,
-            };
-            ApiError::new(code, format!("Pipe {id}: {error}."))
+            let message = format!("Pipe {id}: {error}.");
+            match error {
+                PipeError::Closed => ApiError::not_found(message),
+                PipeError::TooMany => ApiError::busy(message),
+            }
         })
     }
 
@@ -119,7 +117,7 @@ impl Engine {
     /// Closes a pipe for good; both ends are let go.
     ///
     /// # Errors
-    /// [`Code::Forbidden`] without the right to press controls.
+    /// `Code::Forbidden` without the right to press controls.
     pub fn close_pipe(&self, caller: &Caller, id: &str) -> Result<(), ApiError> {
         self.allow(caller, Role::Control, false)?;
         named("pipe id", id)?;

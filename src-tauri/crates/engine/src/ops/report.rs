@@ -3,7 +3,7 @@
 use orrery_model::Report;
 use orrery_model::window::{Completeness, SourceId};
 
-use crate::api::{ApiError, Caller, Code, Role};
+use crate::api::{ApiError, Caller, Role};
 use crate::arrivals::Arrival;
 use crate::clock;
 use crate::engine::Engine;
@@ -21,14 +21,11 @@ impl Engine {
     /// Takes a report of a remote probe in. Such reports are partial: what they do not name ages out.
     ///
     /// # Errors
-    /// [`Code::Forbidden`] without the right to, [`Code::LimitExceeded`] when too many probes report.
+    /// `Code::Forbidden` without the right to, `Code::LimitExceeded` when too many probes report.
     pub async fn ingest(&self, caller: &Caller, probe: &str, uploaded: Uploaded) -> Result<(), ApiError> {
         self.allow(caller, Role::Control, true)?;
         if !self.shared.remotes.saw(probe, clock::now_ms()) {
-            return Err(ApiError::new(
-                Code::LimitExceeded,
-                "Too many probes report to this instance.",
-            ));
+            return Err(ApiError::busy("Too many probes report to this instance."));
         }
         let arrival = Arrival::Report {
             source: SourceId::remote(probe),

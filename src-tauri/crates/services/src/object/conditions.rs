@@ -1,6 +1,7 @@
 //! What was found about an object: `status.conditions`.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Reasons in conditions and in error answers.
@@ -17,6 +18,8 @@ pub mod reason {
     pub const PASSED: &str = "Passed";
     /// Not known yet whether it is available; requests are tried.
     pub const NOT_PROBED: &str = "NotProbed";
+    /// The next request starts the plugin.
+    pub const ASLEEP: &str = "Asleep";
     /// Not available: no plugin of this id is known.
     pub const PLUGIN_NOT_FOUND: &str = "PluginNotFound";
     /// Not available: the plugin does not run.
@@ -34,7 +37,7 @@ pub mod reason {
 }
 
 /// `status` of an object.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// `Accepted` and `Available`, in this order.
@@ -79,7 +82,7 @@ impl Status {
 }
 
 /// One finding.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
     /// What it is about: [`Condition::ACCEPTED`] or [`Condition::AVAILABLE`].
@@ -103,7 +106,7 @@ impl Condition {
 }
 
 /// Whether something holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub enum ConditionStatus {
     /// It does.
     True,

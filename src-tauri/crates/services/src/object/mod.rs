@@ -14,6 +14,7 @@ pub mod text;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,7 +36,7 @@ pub const API_VERSIONS: &[&str] = &[API_VERSION, "aggregation.grafana.app/v0alph
 pub const KIND: &str = "DataPlaneService";
 
 /// A declared service of a plugin: where it is reached and how.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DataPlaneService {
     /// One of [`API_VERSIONS`].
@@ -51,7 +52,7 @@ pub struct DataPlaneService {
 }
 
 /// Who an object is.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Metadata {
     /// Its name. The identity of what is served is group and version, not this.
@@ -76,7 +77,7 @@ pub struct Metadata {
 }
 
 /// What is wanted: a plugin's services under a group and version.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Spec {
     /// The plugin.
@@ -101,7 +102,7 @@ impl Spec {
 }
 
 /// Kind of a plugin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PluginType {
     /// A plugin with routes of its own.
@@ -112,7 +113,7 @@ pub enum PluginType {
 }
 
 /// One thing that is wrong with an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldError {
     /// Where, such as `spec.services[2].method`.
     pub field: String,

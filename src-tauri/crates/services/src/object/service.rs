@@ -3,10 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// One service.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Service {
     /// What it is.
@@ -14,6 +15,7 @@ pub struct Service {
     pub kind: ServiceType,
     /// The method; any when absent.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "method")]
+    #[schemars(with = "Option<String>")]
     pub method: Option<http::Method>,
     /// For routes and streams the path below the group and version, with `{name}` for one segment and a last
     /// `{*name}` for the rest; for query, admission and conversion the path at the plugin.
@@ -24,9 +26,11 @@ pub struct Service {
     pub access: Option<Access>,
     /// Time from the last byte of the request to the head of the answer.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "span")]
+    #[schemars(with = "Option<String>")]
     pub timeout: Option<Duration>,
     /// How long nothing may move in a body.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "span")]
+    #[schemars(with = "Option<String>")]
     pub idle_timeout: Option<Duration>,
     /// Largest body of a request, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,6 +40,7 @@ pub struct Service {
     pub path_mode: PathMode,
     /// What a connection may turn into.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub protocols: Vec<Protocol>,
     /// For a datasource proxy: which data source; any name when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +71,7 @@ impl Service {
 }
 
 /// Type of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceType {
     /// Requests to a path of the plugin.
@@ -115,7 +120,7 @@ impl fmt::Display for ServiceType {
 }
 
 /// What a caller may do; each includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
     /// Look.
@@ -139,7 +144,7 @@ impl Access {
 }
 
 /// Which path a plugin sees.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PathMode {
     /// Without group, version and namespace.

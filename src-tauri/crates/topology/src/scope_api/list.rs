@@ -1,5 +1,6 @@
 //! The list of topologies.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::derive::options::is_own;
@@ -7,7 +8,7 @@ use crate::derive::{Chosen, Derivation};
 use crate::info::{TopologyInfo, TopologyOption, ViewStats};
 
 /// A topology that can be shown.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TopologyDesc {
     /// Text shown.
     pub name: String,
@@ -27,7 +28,7 @@ pub struct TopologyDesc {
 }
 
 /// Counts of a topology.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Stats {
     /// Nodes.
     pub node_count: u32,
@@ -40,7 +41,7 @@ pub struct Stats {
 }
 
 /// A filter.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OptionGroup {
     /// Key.
@@ -58,7 +59,7 @@ pub struct OptionGroup {
 }
 
 /// A value of a filter.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct OptionValue {
     /// Key.
     pub value: String,

@@ -20,10 +20,11 @@ pub use node::{Cell, ChildrenGroup, Column, Connection, Connections, ControlInst
 pub use summary::{Facts, Listed, MetricRows, MetricSample, Summary, Table, TableColumn, TableRow};
 
 /// Answer to `GET /api/topology/T`.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
 pub struct TopologyAnswer {
     /// Nodes by id in ascending order; a map of them by id for clients.
     #[serde(serialize_with = "by_id")]
+    #[schemars(with = "std::collections::BTreeMap<String, Listed>")]
     pub nodes: Vec<Listed>,
 }
 

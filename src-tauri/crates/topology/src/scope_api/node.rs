@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use orrery_model::SmolStr;
 use petgraph::Direction;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::card::children::{ChildColumn, groups};
@@ -16,14 +17,14 @@ use crate::labels::{Style, labels};
 use crate::scope_api::summary::{Listed, Readings, Summary};
 
 /// Answer to `GET /api/topology/T/ID`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct NodeAnswer {
     /// The node.
     pub node: Details,
 }
 
 /// A node with what is around it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Details {
     /// What lists show of it, with readings.
     #[serde(flatten)]
@@ -38,7 +39,7 @@ pub struct Details {
 }
 
 /// A control of a node.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ControlInstance {
     /// Probe that runs it.
@@ -59,7 +60,7 @@ pub struct ControlInstance {
 }
 
 /// Children of one kind.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ChildrenGroup {
     /// Always empty.
@@ -75,7 +76,7 @@ pub struct ChildrenGroup {
 }
 
 /// A column of children or connections.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Column {
     /// Key.
@@ -89,7 +90,7 @@ pub struct Column {
 }
 
 /// Connections of one direction.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Connections {
     /// `incoming-connections` or `outgoing-connections`.
@@ -105,7 +106,7 @@ pub struct Connections {
 }
 
 /// A row of connections.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Connection {
     /// Key.
@@ -132,7 +133,7 @@ pub(super) struct Around<'a> {
 }
 
 /// A cell of a row of connections.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Cell {
     /// Column.
     pub id: &'static str,

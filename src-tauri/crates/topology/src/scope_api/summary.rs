@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orrery_model::{MetadataTemplate, Metric, MetricTemplate, SmolStr, TableType};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -15,7 +16,7 @@ use crate::summary;
 use crate::view::ParentRef;
 
 /// A node as lists and children show it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// Id.
@@ -40,12 +41,15 @@ pub struct Summary {
     pub pseudo: bool,
     /// Facts by priority.
     #[serde(skip_serializing_if = "Facts::is_empty")]
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub metadata: Facts,
     /// Links to parents.
     #[serde(skip_serializing_if = "is_none", serialize_with = "links")]
+    #[schemars(with = "Vec<BTreeMap<String, String>>")]
     pub parents: Arc<[ParentRef]>,
     /// Metrics by priority.
     #[serde(skip_serializing_if = "MetricRows::is_empty")]
+    #[schemars(with = "Vec<BTreeMap<String, serde_json::Value>>")]
     pub metrics: MetricRows,
     /// Tables by key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -53,7 +57,7 @@ pub struct Summary {
 }
 
 /// A node in short, with its edges.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Listed {
     /// The node.
     #[serde(flatten)]
@@ -214,7 +218,7 @@ impl Serialize for Row<'_> {
 }
 
 /// One reading.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct MetricSample {
     /// RFC 3339.
     pub date: String,
@@ -223,7 +227,7 @@ pub struct MetricSample {
 }
 
 /// A table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Table {
     /// Key.
@@ -243,7 +247,7 @@ pub struct Table {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TableColumn {
     /// Key.
@@ -255,7 +259,7 @@ pub struct TableColumn {
 }
 
 /// A row of a table.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct TableRow {
     /// Key.
     pub id: String,

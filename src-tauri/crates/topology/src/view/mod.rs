@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use orrery_model::SmolStr;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -24,7 +25,9 @@ pub use crate::view::state::{Advance, ViewState};
 pub const VIEW_PROTOCOL: u32 = 1;
 
 /// What to look at. Equal specs share one derivation and one layout.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, TS)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, TS, JsonSchema,
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct ViewSpec {
     /// Key of the topology, such as `processes`.
@@ -40,7 +43,7 @@ pub struct ViewSpec {
 }
 
 /// What a client sends on a view's channel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ViewRequest {
     /// Look at something; replaces what the channel showed before.
@@ -55,7 +58,7 @@ pub enum ViewRequest {
 }
 
 /// What a client receives on a view's channel.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ViewMessage {
     /// The whole picture.
@@ -79,7 +82,7 @@ pub enum ViewMessage {
 }
 
 /// A whole picture.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ViewFrame {
     /// Number of this picture, rising.
     pub seq: u64,
@@ -100,7 +103,7 @@ pub struct ViewFrame {
 }
 
 /// What changed between two pictures. Added and updated entries are whole.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ViewDelta {
     /// Picture that this applies to.
     pub base: u64,
@@ -127,7 +130,7 @@ pub struct ViewDelta {
 }
 
 /// A metric's name and format.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct MetricInfo {
     /// Key.
     pub id: String,
@@ -142,7 +145,7 @@ pub struct MetricInfo {
 }
 
 /// A node of a picture.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ViewNode {
     /// Tagged id, such as `2299…;<container>`.
     pub id: SmolStr,
@@ -186,7 +189,7 @@ pub struct ViewNode {
 }
 
 /// A node's last reading of a metric.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ViewMetric {
     /// Key into [`ViewFrame::metrics`].
     pub id: SmolStr,
@@ -197,7 +200,7 @@ pub struct ViewMetric {
 }
 
 /// One row of facts.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct MetadataRow {
     /// Key.
     pub id: SmolStr,
@@ -214,7 +217,7 @@ pub struct MetadataRow {
 }
 
 /// A link to a parent.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ParentRef {
     /// Node id.
     pub id: SmolStr,
@@ -225,7 +228,7 @@ pub struct ParentRef {
 }
 
 /// A directed edge, client to server.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ViewEdge {
     /// `<source>---<target>`.
     pub id: String,
@@ -243,7 +246,7 @@ pub struct ViewEdge {
 }
 
 /// A box around nodes.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
 pub struct ViewGroup {
     /// Key.
     pub id: String,
