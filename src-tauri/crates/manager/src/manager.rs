@@ -1,6 +1,5 @@
 //! The handle on everything that is done to plugins.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -229,14 +228,6 @@ impl Manager {
     /// When too many are under way, or there is no room.
     pub async fn upload(&self) -> Result<Upload, OrderError> {
         Upload::begin(Arc::clone(&self.shared)).await
-    }
-
-    /// Registers a local plugin from its manifest. Of several with one id, the first stays.
-    ///
-    /// # Errors
-    /// When the id is taken, the manifest is wrong, or others could change what is run.
-    pub async fn register_local(&self, manifest: PathBuf) -> Result<(), OrderError> {
-        watched::register(&self.shared, &manifest).await
     }
 
     /// Changes whenever something that is shown does, except what the supervisor shows.

@@ -76,7 +76,7 @@ async fn take(shared: &Shared, path: &Path) -> Result<(), OrderError> {
 }
 
 /// Registers a local plugin. Of several with one id, the first stays.
-pub(crate) async fn register(shared: &Shared, path: &Path) -> Result<(), OrderError> {
+async fn register(shared: &Shared, path: &Path) -> Result<(), OrderError> {
     let local = local::read(path)?;
     let id = local.manifest.id.to_string();
     let _turn = turn(shared, &id).await?;
@@ -154,7 +154,7 @@ async fn forget_gone(shared: &Shared, scan: &Scan) {
             .plugins
             .values()
             .filter_map(|p| Some((p.record.id.clone(), p.record.local.clone()?)));
-        // One that was registered by hand may lie anywhere.
+        // One of a directory that is not watched any more is still there.
         with_manifest
             .filter(|(_, path)| !scan.stamps.contains_key(path) && !path.exists())
             .collect()

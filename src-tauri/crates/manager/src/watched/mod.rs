@@ -12,8 +12,6 @@ use std::sync::Arc;
 use orrery_store::Change;
 use orrery_supervisor::view::InstanceState;
 
-pub(crate) use manifests::register;
-
 use crate::clock::now_ms;
 use crate::error::OrderError;
 use crate::event::Event;

@@ -104,13 +104,8 @@ async fn killed_while_it_removes() {
 
 async fn killed_while_it_goes_back_to_a_local_plugin() {
     let world = World::new().await;
-    let dir = world.base().join("local/p");
-    Package::new("p", "0.1.0").write(&dir);
-    world
-        .manager()
-        .register_local(dir.join("plugin.toml"))
-        .await
-        .unwrap();
+    Package::new("p", "0.1.0").write(&world.watched().join("p"));
+    world.serves("p", "0.1.0").await;
     world.install(&Package::new("p", "1.0.0")).await;
     check(world, remove(), OperationState::Done).await;
 }

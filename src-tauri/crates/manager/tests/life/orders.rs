@@ -191,33 +191,32 @@ async fn wishes_outlive_the_application() {
 }
 
 async fn of_two_plugins_with_one_id_the_first_stays() {
-    let world = World::new().await;
-    let mut manifests = Vec::new();
-    for place in ["a", "b", "c", "d"] {
-        let dir = world.base().join(place).join("p");
-        Package::new("p", "1.0.0").write(&dir);
-        manifests.push(dir.join("plugin.toml"));
-    }
-    let mut calls = Vec::new();
-    for manifest in manifests.clone() {
-        let manager = world.manager().clone();
-        calls.push(tokio::spawn(
-            async move { manager.register_local(manifest).await },
-        ));
-    }
-    let mut taken = Vec::new();
-    for (call, manifest) in calls.into_iter().zip(manifests) {
-        match call.await.unwrap() {
-            Ok(()) => taken.push(manifest.display().to_string()),
-            Err(OrderError::AlreadyRegistered { plugin, .. }) => assert_eq!(plugin, "p"),
-            Err(other) => panic!("{other}"),
-        }
-    }
-    assert_eq!(
-        taken,
-        [world.plugin("p").source],
-        "exactly one, and it is the one that is there"
-    );
+    let mut world = World::empty();
+    let dir = world.watched().join("p");
+    Package::new("p", "1.0.0").write(&dir);
+    // The same id once more, in the other form that a manifest may have.
+    let manifest = std::fs::read_to_string(dir.join("plugin.toml")).unwrap();
+    let entry = format!("entry = {:?}", dir.join("bin/run"));
+    let second = world.watched().join("p.toml");
+    let first = dir.join("plugin.toml");
+    std::fs::write(&second, manifest.replace("entry = \"bin/run\"", &entry)).unwrap();
+    world.start().await;
+    let one_is_refused = || {
+        world
+            .manager()
+            .rejected()
+            .iter()
+            .any(|r| r.code == "already_registered")
+    };
+    world.until("the second one is refused", one_is_refused).await;
+    let taken = world.plugin("p").source;
+    let rejected = world.manager().rejected();
+    let [refused] = rejected.as_slice() else {
+        panic!("{rejected:?}");
+    };
+    let both = [first, second].map(|path| path.display().to_string());
+    assert!(both.contains(&taken) && both.contains(&refused.path) && taken != refused.path);
+    assert!(refused.reason.contains(&taken), "{}", refused.reason);
     world.serves("p", "1.0.0").await;
     let refused = world.order(remove("p", false)).await.unwrap_err();
     assert!(matches!(refused, OrderError::Local { .. }), "{refused}");

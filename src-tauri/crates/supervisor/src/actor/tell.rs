@@ -72,7 +72,7 @@ impl Actor {
                 let text = format!("{} It is tried again in {}.", self.reason, span(wait));
                 self.event(EventKind::Backoff, text.trim_start(), Vec::new());
             }
-            News::CrashLoop { ends, wait } => self.tell_loop(ends, wait),
+            News::CrashLoop { ends, within, wait } => self.tell_loop(ends, within, wait),
             News::NotStartable { wait } => {
                 let again = format!(
                     "It is tried again when its files change and every {}.",
@@ -158,19 +158,21 @@ impl Actor {
         self.last_exit = Some(view);
     }
 
-    fn tell_loop(&mut self, ends: usize, wait: std::time::Duration) {
+    fn tell_loop(&mut self, ends: usize, within: std::time::Duration, wait: std::time::Duration) {
         let hint = match &self.last_exit {
             Some(exit) if exit.kind == ExitKind::OutOfMemory => " Its memory limit may be too low.",
             _ => "",
         };
-        let window = span(self.spec.restart.window);
+        let words = self.last_words();
+        let pace = span(self.spec.start.backoff.max.max(crate::limits::BACKOFF_MIN));
         self.reason = format!(
-            "{} It ended {ends} times within {window} and is tried every {} now.{hint}",
-            self.last_words(),
-            span(self.spec.start.backoff.max.max(crate::limits::BACKOFF_MIN)),
+            "{words} It ended {ends} times in {} and is tried every {pace} now.{hint}",
+            span(within)
         );
         let text = self.reason.clone();
         self.note(Level::Error, &format!("{text} Next try in {}.", span(wait)));
+        // Without the count: the same again is told as such.
+        let text = format!("{words} It keeps ending and is tried every {pace} now.{hint}");
         self.event(EventKind::CrashLoop, text.trim_start(), self.exit_lines());
     }
 

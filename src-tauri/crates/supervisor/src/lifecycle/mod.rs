@@ -168,7 +168,10 @@ pub(crate) enum News {
         wait: Duration,
     },
     CrashLoop {
+        /// So many ends since it became one,
         ends: usize,
+        /// in this time.
+        within: Duration,
         wait: Duration,
     },
     NotStartable {

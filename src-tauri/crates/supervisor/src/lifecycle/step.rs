@@ -245,13 +245,8 @@ impl Lifecycle {
             .tally
             .failed(now, random, &self.rules.start.backoff, &self.rules.restart);
         let (why, news) = if self.tally.is_loop() {
-            (
-                Wait::CrashLoop,
-                News::CrashLoop {
-                    ends: self.tally.ends(),
-                    wait,
-                },
-            )
+            let (ends, within) = self.tally.of_loop(now);
+            (Wait::CrashLoop, News::CrashLoop { ends, within, wait })
         } else {
             (Wait::Backoff, News::Backoff { wait })
         };

@@ -11,7 +11,15 @@ use crate::spec::{BackoffSpec, RestartSpec};
 pub(crate) struct Tally {
     failures: u32,
     ends: VecDeque<Duration>,
-    looping: bool,
+    looping: Option<Loop>,
+}
+
+/// A crash loop.
+#[derive(Debug, Clone, Copy)]
+struct Loop {
+    /// When the first of its ends was.
+    since: Duration,
+    ends: usize,
 }
 
 impl Tally {
@@ -34,14 +42,24 @@ impl Tally {
             self.ends.pop_front();
         }
         // A loop ends with a lasting start, not by its own slow pace thinning out the window.
-        self.looping = self.looping || self.ends.len() >= restart.max as usize;
-        let step = if self.looping { u32::MAX } else { self.failures };
+        let begins = || Loop {
+            since: self.ends.front().copied().unwrap_or(now),
+            ends: self.ends.len(),
+        };
+        self.looping = match self.looping {
+            Some(known) => Some(Loop {
+                ends: known.ends.saturating_add(1),
+                ..known
+            }),
+            None => (self.ends.len() >= restart.max as usize).then(begins),
+        };
+        let step = if self.is_loop() { u32::MAX } else { self.failures };
         wait(step, random, backoff)
     }
 
     /// True from the failure that made it a crash loop until the next lasting start.
     pub(crate) fn is_loop(&self) -> bool {
-        self.looping
+        self.looping.is_some()
     }
 
     /// Failures since the last lasting start.
@@ -49,9 +67,12 @@ impl Tally {
         self.failures
     }
 
-    /// Ends in the window.
-    pub(crate) fn ends(&self) -> usize {
-        self.ends.len()
+    /// Ends in the crash loop, and the time from its first one to `now`.
+    pub(crate) fn of_loop(&self, now: Duration) -> (usize, Duration) {
+        let known = self
+            .looping
+            .map(|known| (known.ends, now.saturating_sub(known.since)));
+        known.unwrap_or_default()
     }
 
     /// Begins anew.
@@ -155,8 +176,10 @@ mod tests {
         assert!(!tally.is_loop());
         assert_eq!(tally.failed(19 * SECOND, 0.5, &backoff, &restart), 300 * SECOND);
         assert!(tally.is_loop());
-        // Slow tries leave the window nearly empty; it is a loop all the same.
+        assert_eq!(tally.of_loop(19 * SECOND), (3, 7 * SECOND));
+        // Slow tries leave the window nearly empty; it is a loop all the same, and counted as one.
         assert_eq!(tally.failed(400 * SECOND, 0.5, &backoff, &restart), 300 * SECOND);
+        assert_eq!(tally.of_loop(400 * SECOND), (4, 388 * SECOND));
         tally.reset();
         assert!(!tally.is_loop());
         assert_eq!(tally.failed(800 * SECOND, 0.5, &backoff, &restart), SECOND);
