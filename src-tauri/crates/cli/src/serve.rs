@@ -64,6 +64,13 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     let socket = orrery_gateway::bind(&paths.instance_socket())
         .await
         .map_err(Exit::failed)?;
+    let mut host = None;
+    if let Some(running) = &mut config.plugins {
+        let path = paths.host_socket();
+        // Before the engine: a plugin that calls at once waits until somebody answers.
+        host = Some(orrery_gateway::bind_host(&path).await.map_err(Exit::failed)?);
+        running.host_socket = Some(path);
+    }
     let own_root = paths.runtime.join("plugins");
     if config.plugin_roots.contains(&own_root)
         && let Err(error) = std::fs::create_dir_all(&own_root)
@@ -81,6 +88,10 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
         gateway.router(Door::socket()),
         stop.clone(),
     ))];
+    if let Some(host) = host {
+        let routes = gateway.host_router();
+        serving.push(tokio::spawn(orrery_gateway::serve_unix(host, routes, stop.clone())));
+    }
     let mut url = None;
     if let Some(listener) = listener {
         let address = listener.local_addr().map_err(Exit::failed)?;
@@ -112,7 +123,7 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
         }
     }
     engine.shutdown().await;
-    for left in [paths.instance_socket(), paths.data.join("url")] {
+    for left in [paths.instance_socket(), paths.host_socket(), paths.data.join("url")] {
         // Gone already is as good.
         let _ = std::fs::remove_file(left);
     }

@@ -104,6 +104,8 @@ pub struct PluginRunning {
     pub helper: Option<PathBuf>,
     /// Packages that a new data directory begins with.
     pub first: Vec<PathBuf>,
+    /// The socket by which these plugins may call us, where somebody serves one.
+    pub host_socket: Option<PathBuf>,
 }
 
 impl PluginRunning {
@@ -122,6 +124,7 @@ impl PluginRunning {
             control_groups: true,
             helper: None,
             first: Vec::new(),
+            host_socket: None,
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::config::{Config, ProbeKind};
 use crate::event_log::EventLog;
 use crate::limits::ARRIVALS_MAX;
 use crate::links::Links;
-use crate::managed::{Ears, Managed};
+use crate::managed::{Ears, Guest, Managed};
 use crate::moments::Moments;
 use crate::pipes::Pipes;
 use crate::published::Published;
@@ -318,6 +318,12 @@ impl Engine {
     /// Rises when the list of plugins or the status of one changes.
     pub fn plugins_changed(&self) -> watch::Receiver<u64> {
         self.shared.plugins_changed.subscribe()
+    }
+
+    /// The process of a plugin whose token for calling us this is; none when it has ended.
+    pub fn guest(&self, token: &str) -> Option<Guest> {
+        let managed = self.managed.as_ref().ok()?;
+        managed.guests.find(token)
     }
 
     /// Identity of this instance, as `GET /api` gives it.

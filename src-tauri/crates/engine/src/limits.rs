@@ -98,3 +98,5 @@ pub const AUDIT_FILE_BYTES: u64 = 4 * 1024 * 1024;
 pub const AUDIT_TEXT_BYTES: usize = 512;
 /// Entries of the audit log when the caller names no limit, and at most.
 pub const AUDIT_LIST: (usize, usize) = (100, 1_000);
+/// Random bytes of the token by which a plugin's process calls us.
+pub const GUEST_TOKEN_BYTES: usize = 32;

@@ -82,6 +82,11 @@ impl Paths {
         self.runtime.join("instance.sock")
     }
 
+    /// The socket by which plugins that the instance runs may call it.
+    pub fn host_socket(&self) -> PathBuf {
+        self.runtime.join("host.sock")
+    }
+
     /// Directories searched for plugin sockets when none are given.
     pub fn plugin_roots(&self) -> Vec<PathBuf> {
         vec![

@@ -55,13 +55,38 @@ fn reach(path: &Path) -> std::io::Result<Reach> {
 /// # Errors
 /// When the path is taken or not allowed.
 pub async fn bind(path: &Path) -> Result<UnixListener, BindError> {
-    bind_io(path).await.map_err(|source| BindError {
+    bind_io(path, Whose::Group).await.map_err(|source| BindError {
         path: path.display().to_string(),
         source,
     })
 }
 
-async fn bind_io(path: &Path) -> std::io::Result<UnixListener> {
+/// Listens on `path` for plugins that this instance runs, as [`bind`] does: with mode 0600, or with mode 0666 where
+/// they may have accounts of their own, which takes root. Whoever comes has to show a token.
+///
+/// # Errors
+/// When the path is taken or not allowed.
+pub async fn bind_host(path: &Path) -> Result<UnixListener, BindError> {
+    let whose = if rustix::process::geteuid().is_root() {
+        Whose::Everybody
+    } else {
+        Whose::Own
+    };
+    bind_io(path, whose).await.map_err(|source| BindError {
+        path: path.display().to_string(),
+        source,
+    })
+}
+
+/// Who may connect to a socket, beside its owner and root.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Own,
+    Group,
+    Everybody,
+}
+
+async fn bind_io(path: &Path, whose: Whose) -> std::io::Result<UnixListener> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(ErrorKind::InvalidInput.into());
     };
@@ -83,13 +108,13 @@ async fn bind_io(path: &Path) -> std::io::Result<UnixListener> {
     {
         return Err(error);
     }
-    let bound = bind_in(&aside, &aside.join(name), path);
+    let bound = bind_in(&aside, &aside.join(name), path, whose);
     // What is left there is an empty directory, if anything.
     let _ = std::fs::remove_dir(&aside);
     bound
 }
 
-fn bind_in(aside: &Path, at: &Path, path: &Path) -> std::io::Result<UnixListener> {
+fn bind_in(aside: &Path, at: &Path, path: &Path, whose: Whose) -> std::io::Result<UnixListener> {
     // The directory may be an old one of a process that had our number.
     std::fs::set_permissions(aside, std::fs::Permissions::from_mode(0o700))?;
     match std::fs::remove_file(at) {
@@ -99,8 +124,10 @@ fn bind_in(aside: &Path, at: &Path, path: &Path) -> std::io::Result<UnixListener
     let reached = reach(at)?;
     let listener = UnixListener::bind(&reached.path)?;
     let mode = |mode| std::fs::set_permissions(at, std::fs::Permissions::from_mode(mode));
-    mode(0o600)?;
-    if let Some(group) = group_id(&std::fs::read_to_string("/etc/group").unwrap_or_default()) {
+    mode(if whose == Whose::Everybody { 0o666 } else { 0o600 })?;
+    if whose == Whose::Group
+        && let Some(group) = group_id(&std::fs::read_to_string("/etc/group").unwrap_or_default())
+    {
         match chown(at, None, Some(group)) {
             Ok(()) => mode(0o660)?,
             // Without the right to give the socket away it stays its owner's alone.
@@ -166,6 +193,16 @@ mod tests {
         );
         let beside: Vec<_> = std::fs::read_dir(path.parent().unwrap()).unwrap().collect();
         assert_eq!(beside.len(), 1, "nothing else is left: {beside:?}");
+    }
+
+    #[tokio::test]
+    async fn plugins_reach_their_socket_whatever_account_they_have() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("host.sock");
+        let _listener = bind_host(&path).await.unwrap();
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        let root = rustix::process::geteuid().is_root();
+        assert_eq!(mode, if root { 0o666 } else { 0o600 }, "{mode:o}");
     }
 
     #[tokio::test]

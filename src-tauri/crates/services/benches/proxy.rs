@@ -37,6 +37,7 @@ impl Plugins for Keeper {
         PluginState::Running {
             socket: self.socket.clone(),
             generation: 1,
+            on_demand: false,
         }
     }
 

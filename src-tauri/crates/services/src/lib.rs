@@ -17,7 +17,7 @@ mod table;
 pub mod traffic;
 mod wire;
 
-pub use availability::{PluginState, Plugins};
+pub use availability::{Lease, PluginState, Plugins};
 pub use object::DataPlaneService;
 pub use plane::{Config, DataPlane};
 pub use proxy::{Identity, Outcome, Proxy};

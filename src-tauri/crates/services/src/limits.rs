@@ -65,6 +65,9 @@ pub const STREAMS_PER_PLUGIN: usize = 256;
 /// Idle connections kept to one plugin.
 pub const IDLE_CONNECTIONS: usize = 32;
 
+/// An idle connection to a plugin is not kept for longer than this.
+pub const IDLE_CONNECTION: Duration = Duration::from_secs(60);
+
 /// Time to get a connection to a plugin's socket.
 pub const CONNECT: Duration = Duration::from_millis(250);
 
@@ -103,6 +106,9 @@ pub const MAX_QUERIES: usize = 1024;
 
 /// Objects of one conversion request.
 pub const MAX_CONVERSIONS: usize = 10_000;
+
+/// Time in which a plugin that sleeps until somebody needs it must have been started by a request.
+pub const WAKE: Duration = Duration::from_secs(20);
 
 /// How long requests and streams of an object that was removed may go on.
 pub const DRAIN: Duration = Duration::from_secs(10);

@@ -2,22 +2,26 @@
 //!
 //! Before the first byte is sent the socket is looked at (a socket, no link to one, in a directory that only
 //! its owner writes to) and the peer is checked (this user or root).
+//!
+//! A connection has no task of its own: whoever waits for its answer, and then whoever reads it, drives it along.
+//! So a request passes through one task instead of being handed from one to the next and back, which is most of
+//! what passing on a small request costs.
 
-use std::future::Future;
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, ResponseFuture};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
 use rustix::fs::{Mode, OFlags};
 use tokio::net::UnixStream;
 
@@ -42,67 +46,284 @@ pub(crate) enum DialError {
     #[error("{0}")]
     Peer(String),
     /// Nobody takes the connection.
-    #[error("no connection within {} ms", limits::CONNECT.as_millis())]
+    #[error("no connection in time")]
     Timeout,
     /// Anything else, such as refused.
     #[error("{0}")]
     Failed(String),
 }
 
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// There was no connection.
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    /// It broke.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl From<hyper::Error> for SendError {
+    fn from(error: hyper::Error) -> Self {
+        SendError::Broken(error.to_string())
+    }
+}
+
 /// Kept-alive connections to one life of one plugin.
 pub(crate) struct Wire {
-    client: Client<Connector, SentBody>,
+    idle: Arc<Idle>,
     pub(crate) socket: PathBuf,
     pub(crate) generation: u64,
 }
 
 impl Wire {
     pub(crate) fn new(socket: &Path, generation: u64) -> Self {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .pool_max_idle_per_host(limits::IDLE_CONNECTIONS)
-            .pool_timer(TokioTimer::new())
-            .http1_max_buf_size(limits::MAX_HEAD_BYTES)
-            .http1_max_headers(limits::MAX_HEADERS)
-            // Only what was never written to a connection found closed; see `Client::request`.
-            .retry_canceled_requests(true)
-            .set_host(false);
         Wire {
-            client: builder.build(Connector {
-                path: Arc::from(socket),
-            }),
+            idle: Arc::default(),
             socket: socket.to_owned(),
             generation,
         }
     }
 
-    /// Sends a request. Its URI must name some host, which is not used.
-    pub(crate) fn send(&self, request: Request<SentBody>) -> ResponseFuture {
-        self.client.request(request)
+    /// Sends a request and waits for the head of its answer. Its URI must be a path; whoever drops this ends the
+    /// request at the plugin too.
+    ///
+    /// Only what was never written to a kept connection is sent once more: one that turned out to be closed gives
+    /// the request back.
+    pub(crate) async fn send(&self, mut request: Request<SentBody>) -> Result<Answer, SendError> {
+        loop {
+            let (link, reused) = match self.idle.take() {
+                Some(link) => (link, true),
+                None => (self.connect().await?, false),
+            };
+            match link.send(request).await {
+                Ok((answer, link)) => {
+                    let home = Arc::clone(&self.idle);
+                    return Ok(answer.map(|body| AnswerBody::driving(body, link, home)));
+                }
+                Err(Unsent::Back(back)) if reused => request = *back,
+                Err(Unsent::Back(_)) => {
+                    return Err(SendError::Broken("the connection closed at once".to_owned()));
+                }
+                Err(Unsent::Failed(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// The same over a connection of its own that turns into something else, if the plugin agrees.
+    pub(crate) async fn send_upgrade(&self, request: Request<SentBody>) -> Result<Answer, SendError> {
+        let Link {
+            mut sender,
+            connection,
+        } = self.connect().await?;
+        let connection = connection.with_upgrades();
+        // It ends with what it has turned into, or with the answer.
+        tokio::spawn(async move { drop(connection.await) });
+        Ok(sender.send_request(request).await?.map(AnswerBody::from))
+    }
+
+    async fn connect(&self) -> Result<Link, SendError> {
+        let stream = dial(&self.socket).await?;
+        let (sender, connection) = Builder::new()
+            .max_buf_size(limits::MAX_HEAD_BYTES)
+            .max_headers(limits::MAX_HEADERS)
+            .handshake(TokioIo::new(stream))
+            .await?;
+        Ok(Link {
+            sender,
+            connection: Box::new(connection),
+        })
+    }
+}
+
+/// Connections that nobody uses at the moment; the one used last stands last.
+#[derive(Default)]
+struct Idle {
+    links: Mutex<Vec<(Link, Instant)>>,
+}
+
+impl Idle {
+    fn take(&self) -> Option<Link> {
+        loop {
+            let (mut link, _) = self.lock().pop()?;
+            if link.is_open() {
+                return Some(link);
+            }
+        }
+    }
+
+    fn put(&self, link: Link) {
+        let now = Instant::now();
+        let mut links = self.lock();
+        let old = links
+            .iter()
+            .take_while(|(_, since)| now.duration_since(*since) > limits::IDLE_CONNECTION);
+        let old = old
+            .count()
+            .max((links.len() + 1).saturating_sub(limits::IDLE_CONNECTIONS));
+        let gone: Vec<_> = links.drain(..old).collect();
+        links.push((link, now));
+        drop(links);
+        // Closing them takes system calls, which others need not wait for.
+        drop(gone);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Link, Instant)>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection.
+struct Link {
+    sender: SendRequest<SentBody>,
+    connection: Box<Connection<TokioIo<UnixStream>, SentBody>>,
+}
+
+/// Why a link has no answer.
+enum Unsent {
+    /// Nothing of the request was written; here it is again.
+    Back(Box<Request<SentBody>>),
+    Failed(hyper::Error),
+}
+
+impl Link {
+    /// Whether it can take a request, as far as is known here.
+    fn is_open(&mut self) -> bool {
+        let mut quiet = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.connection).poll(&mut quiet).is_pending() && self.sender.is_ready()
+    }
+
+    async fn send(self, request: Request<SentBody>) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
+        let Link {
+            mut sender,
+            connection,
+        } = self;
+        let mut connection = Some(connection);
+        let answered = sender.try_send_request(request);
+        let answer = {
+            let mut answered = pin!(answered);
+            std::future::poll_fn(|cx| {
+                // What the connection hands over in this very call need wake nobody.
+                let mut quiet = Context::from_waker(Waker::noop());
+                if let Poll::Ready(answer) = answered.as_mut().poll(&mut quiet) {
+                    return Poll::Ready(answer);
+                }
+                if let Some(driven) = &mut connection
+                    && Pin::new(driven).poll(cx).is_ready()
+                {
+                    // With it goes what it did not send, which is said to whoever waits.
+                    connection = None;
+                }
+                answered.as_mut().poll(cx)
+            })
+            .await
+        };
+        match answer {
+            Ok(answer) => Ok((answer, connection.map(|connection| Link { sender, connection }))),
+            Err(mut error) => match error.take_message() {
+                Some(request) => Err(Unsent::Back(Box::new(request))),
+                None => Err(Unsent::Failed(error.into_error())),
+            },
+        }
     }
 }
 
 /// An answer of a plugin.
-pub(crate) type Answer = Response<Incoming>;
+pub(crate) type Answer = Response<AnswerBody>;
 
-/// Dials one path and checks who listens there.
-#[derive(Debug, Clone)]
-struct Connector {
-    path: Arc<Path>,
+/// The body of an answer. Reading it drives its connection.
+pub(crate) struct AnswerBody {
+    incoming: Incoming,
+    driven: Driven,
 }
 
-impl tower::Service<Uri> for Connector {
-    type Response = TokioIo<UnixStream>;
-    type Error = DialError;
-    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<UnixStream>, DialError>> + Send>>;
+/// Who drives the connection that a body comes over.
+enum Driven {
+    /// The body; at its end the connection goes home.
+    Here { link: Link, home: Arc<Idle> },
+    /// Somebody else, or nobody any more.
+    Elsewhere,
+}
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
-        Poll::Ready(Ok(()))
+impl From<Incoming> for AnswerBody {
+    fn from(incoming: Incoming) -> Self {
+        AnswerBody {
+            incoming,
+            driven: Driven::Elsewhere,
+        }
+    }
+}
+
+impl AnswerBody {
+    fn driving(incoming: Incoming, link: Option<Link>, home: Arc<Idle>) -> Self {
+        let driven = match link {
+            Some(link) => Driven::Here { link, home },
+            None => Driven::Elsewhere,
+        };
+        let mut body = AnswerBody { incoming, driven };
+        body.go_home_at_the_end();
+        body
     }
 
-    fn call(&mut self, _: Uri) -> Self::Future {
-        let path = Arc::clone(&self.path);
-        Box::pin(async move { dial(&path).await.map(TokioIo::new) })
+    /// Lets a task of its own drive the connection: the request is still on its way, and must not wait for
+    /// somebody to read the answer.
+    pub(crate) fn let_drive(&mut self) {
+        if let Driven::Here { link, .. } = std::mem::replace(&mut self.driven, Driven::Elsewhere) {
+            let Link { connection, .. } = link;
+            // Its errors are those of the body.
+            tokio::spawn(async move { drop(connection.await) });
+        }
+    }
+
+    fn go_home_at_the_end(&mut self) {
+        if self.incoming.is_end_stream() {
+            self.go_home();
+        }
+    }
+
+    fn go_home(&mut self) {
+        if let Driven::Here { link, home } = std::mem::replace(&mut self.driven, Driven::Elsewhere) {
+            home.put(link);
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let mut polled = Poll::Pending;
+        if let Driven::Here { link, .. } = &mut this.driven {
+            let mut quiet = Context::from_waker(Waker::noop());
+            polled = Pin::new(&mut this.incoming).poll_frame(&mut quiet);
+            if polled.is_pending() && Pin::new(&mut link.connection).poll(cx).is_ready() {
+                this.driven = Driven::Elsewhere;
+            }
+        }
+        if polled.is_pending() {
+            polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        }
+        match &polled {
+            Poll::Ready(Some(Ok(_))) => this.go_home_at_the_end(),
+            Poll::Ready(Some(Err(_))) => this.driven = Driven::Elsewhere,
+            Poll::Ready(None) => this.go_home(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
     }
 }
 
@@ -118,13 +339,25 @@ async fn dial(path: &Path) -> Result<UnixStream, DialError> {
         .map_err(|_| DialError::Timeout)?
         .map_err(failed)?;
     let uid = stream.peer_cred().map_err(failed)?.uid();
-    if uid == 0 || uid == rustix::process::geteuid().as_raw() {
+    let own = rustix::process::geteuid();
+    if uid == 0 || uid == own.as_raw() || (own.is_root() && lent_to(path) == Some(uid)) {
         Ok(stream)
     } else {
         Err(DialError::Peer(format!(
             "the listener belongs to uid {uid}, which is neither this user nor root"
         )))
     }
+}
+
+/// The account that root gave the directory of a socket to, for a plugin that runs as that account: nobody else
+/// enters it, and only root can have put it there.
+fn lent_to(socket: &Path) -> Option<u32> {
+    const OTHERS_WRITE: u32 = 0o022;
+    let own = socket.parent()?;
+    let above = std::fs::symlink_metadata(own.parent()?).ok()?;
+    let roots = above.is_dir() && above.uid() == 0 && above.mode() & OTHERS_WRITE == 0;
+    let found = std::fs::symlink_metadata(own).ok()?;
+    (roots && found.is_dir() && found.mode() & 0o7777 == 0o700).then(|| found.uid())
 }
 
 /// Refuses what somebody else could have put there.

@@ -381,6 +381,12 @@ impl Supervisor {
         Ok(Lease { shared: entry.shared })
     }
 
+    /// Whether a plugin runs for as long as somebody holds a [`Lease`], and not for longer than its idle time.
+    pub fn is_on_demand(&self, id: &str) -> bool {
+        self.entry(id)
+            .is_ok_and(|entry| entry.shared.standing.borrow().on_demand)
+    }
+
     /// Ends everything, in parallel and within `deadline`. Nothing is started any more.
     pub async fn shutdown(&self, deadline: Duration) {
         let until = Instant::now() + deadline;

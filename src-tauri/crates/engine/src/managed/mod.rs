@@ -3,8 +3,10 @@
 mod calls;
 mod ears;
 mod first;
+mod guests;
 mod news;
 mod reach;
+mod turns;
 
 use std::hash::Hasher as _;
 use std::path::Path;
@@ -14,7 +16,7 @@ use orrery_manager::view::{PackageSource, PluginOrder};
 use orrery_manager::{Manager, ManagerConfig, Wait};
 use orrery_runner::{Runner, RunnerConfig};
 use orrery_store::Store;
-use orrery_supervisor::Supervisor;
+use orrery_supervisor::{Launcher, Supervisor};
 use tokio::task::JoinHandle;
 
 use crate::clock;
@@ -24,7 +26,11 @@ use crate::limits::{MANAGER_STOP, PLUGINS_STOP};
 
 pub(crate) use ears::Ears;
 pub use first::first_packages;
+pub use guests::Guest;
+pub(crate) use guests::Guests;
 pub use reach::Reach;
+pub(crate) use turns::Turns;
+pub use turns::{Turn, TurnCount};
 
 /// The one who orders what nobody ordered.
 const SELF: &str = "orrery";
@@ -33,6 +39,8 @@ const SELF: &str = "orrery";
 pub(crate) struct Managed {
     pub(crate) manager: Manager,
     pub(crate) supervisor: Supervisor,
+    pub(crate) guests: Arc<Guests>,
+    pub(crate) turns: Arc<Turns>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     runner: Runner,
 }
@@ -63,8 +71,16 @@ impl Managed {
         }
         runner.cgroups = config.control_groups;
         let runner = Runner::start(runner).await?;
-        let (supervisor, processes) =
-            Supervisor::start(Arc::new(runner.clone()), Arc::new(calls::OverSockets));
+        let guests = Arc::new(Guests::default());
+        let launcher: Arc<dyn Launcher> = match &config.host_socket {
+            Some(socket) => Arc::new(guests::Inviting {
+                launcher: runner.clone(),
+                guests: Arc::clone(&guests),
+                socket: socket.clone(),
+            }),
+            None => Arc::new(runner.clone()),
+        };
+        let (supervisor, processes) = Supervisor::start(launcher, Arc::new(calls::OverSockets));
         let store = Store::open(&state, clock::now_ms()).await?;
         let manager = ManagerConfig {
             watched: config.watched.clone(),
@@ -83,6 +99,8 @@ impl Managed {
         let managed = Managed {
             manager,
             supervisor,
+            guests,
+            turns: Arc::default(),
             tasks: Mutex::default(),
             runner,
         };
@@ -101,7 +119,7 @@ impl Managed {
     /// Begins to tell what happens to plugins.
     pub(crate) fn tell(&self, shared: &Arc<Shared>, news: News) {
         let tasks = [
-            tokio::spawn(news::processes(shared.clone(), news.processes)),
+            tokio::spawn(news::processes(shared.clone(), self.turns.clone(), news.processes)),
             tokio::spawn(news::operations(shared.clone(), news.operations)),
             tokio::spawn(news::changes(
                 shared.clone(),

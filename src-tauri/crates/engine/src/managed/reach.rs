@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use orrery_plugins::PluginState;
+use orrery_supervisor::Lease;
 use orrery_supervisor::view::{InstanceState, InstanceView};
 use serde_json::{Map, Value};
 
@@ -17,6 +18,13 @@ pub enum Reach {
     Unknown,
     /// It does not run.
     Resting {
+        /// Why, in a sentence.
+        why: String,
+        /// When it is tried next, where that is known.
+        retry_after: Option<Duration>,
+    },
+    /// It does not run, and is started when somebody holds a [`Lease`](orrery_supervisor::Lease).
+    Asleep {
         /// Why, in a sentence.
         why: String,
         /// When it is tried next, where that is known.
@@ -37,6 +45,8 @@ pub enum Reach {
         socket: PathBuf,
         /// Counts its processes: another number means another process.
         generation: u64,
+        /// It runs only while somebody holds a lease.
+        on_demand: bool,
     },
 }
 
@@ -44,8 +54,8 @@ impl Engine {
     /// How a plugin can be reached, from memory.
     pub fn reach(&self, plugin: &str) -> Reach {
         let managed = self.managed.as_ref().ok();
-        if let Some(view) = managed.and_then(|managed| managed.supervisor.view(plugin)) {
-            return of_process(view);
+        if let Some((managed, view)) = managed.and_then(|m| Some((m, m.supervisor.view(plugin)?))) {
+            return of_process(view, managed.supervisor.is_on_demand(plugin));
         }
         let sockets = self.shared.registry.list();
         let holds = |state| !matches!(state, PluginState::Rejected | PluginState::Conflict);
@@ -60,8 +70,16 @@ impl Engine {
             _ => Reach::At {
                 socket: info.path.into(),
                 generation: 0,
+                on_demand: false,
             },
         }
+    }
+
+    /// A reason for a plugin that sleeps until somebody needs it to run. It ends with the value. None when there is
+    /// no such plugin.
+    pub fn lease(&self, plugin: &str) -> Option<Lease> {
+        let managed = self.managed.as_ref().ok()?;
+        managed.supervisor.acquire(plugin).ok()
     }
 
     /// The services that packages declare, by plugin: the tables of `[[service]]` of the revision in force.
@@ -73,7 +91,7 @@ impl Engine {
     }
 }
 
-fn of_process(view: InstanceView) -> Reach {
+fn of_process(view: InstanceView, on_demand: bool) -> Reach {
     let retry_after = view.next_try_ms.map(until);
     let why = if view.reason.is_empty() {
         "it does not run".to_owned()
@@ -85,9 +103,11 @@ fn of_process(view: InstanceView) -> Reach {
         InstanceState::Running | InstanceState::Unresponsive => Reach::At {
             socket: view.socket.into(),
             generation: view.generation,
+            on_demand,
         },
-        InstanceState::Stopping => Reach::Ending,
         InstanceState::CrashLoop => Reach::Crashing { why, retry_after },
+        _ if on_demand => Reach::Asleep { why, retry_after },
+        InstanceState::Stopping => Reach::Ending,
         InstanceState::Absent
         | InstanceState::Inapplicable
         | InstanceState::Disabled
@@ -111,12 +131,17 @@ mod tests {
     use super::*;
 
     fn process(state: InstanceState) -> Reach {
-        of_process(InstanceView {
+        of(state, false)
+    }
+
+    fn of(state: InstanceState, on_demand: bool) -> Reach {
+        let view = InstanceView {
             state,
             generation: 3,
             socket: "/s".to_owned(),
             ..InstanceView::default()
-        })
+        };
+        of_process(view, on_demand)
     }
 
     #[test]
@@ -124,6 +149,7 @@ mod tests {
         let at = Reach::At {
             socket: "/s".into(),
             generation: 3,
+            on_demand: false,
         };
         assert_eq!(process(InstanceState::Running), at);
         assert_eq!(process(InstanceState::Stopping), Reach::Ending);
@@ -139,5 +165,26 @@ mod tests {
             process(InstanceState::CrashLoop),
             Reach::Crashing { .. }
         ));
+    }
+
+    #[test]
+    fn what_runs_on_demand_sleeps_whenever_it_does_not_run() {
+        for state in [
+            InstanceState::Idle,
+            InstanceState::Starting,
+            InstanceState::Backoff,
+            InstanceState::Stopping,
+            InstanceState::Crashed,
+        ] {
+            let reach = of(state, true);
+            assert!(matches!(reach, Reach::Asleep { .. }), "{state:?}: {reach:?}");
+        }
+        let running = of(InstanceState::Running, true);
+        assert!(
+            matches!(running, Reach::At { on_demand: true, .. }),
+            "{running:?}"
+        );
+        let looping = of(InstanceState::CrashLoop, true);
+        assert!(matches!(looping, Reach::Crashing { .. }), "{looping:?}");
     }
 }

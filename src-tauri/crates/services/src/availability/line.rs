@@ -1,6 +1,7 @@
 //! The line to one plugin: its state, its connections, its places.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -29,12 +30,18 @@ pub(crate) struct Line {
     /// When it is to be probed next, and how long after a failure.
     probe: Mutex<Due>,
     nudge: Arc<Notify>,
+    /// Told whenever it stands elsewhere.
+    moved: Notify,
 }
 
 /// Everything that a request needs to know, in one load.
 pub(crate) struct Standing {
     pub(crate) wire: Option<Arc<Wire>>,
     pub(crate) finding: Finding,
+    /// It runs only while somebody needs it.
+    pub(crate) on_demand: bool,
+    /// It does not run, and starts when somebody needs it.
+    pub(crate) asleep: bool,
     retry_at: Option<Instant>,
 }
 
@@ -71,6 +78,8 @@ impl Standing {
                 reason,
                 message: message.chars().take(limits::MAX_MESSAGE_CHARS).collect(),
             },
+            on_demand: false,
+            asleep: false,
             retry_at: retry_after.map(|after| Instant::now() + after.min(limits::MAX_TIMEOUT)),
         }
     }
@@ -83,11 +92,24 @@ impl Standing {
             PluginState::NotRunning { why, retry_after } => {
                 Standing::closed(reason::PLUGIN_NOT_RUNNING, why, retry_after)
             }
+            PluginState::Asleep { why, retry_after } => {
+                let mut standing = Standing::closed(reason::ASLEEP, why, retry_after);
+                standing.finding.status = ConditionStatus::Unknown;
+                standing.on_demand = true;
+                standing.asleep = true;
+                standing
+            }
             PluginState::CrashLoop { why, retry_after } => {
                 Standing::closed(reason::CRASH_LOOP, why, retry_after)
             }
             PluginState::Draining => Standing::closed(reason::DRAINING, format!("{id} is being ended"), None),
-            PluginState::Running { socket, generation } => Standing {
+            PluginState::Running {
+                socket,
+                generation,
+                on_demand,
+            } => Standing {
+                on_demand,
+                asleep: false,
                 wire: Some(Arc::new(Wire::new(&socket, generation))),
                 finding: Finding {
                     status: ConditionStatus::Unknown,
@@ -114,6 +136,7 @@ impl Line {
             }),
             standing: ArcSwap::from_pointee(standing),
             nudge,
+            moved: Notify::new(),
         };
         line.nudge.notify_one();
         line
@@ -128,9 +151,17 @@ impl Line {
         // Held to the end: what a probe finds meanwhile must not be stored over this.
         let mut due = self.due();
         let known = self.standing.load();
-        if let (PluginState::Running { socket, generation }, Some(wire)) = (&state, &known.wire)
+        if let (
+            PluginState::Running {
+                socket,
+                generation,
+                on_demand,
+            },
+            Some(wire),
+        ) = (&state, &known.wire)
             && wire.socket == *socket
             && wire.generation == *generation
+            && known.on_demand == *on_demand
         {
             return false;
         }
@@ -141,7 +172,25 @@ impl Line {
         due.under_way = false;
         // Also when the words are the same, the time of the next try may be another.
         self.standing.store(Arc::new(next));
+        self.moved.notify_waiters();
         !same
+    }
+
+    /// Waits until it is awake, or known not to wake. Whoever waits holds a lease.
+    pub(crate) async fn awake(&self) {
+        let wait = async {
+            loop {
+                let mut moved = pin!(self.moved.notified());
+                // From here on no news is missed.
+                moved.as_mut().enable();
+                if !self.standing().asleep {
+                    return;
+                }
+                moved.await;
+            }
+        };
+        // Whether it took too long shows in where it stands.
+        let _ = tokio::time::timeout(limits::WAKE, wait).await;
     }
 
     /// Has the plugin probed soon: a request could not reach it.
@@ -186,6 +235,8 @@ impl Line {
         self.standing.store(Arc::new(Standing {
             wire: Some(Arc::clone(wire)),
             finding: found,
+            on_demand: known.on_demand,
+            asleep: false,
             retry_at,
         }));
         changed

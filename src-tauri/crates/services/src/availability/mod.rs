@@ -5,6 +5,7 @@ mod line;
 mod monitor;
 mod slots;
 
+use std::any::Any;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,6 +27,13 @@ pub enum PluginState {
         /// When it is tried next, if that is known.
         retry_after: Option<Duration>,
     },
+    /// It does not run, and is started when somebody needs it; see [`Plugins::lease`].
+    Asleep {
+        /// Why it does not run, for people.
+        why: String,
+        /// When it is tried next, if that is known.
+        retry_after: Option<Duration>,
+    },
     /// It ended too often and is tried slowly.
     CrashLoop {
         /// How it ended, for people.
@@ -41,7 +49,19 @@ pub enum PluginState {
         socket: PathBuf,
         /// Counts its lives. Another number means another process, to which no old connection leads.
         generation: u64,
+        /// It runs only while somebody needs it; see [`Plugins::lease`].
+        on_demand: bool,
     },
+}
+
+/// A reason for a plugin to run, for as long as it is held. What it is, the keeper knows.
+pub struct Lease(#[expect(dead_code, reason = "held for what dropping it does")] Box<dyn Any + Send + Sync>);
+
+impl Lease {
+    /// A lease that lasts as long as this value.
+    pub fn new(held: impl Any + Send + Sync) -> Self {
+        Lease(Box::new(held))
+    }
 }
 
 /// The keeper of plugins, as this crate needs it.
@@ -51,6 +71,12 @@ pub trait Plugins: Send + Sync + 'static {
 
     /// Changes with every change of any state. The value itself has no meaning.
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// A reason for a plugin to run that runs on demand. Every request to such a plugin holds one until the last byte
+    /// of its answer. None when the keeper has nothing to give.
+    fn lease(&self, _plugin: &str) -> Option<Lease> {
+        None
+    }
 
     /// Whether a plugin knows this data source. A keeper that has no list of data sources leaves that to the
     /// plugin.

@@ -11,10 +11,10 @@ use tokio_util::task::TaskTracker;
 use crate::availability::{Finding, Line, Lines};
 use crate::limits;
 use crate::object::{ConditionStatus, reason};
-use crate::wire::{DialError, Wire, cause};
+use crate::wire::{DialError, SendError, Wire};
 
 /// What a plugin is asked. Any answer will do: a plugin that has no such path answers too.
-const PROBE: &str = "http://plugin/health";
+const PROBE: &str = "/health";
 
 /// Keeps every line up to date, for ever. `changed` is called after something was found.
 pub(crate) async fn watch_over(lines: Arc<Lines>, probes: TaskTracker, changed: impl Fn()) {
@@ -74,11 +74,12 @@ async fn probe(wire: &Wire) -> Finding {
             reason: reason::PASSED,
             message: "the last probe was answered".to_owned(),
         },
-        Ok(Err(error)) => match cause::<DialError>(&error) {
-            Some(missing @ DialError::Missing(_)) => found(reason::SOCKET_MISSING, missing.to_string()),
-            Some(peer @ DialError::Peer(_)) => found(reason::PEER_MISMATCH, peer.to_string()),
-            Some(other) => found(reason::FAILED_PROBE, other.to_string()),
-            None => found(reason::FAILED_PROBE, error.to_string()),
+        Ok(Err(error)) => match &error {
+            SendError::Dial(missing @ DialError::Missing(_)) => {
+                found(reason::SOCKET_MISSING, missing.to_string())
+            }
+            SendError::Dial(peer @ DialError::Peer(_)) => found(reason::PEER_MISMATCH, peer.to_string()),
+            other => found(reason::FAILED_PROBE, other.to_string()),
         },
         Err(_) => {
             let seconds = limits::PROBE_TIMEOUT.as_secs();

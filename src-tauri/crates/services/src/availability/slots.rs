@@ -5,10 +5,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Lease;
 use crate::limits;
 
 /// A place; given back when dropped.
-pub(crate) type Place = OwnedSemaphorePermit;
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _lease: Option<Lease>,
+}
+
+impl Place {
+    /// The place, with what keeps the plugin running meanwhile.
+    pub(crate) fn with(self, lease: Option<Lease>) -> Self {
+        Place {
+            _lease: lease,
+            ..self
+        }
+    }
+}
+
+impl From<OwnedSemaphorePermit> for Place {
+    fn from(permit: OwnedSemaphorePermit) -> Self {
+        Place {
+            _permit: permit,
+            _lease: None,
+        }
+    }
+}
 
 pub(crate) struct Slots {
     free: Arc<Semaphore>,
@@ -28,11 +51,11 @@ impl Slots {
     /// A place, at once or after waiting; none when too many wait or it takes too long.
     pub(crate) async fn take(&self) -> Option<Place> {
         if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return Some(place);
+            return Some(place.into());
         }
         let _waiting = Waiting::join(&self.waiting, self.most_waiting)?;
         let acquired = tokio::time::timeout(limits::WAIT, Arc::clone(&self.free).acquire_owned()).await;
-        acquired.ok()?.ok()
+        acquired.ok()?.ok().map(Place::from)
     }
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::time::Sleep;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::availability::Place;
 use crate::traffic::{Meter, OpenStream};
-use crate::wire::{BoxError, SentBody};
+use crate::wire::{AnswerBody, BoxError, SentBody};
 
 /// The body of an answer.
 pub struct Body(Kind);
@@ -26,7 +26,7 @@ enum Kind {
 
 /// A body that comes from a plugin or from a declared target.
 struct Streamed {
-    inner: Incoming,
+    inner: AnswerBody,
     idle: Duration,
     /// Runs while nothing moves.
     clock: Option<Pin<Box<Sleep>>>,
@@ -53,12 +53,13 @@ impl Body {
 
     /// A body that is passed on as it comes. The place at the plugin is given back at its end.
     pub(super) fn streamed(
-        inner: Incoming,
+        inner: impl Into<AnswerBody>,
         idle: Duration,
         tenure: CancellationToken,
         meter: &Arc<Meter>,
         place: Option<Place>,
     ) -> Self {
+        let inner = inner.into();
         if inner.is_end_stream() {
             return Body::empty();
         }

@@ -9,7 +9,7 @@ use crate::availability::Line;
 use crate::limits;
 use crate::object::{Access, reason};
 use crate::traffic::RequestResult;
-use crate::wire::{DialError, cause};
+use crate::wire::{DialError, SendError};
 
 /// Why a request has no answer of a plugin.
 #[derive(Debug)]
@@ -115,25 +115,38 @@ impl Failure {
         .retry(standing.retry_after())
     }
 
+    /// It sleeps, and did not wake in time.
+    pub(super) fn not_awake(line: &Line) -> Self {
+        let standing = line.standing();
+        let message = format!(
+            "{} was not started within {} s: {}",
+            line.id,
+            limits::WAKE.as_secs(),
+            standing.finding.message
+        );
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, standing.finding.reason, message)
+            .retry(standing.retry_after())
+    }
+
     pub(super) fn timeout(after: std::time::Duration) -> Self {
         let message = format!("no answer within {} ms", after.as_millis());
         Failure::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", message)
     }
 
     /// There was no connection, or it broke.
-    pub(super) fn sending(error: &hyper_util::client::legacy::Error) -> Self {
+    pub(super) fn sending(error: &SendError) -> Self {
         let unreachable = |reason, message: String| {
             Failure::new(StatusCode::SERVICE_UNAVAILABLE, reason, message).retry(limits::RETRY_AFTER_SECONDS)
         };
-        match cause::<DialError>(error) {
-            Some(missing @ DialError::Missing(_)) => unreachable(reason::SOCKET_MISSING, missing.to_string()),
-            Some(peer @ DialError::Peer(_)) => unreachable(reason::PEER_MISMATCH, peer.to_string()),
-            Some(other) => unreachable("Unreachable", other.to_string()),
-            None if error.is_connect() => unreachable("Unreachable", error.to_string()),
-            None => {
-                let deep = cause::<hyper::Error>(error).map(ToString::to_string);
-                Failure::bad_answer(deep.unwrap_or_else(|| error.to_string()))
+        match error {
+            SendError::Dial(missing @ DialError::Missing(_)) => {
+                unreachable(reason::SOCKET_MISSING, missing.to_string())
             }
+            SendError::Dial(peer @ DialError::Peer(_)) => {
+                unreachable(reason::PEER_MISMATCH, peer.to_string())
+            }
+            SendError::Dial(other) => unreachable("Unreachable", other.to_string()),
+            SendError::Broken(message) => Failure::bad_answer(message.clone()),
         }
     }
 

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderValue};
 
 use super::{Ask, Identity};
 use crate::object::PathMode;
+use crate::table::DEFAULT_NAMESPACE;
 
 const HOST: HeaderValue = HeaderValue::from_static("plugin");
 const X_ORRERY_USER: HeaderName = HeaderName::from_static("x-orrery-user");
@@ -17,6 +18,12 @@ const X_DATAPLANE_GROUP: HeaderName = HeaderName::from_static("x-dataplane-group
 const X_DATAPLANE_VERSION: HeaderName = HeaderName::from_static("x-dataplane-version");
 const X_DATAPLANE_NAMESPACE: HeaderName = HeaderName::from_static("x-dataplane-namespace");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// Length of a `traceparent`.
+const TRACEPARENT_BYTES: usize = 55;
+
+/// Headers that are set on every request.
+const SET: usize = 11;
 
 /// Beginnings of names that only we say.
 const OURS: &[&str] = &["x-orrery-", "x-dataplane-", "x-forwarded-", "x-remote-"];
@@ -75,38 +82,26 @@ fn is_kept_from_callers(name: &str) -> bool {
         || OURS.iter().any(|beginning| name.starts_with(beginning))
 }
 
-/// Headers without those of one connection, and without those that `drop` names.
-fn pass(headers: HeaderMap, drop: fn(&str) -> bool) -> HeaderMap {
-    let named: Vec<String> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|name| name.trim().to_ascii_lowercase())
-        .collect();
-    let mut passed = HeaderMap::with_capacity(headers.len() + 12);
-    let mut name: Option<HeaderName> = None;
-    for (next, value) in headers {
-        // Values of the same name follow each other, the name being said once.
-        if next.is_some() {
-            name = next;
-        }
-        let Some(name) = &name else { continue };
-        let text = name.as_str();
-        // The length belongs to the message, whatever `Connection` says.
-        let named = name != header::CONTENT_LENGTH && named.iter().any(|named| named == text);
-        if !(is_hop_by_hop(text) || drop(text) || named) {
-            passed.append(name.clone(), value);
-        }
+/// Takes out the headers of one connection, and those that `drop` names.
+fn strip(headers: &mut HeaderMap, drop: fn(&str) -> bool) {
+    let gone = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || drop(name.as_str());
+    let mut gone: Vec<HeaderName> = headers.keys().filter(gone).cloned().collect();
+    let named = headers.get_all(header::CONNECTION).iter();
+    let named = named
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
+    // The length belongs to the message, whatever `Connection` says.
+    gone.extend(named.filter(|name| name != header::CONTENT_LENGTH));
+    for name in gone {
+        headers.remove(name);
     }
-    passed
 }
 
 /// The headers of an answer as the caller gets them.
-pub(super) fn to_caller(headers: HeaderMap) -> HeaderMap {
-    let mut passed = pass(headers, is_kept_from_callers);
-    protect(&mut passed);
-    passed
+pub(super) fn to_caller(mut headers: HeaderMap) -> HeaderMap {
+    strip(&mut headers, is_kept_from_callers);
+    protect(&mut headers);
+    headers
 }
 
 /// A plugin's page shares its address with the interface: it must not run as a part of it.
@@ -123,9 +118,10 @@ pub(super) fn protect(headers: &mut HeaderMap) {
 
 impl<B> Ask<'_, B> {
     /// The headers of a request as the plugin gets them.
-    pub(super) fn to_plugin(&self, headers: HeaderMap) -> HeaderMap {
-        let trace = trace(&headers, self.id);
-        let mut passed = pass(headers, is_kept_from_plugins);
+    pub(super) fn to_plugin(&self, mut passed: HeaderMap) -> HeaderMap {
+        let trace = trace(&passed, self.id);
+        strip(&mut passed, is_kept_from_plugins);
+        passed.reserve(SET);
         let mount = self.hit.mount;
         passed.insert(header::HOST, HOST);
         let mut set = |name: HeaderName, value: Option<HeaderValue>| {
@@ -161,7 +157,10 @@ impl<B> Ask<'_, B> {
         set(X_DATAPLANE_VERSION, mount.version_header.clone());
         set(
             X_DATAPLANE_NAMESPACE,
-            HeaderValue::from_str(self.hit.namespace).ok(),
+            match self.hit.namespace {
+                DEFAULT_NAMESPACE => Some(HeaderValue::from_static(DEFAULT_NAMESPACE)),
+                named => HeaderValue::from_str(named).ok(),
+            },
         );
         let (parent, state) = trace;
         set(TRACEPARENT, parent);
@@ -196,14 +195,20 @@ fn trace(headers: &HeaderMap, id: uuid::Uuid) -> (Option<HeaderValue>, Vec<Heade
     let (_, span_id) = own.split_at(16);
     let given = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok());
     if let Some((trace_id, flags)) = given.and_then(parsed) {
-        let parent = HeaderValue::from_str(&format!("00-{trace_id}-{span_id}-{flags}")).ok();
+        let parent = parent(trace_id, span_id, flags);
         let state = headers.get_all("tracestate").iter().cloned().collect();
         return (parent, state);
     }
-    (
-        HeaderValue::from_str(&format!("00-{own}-{span_id}-00")).ok(),
-        Vec::new(),
-    )
+    (parent(own, span_id, "00"), Vec::new())
+}
+
+/// A `traceparent` of parts that are well formed.
+fn parent(trace_id: &str, span_id: &str, flags: &str) -> Option<HeaderValue> {
+    let mut text = bytes::BytesMut::with_capacity(TRACEPARENT_BYTES);
+    for part in ["00-", trace_id, "-", span_id, "-", flags] {
+        text.extend_from_slice(part.as_bytes());
+    }
+    HeaderValue::from_maybe_shared(text.freeze()).ok()
 }
 
 /// Trace id and flags of a `traceparent` that is well formed.
@@ -252,7 +257,8 @@ mod tests {
             ("accept", "a"),
             ("accept", "b"),
         ]);
-        let passed = pass(sent, is_kept_from_plugins);
+        let mut passed = sent;
+        strip(&mut passed, is_kept_from_plugins);
         let mut kept = names(&passed);
         kept.sort_unstable();
         assert_eq!(kept, ["accept", "content-length"]);

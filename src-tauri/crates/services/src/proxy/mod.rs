@@ -6,6 +6,7 @@ mod conversion;
 mod discovery;
 mod failure;
 mod headers;
+mod ids;
 mod pass;
 mod query;
 mod upgrade;
@@ -107,7 +108,7 @@ impl Proxy {
         let plugin = hit.mount.line.id.as_str();
         let underway = Underway::begin(&hit.target.meter);
         let ask = Ask {
-            id: uuid::Uuid::now_v7(),
+            id: ids::next(),
             identity: &identity,
             shared: &self.shared,
             request: request.map(Some),

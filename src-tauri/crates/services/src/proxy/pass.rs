@@ -1,14 +1,14 @@
 //! Routes and streams: the request as it is, to the plugin's socket.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::{Authority, PathAndQuery, Scheme};
+use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
-use hyper_util::client::legacy::ResponseFuture;
 
 use super::body::{self, Body, Progress};
 use super::failure::Failure;
@@ -16,7 +16,7 @@ use super::{Ask, headers, upgrade};
 use crate::availability::{Line, Place};
 use crate::limits;
 use crate::object::{PathMode, ServiceType};
-use crate::wire::{Answer, BoxError, SentBody, Wire};
+use crate::wire::{Answer, BoxError, SendError, Wire};
 
 impl<B> Ask<'_, B>
 where
@@ -28,7 +28,7 @@ where
         let upgrade = upgrade::wanted(&mut self.request, service)?;
         let streams = upgrade.is_some() || service.kind == ServiceType::Stream;
         let (wire, place) = self.way(streams).await?;
-        let uri = plugin_uri(&self.target_path(rest))?;
+        let uri = plugin_uri(self.target_path(rest)?);
         let method = self.request.method().clone();
         let headers = std::mem::take(self.request.headers_mut());
         let mut sent_headers = self.to_plugin(headers);
@@ -44,15 +44,11 @@ where
         };
         let mut request = Request::new(sent_body);
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, sent_headers);
-        let answer = exchange(
-            &wire,
-            &hit.mount.line,
-            request,
-            progress.as_deref(),
-            timeout,
-            most,
-        )
-        .await?;
+        let line = &hit.mount.line;
+        let answer = match &upgrade {
+            None => exchange(wire.send(request), line, progress.as_deref(), timeout, most).await?,
+            Some(_) => exchange(wire.send_upgrade(request), line, None, timeout, most).await?,
+        };
         if answer.status() == http::StatusCode::SWITCHING_PROTOCOLS {
             let Some(upgrade) = upgrade else {
                 return Err(Failure::bad_answer("the plugin switched protocols unasked"));
@@ -74,66 +70,89 @@ where
     }
 
     /// The path and query that the plugin sees.
-    fn target_path(&self, rest: &str) -> String {
+    fn target_path(&self, rest: &str) -> Result<PathAndQuery, Failure> {
         let uri = self.request.uri();
-        let whole = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let Some(whole) = uri.path_and_query() else {
+            return Ok(PathAndQuery::from_static("/"));
+        };
         match self.service().path_mode {
-            PathMode::Full => whole.to_owned(),
+            PathMode::Full => Ok(whole.clone()),
             // The rest is the end of the path, and the query follows it.
-            PathMode::Strip => whole[uri.path().len() - rest.len()..].to_owned(),
+            PathMode::Strip => {
+                let stripped = &whole.as_str()[uri.path().len() - rest.len()..];
+                path_of(Bytes::copy_from_slice(stripped.as_bytes()))
+            }
         }
     }
 
     /// Connections to the plugin, and a place there.
     pub(super) async fn way(&self, streams: bool) -> Result<(Arc<Wire>, Place), Failure> {
         let line = &self.hit.mount.line;
+        // Before anything is looked at: what runs for nobody else must not end meanwhile.
+        let on_demand = line.standing().on_demand;
+        let keeper = self.shared.routing.lines.plugins();
+        let lease = on_demand.then(|| keeper.lease(&line.id)).flatten();
         let way = || {
             line.standing()
                 .way()
                 .cloned()
                 .ok_or_else(|| Failure::unavailable(line))
         };
-        way()?;
+        if lease.is_none() {
+            way()?;
+        }
         let slots = if streams { &line.streams } else { &line.running };
         let place = slots.take().await.ok_or_else(|| Failure::saturated(line))?;
+        if lease.is_some() {
+            line.awake().await;
+        }
         // It may have waited for its place.
-        Ok((way()?, place))
+        if line.standing().asleep {
+            return Err(Failure::not_awake(line));
+        }
+        Ok((way()?, place.with(lease)))
     }
 }
 
-/// An address at a plugin, by path and query.
-pub(super) fn plugin_uri(path_and_query: &str) -> Result<Uri, Failure> {
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
-    parts.authority = Some(Authority::from_static("plugin"));
-    let bad = |_| Failure::bad_request("the path cannot be passed on");
-    parts.path_and_query = Some(PathAndQuery::try_from(path_and_query).map_err(bad)?);
-    Uri::from_parts(parts).map_err(|_| Failure::bad_request("the path cannot be passed on"))
+/// An address at a plugin.
+pub(super) fn plugin_uri(path: PathAndQuery) -> Uri {
+    // A path makes an address in any case.
+    Uri::from(path)
 }
 
-/// Sends a request to a plugin and waits for the head of its answer.
+/// A path and query as they are sent.
+pub(super) fn path_of(text: Bytes) -> Result<PathAndQuery, Failure> {
+    PathAndQuery::from_maybe_shared(text).map_err(|_| Failure::bad_request("the path cannot be passed on"))
+}
+
+/// Waits for the head of a plugin's answer to what is sent to it.
 pub(super) async fn exchange(
-    wire: &Wire,
+    sent: impl Future<Output = Result<Answer, SendError>>,
     line: &Line,
-    request: Request<SentBody>,
     progress: Option<&Progress>,
     timeout: Duration,
     most: u64,
 ) -> Result<Answer, Failure> {
-    let answered = head(wire.send(request), progress, timeout, most).await;
-    if answered.as_ref().is_err_and(Failure::is_dial) {
-        line.suspect();
+    let mut answered = head(sent, progress, timeout, most).await;
+    match &mut answered {
+        // The rest of the request must not wait for somebody to read the answer.
+        Ok(answer) if progress.is_some_and(|p| !p.done.load(Ordering::Relaxed)) => {
+            answer.body_mut().let_drive();
+        }
+        Err(failure) if failure.is_dial() => line.suspect(),
+        Ok(_) | Err(_) => {}
     }
     answered
 }
 
 /// Waits for the head of an answer: as long as the body of the request moves, and a while longer.
-pub(super) async fn head(
-    mut sent: ResponseFuture,
+pub(super) async fn head<A>(
+    sent: impl Future<Output = Result<A, SendError>>,
     progress: Option<&Progress>,
     timeout: Duration,
     most: u64,
-) -> Result<Answer, Failure> {
+) -> Result<A, Failure> {
+    let mut sent = pin!(sent);
     let moved = || progress.map_or(0, |progress| progress.moved.load(Ordering::Relaxed));
     let is = |flag: fn(&Progress) -> bool| progress.is_some_and(flag);
     loop {

@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::TryFutureExt as _;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -20,7 +21,7 @@ use super::failure::Failure;
 use super::pass::head;
 use super::{Ask, headers};
 use crate::limits;
-use crate::wire::{BoxError, DialError, SentBody};
+use crate::wire::{BoxError, DialError, SendError, SentBody, cause};
 
 /// A target that datasource proxies may reach.
 #[derive(Debug, Clone)]
@@ -138,13 +139,8 @@ where
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, target, sent_headers);
         let service = &hit.target.service;
         let timeout = service.timeout.unwrap_or(limits::HEADER_TIMEOUT);
-        let answer = head(
-            allowed.client.request(request),
-            progress.as_deref(),
-            timeout,
-            most,
-        )
-        .await?;
+        let sent = allowed.client.request(request).map_err(|error| unsent(&error));
+        let answer = head(sent, progress.as_deref(), timeout, most).await?;
         let (parts, body) = answer.into_parts();
         let idle = service.idle_timeout.unwrap_or(limits::ROUTE_IDLE);
         let tenure = hit.mount.tenure.clone();
@@ -152,6 +148,17 @@ where
         *response.status_mut() = parts.status;
         *response.headers_mut() = headers::to_caller(parts.headers);
         Ok(response)
+    }
+}
+
+fn unsent(error: &hyper_util::client::legacy::Error) -> SendError {
+    match cause::<DialError>(error) {
+        Some(dial) => SendError::Dial(dial.clone()),
+        None if error.is_connect() => SendError::Dial(DialError::Failed(error.to_string())),
+        None => {
+            let deep = cause::<hyper::Error>(error).map(ToString::to_string);
+            SendError::Broken(deep.unwrap_or_else(|| error.to_string()))
+        }
     }
 }
 

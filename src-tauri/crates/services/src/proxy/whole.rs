@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Ask;
 use super::failure::Failure;
-use super::pass::{exchange, plugin_uri};
+use super::pass::{exchange, path_of, plugin_uri};
 use crate::availability::Place;
 use crate::limits;
 use crate::wire::{Answer, BoxError};
@@ -61,10 +61,10 @@ where
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
         let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = plugin_uri(path)?;
+        *request.uri_mut() = plugin_uri(path_of(Bytes::copy_from_slice(path.as_bytes()))?);
         *request.headers_mut() = headers;
         let timeout = self.service().timeout.unwrap_or(limits::HEADER_TIMEOUT);
-        let answer = exchange(&wire, &self.hit.mount.line, request, None, timeout, u64::MAX).await?;
+        let answer = exchange(wire.send(request), &self.hit.mount.line, None, timeout, u64::MAX).await?;
         Ok((answer, place))
     }
 

@@ -108,7 +108,14 @@ async fn se2_a_socket_that_somebody_could_have_put_there_is_refused() {
     world.apply(&object("p", "p", "g.example", "v1", ROUTE)).await;
     for (generation, socket) in [link, exposed.socket.clone(), file].into_iter().enumerate() {
         let generation = generation as u64;
-        world.keeper.set("p", PluginState::Running { socket, generation });
+        world.keeper.set(
+            "p",
+            PluginState::Running {
+                socket,
+                generation,
+                on_demand: false,
+            },
+        );
         available(&world, (ConditionStatus::False, "PeerMismatch")).await;
         assert_eq!(
             world.get("/apis/g.example/v1/a").await.reason(),

@@ -140,6 +140,7 @@ impl Plugin {
         PluginState::Running {
             socket: self.socket.clone(),
             generation,
+            on_demand: false,
         }
     }
 }

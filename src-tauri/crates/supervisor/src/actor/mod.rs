@@ -28,7 +28,7 @@ use crate::files::Looks;
 use crate::launcher::{Launcher, Program};
 use crate::lifecycle::{Effect, Input, Lifecycle, Rules};
 use crate::outbox::Outbox;
-use crate::spec::{Handover, Rest, Spec, Want};
+use crate::spec::{Activation, Handover, Rest, Spec, Want};
 use crate::tenure::{Listening, Plan, Tenure, Word};
 use crate::usage::UsageRing;
 use crate::view::{ExitView, HealthState, InstanceState, InstanceView, LimitView, UsagePoint};
@@ -65,6 +65,8 @@ pub(crate) struct Standing {
     pub(crate) settled: bool,
     /// There is a process.
     pub(crate) alive: bool,
+    /// It runs for as long as somebody holds a lease.
+    pub(crate) on_demand: bool,
     /// It is at rest for good: nothing happens until somebody wants something.
     pub(crate) resting: bool,
     pub(crate) reason: String,
@@ -481,6 +483,8 @@ impl Actor {
             running: self.cycle.is_running() && state == InstanceState::Running,
             settled: self.cycle.is_settled(),
             alive: self.cycle.has_process(),
+            on_demand: self.want == Want::Automatic
+                && matches!(self.spec.activation, Activation::OnDemand { .. }),
             resting: !self.cycle.has_process() && self.cycle.next_try().is_none(),
             reason: view.reason.clone(),
             ailment: self.health.ailment(),
