@@ -156,7 +156,7 @@ impl Collector {
             censor::derivable(&report, hide)
         };
         shared.rates.count(now.as_millis(), bytes);
-        record::samples(&shared.history, &report, Some(&shared.published.load()));
+        record::samples(&shared.history, &report, self.window.report());
         let shortcut = report.shortcut || (completeness == Completeness::Partial && bytes > 0);
         self.window.take(&source, report, completeness, now);
         if self.known.insert(source) || shortcut {

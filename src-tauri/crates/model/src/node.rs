@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::{Entries, Metric, NodeId, SmolStr, Timestamp};
+use crate::{Entries, Metric, Names, NodeId, SmolStr, Timestamp};
 
 /// Owner name under which a reporter's own active controls stand in [`Node::active_controls`].
 pub const OWN_CONTROLS: &str = "";
@@ -37,13 +37,13 @@ pub struct Node {
     /// Facts by key.
     pub latest: Entries<Latest>,
     /// Sets of facts by key, such as `local_networks`.
-    pub sets: Entries<BTreeSet<SmolStr>>,
+    pub sets: Entries<Names>,
     /// Ids of nodes of the same topology that this one connects to (client to server).
     pub adjacency: BTreeSet<NodeId>,
     /// Readings by metric id.
     pub metrics: Entries<Metric>,
     /// Ids of parents by topology tag.
-    pub parents: Entries<BTreeSet<NodeId>>,
+    pub parents: Entries<Names>,
     /// Nodes that reports nest in this one (rare on the wire; derivation makes its own).
     pub children: Vec<Arc<Node>>,
     /// Active controls in the newer form (`latest.active_controls = "a;b"`), kept apart per owner: a plugin's

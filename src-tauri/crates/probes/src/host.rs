@@ -109,7 +109,7 @@ impl Probe for HostProbe {
             node = node.with_latest("started_ms", now, (boot * 1_000).to_smolstr());
         }
         node.sets
-            .insert(SmolStr::new_static("local_networks"), networks::local());
+            .insert(SmolStr::new_static("local_networks"), networks::local().into());
 
         if let Some(percent) = self.cpu_percent(&stat) {
             node = node.with_metric("host_cpu_usage_percent", Metric::of(now, percent, 0.0, 100.0));

@@ -309,21 +309,21 @@ impl ReportGen {
     }
 
     fn metric(&self, key: &[u64], max: f64, now: Timestamp) -> Metric {
-        let mut metric = Metric {
-            samples: Vec::with_capacity(self.samples),
-            min: 0.0,
-            max,
-        };
         let top = if max > 1e12 { 1e8 } else { max };
-        for back in (0..i64::try_from(self.samples).unwrap_or(0)).rev() {
+        let reading = |back: i64| {
             let date = Timestamp(now.0 - back * SAMPLE_STEP_NS);
             let tick = date.0.div_euclid(SAMPLE_STEP_NS).unsigned_abs();
             let mut seed = key.to_vec();
             seed.push(tick);
             let value = (self.unit(&seed) * top * 100.0).round() / 100.0;
-            metric.samples.push(orrery_model::Sample { date, value });
+            orrery_model::Sample { date, value }
+        };
+        let count = i64::try_from(self.samples).unwrap_or(0);
+        Metric {
+            samples: (0..count).rev().map(reading).collect(),
+            min: 0.0,
+            max,
         }
-        metric
     }
 
     fn host_of(&self, slot: usize) -> usize {

@@ -59,11 +59,11 @@ fn a_second_later(report: &mut Report, seconds: i64) {
                 let Some(last) = metric.samples.last().copied() else {
                     continue;
                 };
-                metric.samples.remove(0);
-                metric.samples.push(Sample {
+                let next = Sample {
                     date: Timestamp(last.date.0 + seconds * SECOND_NS),
                     value: last.value + 1.0,
-                });
+                };
+                metric.samples = metric.samples.iter().skip(1).copied().chain([next]).collect();
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::decode::{Limits, Warning};
-use crate::{SmolStr, Timestamp, TopologyKind, limits};
+use crate::{Names, Sample, Samples, SmolStr, Timestamp, TopologyKind, limits};
 
 /// State of one decoding.
 pub(super) struct Context {
@@ -15,8 +15,10 @@ pub(super) struct Context {
     pub(super) culprit: Option<String>,
     /// Levels of `children` above the node being read.
     pub(super) depth: usize,
-    /// Readings of the metric before: most have as many.
-    pub(super) samples: usize,
+    /// Room for the readings of one metric.
+    pub(super) samples: Vec<Sample>,
+    /// Room for the names of one set.
+    pub(super) names: Vec<SmolStr>,
     /// Facts of the node before.
     pub(super) facts: usize,
     /// Metrics of the node before.
@@ -26,6 +28,8 @@ pub(super) struct Context {
     nodes_allowed: usize,
     warnings: Vec<(Oddity, Warning)>,
     seen: Vec<SmolStr>,
+    sets_seen: Vec<Names>,
+    samples_seen: Vec<Samples>,
     times: Vec<(Option<Written>, Timestamp)>,
 }
 
@@ -65,7 +69,7 @@ pub(super) enum Oddity {
     UnreadableTimestamp,
 }
 
-/// Slots of the cache of long strings. Reports repeat few of them, in runs.
+/// Slots of the caches of long strings, sets and readings. Reports repeat few of them, in runs.
 const SEEN_SLOTS: usize = 256;
 /// Slots of the cache of timestamps. All readings of one moment carry the same.
 const TIME_SLOTS: usize = 256;
@@ -79,7 +83,8 @@ impl Context {
             kind: None,
             culprit: None,
             depth: 0,
-            samples: 0,
+            samples: Vec::new(),
+            names: Vec::new(),
             facts: 0,
             metrics: 0,
             nodes_left: limits.nodes,
@@ -87,6 +92,8 @@ impl Context {
             nodes_allowed: limits.nodes,
             warnings: Vec::new(),
             seen: vec![SmolStr::default(); SEEN_SLOTS],
+            sets_seen: vec![Names::default(); SEEN_SLOTS],
+            samples_seen: vec![Samples::default(); SEEN_SLOTS],
             times: vec![(None, Timestamp::ZERO); TIME_SLOTS],
         }
     }
@@ -150,6 +157,42 @@ impl Context {
         held.clone()
     }
 
+    /// The set of these names, shared with a set of lately that had the same; `names` is empty afterwards.
+    pub(super) fn share_names(&mut self, names: &mut Vec<SmolStr>) -> Names {
+        let at = names.first().map_or(0, |name| slot(name.as_bytes()));
+        match self.sets_seen.get_mut(at) {
+            Some(held) if **held == **names => {
+                names.clear();
+                held.clone()
+            }
+            Some(held) => {
+                *held = Names::from(std::mem::take(names));
+                held.clone()
+            }
+            None => Names::from(std::mem::take(names)),
+        }
+    }
+
+    /// The list of these readings, shared with a list of lately that had the same; `samples` is empty afterwards.
+    /// All that is idle has the same readings, at the same times.
+    pub(super) fn share_samples(&mut self, samples: &mut Vec<Sample>) -> Samples {
+        let (Some(first), Some(last)) = (samples.first(), samples.last()) else {
+            return Samples::default();
+        };
+        let (from, (to, value)) = (first.date.0 as u64, last.bits());
+        let at = mix(from ^ (to as u64).rotate_left(29) ^ value ^ samples.len() as u64);
+        let shared = match self.samples_seen.get_mut(at) {
+            Some(held) if same(held, samples) => held.clone(),
+            Some(held) => {
+                *held = samples.as_slice().into();
+                held.clone()
+            }
+            None => samples.as_slice().into(),
+        };
+        samples.clear();
+        shared
+    }
+
     /// [`Timestamp::parse`], which is skipped for a timestamp that was read lately.
     #[inline]
     pub(super) fn parse_time(&mut self, text: &[u8]) -> Option<(Timestamp, bool)> {
@@ -195,8 +238,18 @@ impl Context {
 fn slot(text: &[u8]) -> usize {
     let head = text.first_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
     let tail = text.last_chunk::<8>().map_or(0, |c| u64::from_le_bytes(*c));
-    let mixed = (head ^ tail.rotate_left(29) ^ text.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mix(head ^ tail.rotate_left(29) ^ text.len() as u64)
+}
+
+/// A slot of 256 for a number of which any bits may tell.
+fn mix(number: u64) -> usize {
+    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     usize::try_from(mixed >> 56).unwrap_or(0)
+}
+
+/// True when both are the same, bit for bit.
+fn same(a: &[Sample], b: &[Sample]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.bits() == b.bits())
 }
 
 /// At most [`limits::QUOTED_CHARS`] of a text, in quotes, control characters escaped.

@@ -12,9 +12,6 @@ use super::scalar::{Number, Time};
 use super::shape::{Each, Fill, List, Record};
 use crate::{Metric, Sample, SmolStr, Timestamp};
 
-/// Readings for which room is made beforehand, because the metric before had as many.
-const EXPECTED: usize = 64;
-
 /// `metrics`: readings by metric id.
 pub(super) struct Metrics<'a>(pub(super) &'a mut Vec<(SmolStr, Metric)>);
 
@@ -45,14 +42,16 @@ impl Record for Metric {
     ) -> Result<(), A::Error> {
         match &*key {
             "samples" => {
-                self.samples.reserve_exact(ctx.samples);
-                map.next_value_seed(Each(&mut Samples(&mut self.samples), ctx))?;
-                let in_order = self.samples.windows(2).all(|pair| pair[0].date < pair[1].date);
+                let mut read = std::mem::take(&mut ctx.samples);
+                // Nothing, but where a key occurs twice.
+                read.extend_from_slice(&self.samples);
+                map.next_value_seed(Each(&mut Readings(&mut read), ctx))?;
+                let in_order = read.windows(2).all(|pair| pair[0].date < pair[1].date);
                 if !in_order {
-                    crate::merge::normalize_samples(&mut self.samples);
+                    crate::merge::normalize_samples(&mut read);
                 }
-                self.samples.shrink_to_fit();
-                ctx.samples = self.samples.len().min(EXPECTED);
+                self.samples = ctx.share_samples(&mut read);
+                ctx.samples = read;
             }
             "min" => self.min = map.next_value_seed(Number(ctx))?.unwrap_or_default(),
             "max" => self.max = map.next_value_seed(Number(ctx))?.unwrap_or_default(),
@@ -63,9 +62,9 @@ impl Record for Metric {
 }
 
 /// Readings in the order of the report.
-struct Samples<'a>(&'a mut Vec<Sample>);
+struct Readings<'a>(&'a mut Vec<Sample>);
 
-impl List for Samples<'_> {
+impl List for Readings<'_> {
     const WHAT: &'static str = "a list of samples";
 
     fn item<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, ctx: &mut Context) -> Result<bool, A::Error> {

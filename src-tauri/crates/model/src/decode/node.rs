@@ -13,7 +13,7 @@ use super::metric::Metrics;
 use super::pack::FACT;
 use super::scalar::{Id, Integer, Text, Time, Truth, Written, within_id};
 use super::shape::{Each, Fill, List, Record};
-use crate::{ControlState, Entries, Latest, Node, OWN_CONTROLS, SmolStr, Timestamp, limits};
+use crate::{ControlState, Entries, Latest, Names, Node, OWN_CONTROLS, SmolStr, Timestamp, limits};
 
 /// Key in `latest` under which the newer form of active controls travels.
 pub(crate) const ACTIVE_CONTROLS: &str = "active_controls";
@@ -243,42 +243,45 @@ impl Record for Fact {
     }
 }
 
-/// A set of texts from a list; a single text stands for a list of one.
-pub(super) struct Texts<'a>(pub(super) &'a mut BTreeSet<SmolStr>);
+/// What texts, ids and edges are on the wire.
+const TEXTS: &str = "a list of texts";
 
-impl List for Texts<'_> {
-    const WHAT: &'static str = "a list of texts";
+/// Texts from a list; a single text stands for a list of one.
+pub(super) struct Texts<'a, C>(pub(super) &'a mut C);
+
+impl<C: Extend<SmolStr>> List for Texts<'_, C> {
+    const WHAT: &'static str = TEXTS;
 
     fn item<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, ctx: &mut Context) -> Result<bool, A::Error> {
         let Some(text) = seq.next_element_seed(Text(ctx))? else {
             return Ok(false);
         };
-        self.0.insert(text);
+        self.0.extend([text]);
         Ok(true)
     }
 
     fn bare<E: Error>(&mut self, text: &str, ctx: &mut Context) -> Result<(), E> {
-        self.0.insert(ctx.share(text));
+        self.0.extend([ctx.share(text)]);
         Ok(())
     }
 }
 
-/// A set of ids from a list; a single id stands for a list of one.
-struct Ids<'a>(&'a mut BTreeSet<SmolStr>);
+/// Ids from a list; a single id stands for a list of one.
+struct Ids<'a>(&'a mut Vec<SmolStr>);
 
 impl List for Ids<'_> {
-    const WHAT: &'static str = Texts::WHAT;
+    const WHAT: &'static str = TEXTS;
 
     fn item<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, ctx: &mut Context) -> Result<bool, A::Error> {
         let Some(id) = seq.next_element_seed(Id(ctx))? else {
             return Ok(false);
         };
-        self.0.insert(id);
+        self.0.push(id);
         Ok(true)
     }
 
     fn bare<E: Error>(&mut self, id: &str, ctx: &mut Context) -> Result<(), E> {
-        self.0.insert(within_id(ctx.share(id))?);
+        self.0.push(within_id(ctx.share(id))?);
         Ok(())
     }
 }
@@ -287,7 +290,7 @@ impl List for Ids<'_> {
 struct Adjacency<'a>(&'a mut BTreeSet<SmolStr>);
 
 impl List for Adjacency<'_> {
-    const WHAT: &'static str = Texts::WHAT;
+    const WHAT: &'static str = TEXTS;
 
     fn item<'de, A: SeqAccess<'de>>(&mut self, seq: &mut A, ctx: &mut Context) -> Result<bool, A::Error> {
         let Some(id) = seq.next_element_seed(Id(ctx))? else {
@@ -308,7 +311,7 @@ impl List for Adjacency<'_> {
 }
 
 /// `parents`: sets of ids by tag. A set that is `null` or empty says nothing.
-struct Parents<'a>(&'a mut Vec<(SmolStr, BTreeSet<SmolStr>)>);
+struct Parents<'a>(&'a mut Vec<(SmolStr, Names)>);
 
 impl Record for Parents<'_> {
     const WHAT: &'static str = Sets::WHAT;
@@ -319,17 +322,18 @@ impl Record for Parents<'_> {
         map: &mut A,
         ctx: &mut Context,
     ) -> Result<(), A::Error> {
-        let mut ids = BTreeSet::new();
+        let mut ids = std::mem::take(&mut ctx.names);
         map.next_value_seed(Each(&mut Ids(&mut ids), ctx))?;
         if !ids.is_empty() {
-            self.0.push((ctx.share(&key), ids));
+            self.0.push((ctx.share(&key), ctx.share_names(&mut ids)));
         }
+        ctx.names = ids;
         Ok(())
     }
 }
 
 /// `sets`: sets of texts by key. A set that is `null` or empty says nothing.
-struct Sets<'a>(&'a mut Vec<(SmolStr, BTreeSet<SmolStr>)>);
+struct Sets<'a>(&'a mut Vec<(SmolStr, Names)>);
 
 impl Record for Sets<'_> {
     const WHAT: &'static str = "a map of lists";
@@ -340,11 +344,12 @@ impl Record for Sets<'_> {
         map: &mut A,
         ctx: &mut Context,
     ) -> Result<(), A::Error> {
-        let mut set = BTreeSet::new();
+        let mut set = std::mem::take(&mut ctx.names);
         map.next_value_seed(Each(&mut Texts(&mut set), ctx))?;
         if !set.is_empty() {
-            self.0.push((ctx.share(&key), set));
+            self.0.push((ctx.share(&key), ctx.share_names(&mut set)));
         }
+        ctx.names = set;
         Ok(())
     }
 }

@@ -5,6 +5,8 @@
 mod canonical;
 mod node;
 mod report;
+mod samples;
 
-pub(crate) use self::node::{insert_child, merge_samples, merge_shared, normalize_samples};
+pub(crate) use self::node::{insert_child, merge_shared};
 pub(crate) use self::report::{merge_dns, merge_plugins, merge_records, merge_times};
+pub(crate) use self::samples::{Joins, joined, normalize_samples};

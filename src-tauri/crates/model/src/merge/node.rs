@@ -1,18 +1,23 @@
 //! Joining what two reports say of one node.
 
-use std::cmp::Ordering;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::canonical::compare;
-use crate::{ControlState, Entries, Latest, Metric, Node, Sample, SmolStr};
+use super::samples::{Joins, merge_metric};
+use crate::{ControlState, Entries, Latest, Node, SmolStr};
 
 impl Node {
     /// Joins what `other` says of the same node into this one: the newest fact and control state per key, the
     /// newest active controls per owner, the union of everything else. Two names of the topology are a
     /// mistake of a reporter; the larger stays, so that the outcome does not depend on the order.
     pub fn merge(&mut self, other: &Node) {
+        self.merge_with(other, &mut Joins::default());
+    }
+
+    /// [`Self::merge`] of many nodes that share readings.
+    fn merge_with(&mut self, other: &Node, joins: &mut Joins) {
         raise(&mut self.id, &other.id);
         raise(&mut self.topology, &other.topology);
         join_entries(&mut self.latest, &other.latest, merge_latest);
@@ -20,7 +25,9 @@ impl Node {
             held.extend(set.iter().cloned());
         });
         self.adjacency.extend(other.adjacency.iter().cloned());
-        join_entries(&mut self.metrics, &other.metrics, merge_metric);
+        join_entries(&mut self.metrics, &other.metrics, |held, metric| {
+            merge_metric(held, metric, joins);
+        });
         join_entries(&mut self.parents, &other.parents, |held, ids| {
             held.extend(ids.iter().cloned());
         });
@@ -99,42 +106,6 @@ fn wins(other: &str, held: &str) -> bool {
     other != held && compare::<str>(other, held).is_gt()
 }
 
-/// Joins two metrics: readings by time, the widest range.
-fn merge_metric(held: &mut Metric, other: &Metric) {
-    held.min = held.min.min(other.min);
-    held.max = held.max.max(other.max);
-    merge_samples(&mut held.samples, &other.samples);
-}
-
-/// Joins readings by time.
-pub(crate) fn merge_samples(held: &mut Vec<Sample>, other: &[Sample]) {
-    if other.is_empty() || held.as_slice() == other {
-        return;
-    }
-    // Most often the other ones are newer, or there are none yet.
-    let newer = match (held.last(), other.first()) {
-        (Some(last), Some(first)) => last.date < first.date,
-        _ => true,
-    };
-    held.extend_from_slice(other);
-    if !newer {
-        normalize_samples(held);
-    }
-}
-
-/// Brings readings into time order, one per time: of two the one with the larger JSON.
-pub(crate) fn normalize_samples(samples: &mut Vec<Sample>) {
-    samples.sort_by(|a, b| a.date.cmp(&b.date).then_with(|| compare_values(b.value, a.value)));
-    samples.dedup_by_key(|sample| sample.date);
-}
-
-fn compare_values(a: f64, b: f64) -> Ordering {
-    if a == b {
-        return Ordering::Equal;
-    }
-    compare(&a, &b).then_with(|| a.total_cmp(&b))
-}
-
 /// Adds a nested node in its place by topology and id, joined with the one that is there.
 pub(crate) fn insert_child(children: &mut Vec<Arc<Node>>, child: Arc<Node>) {
     let place = children.binary_search_by(|held| {
@@ -143,14 +114,14 @@ pub(crate) fn insert_child(children: &mut Vec<Arc<Node>>, child: Arc<Node>) {
             .then_with(|| held.id.cmp(&child.id))
     });
     match place {
-        Ok(at) => merge_shared(&mut children[at], &child),
+        Ok(at) => merge_shared(&mut children[at], &child, &mut Joins::default()),
         Err(at) => children.insert(at, child),
     }
 }
 
 /// Joins a shared node, which is copied only if that changes it for others.
-pub(crate) fn merge_shared(held: &mut Arc<Node>, other: &Arc<Node>) {
+pub(crate) fn merge_shared(held: &mut Arc<Node>, other: &Arc<Node>, joins: &mut Joins) {
     if !Arc::ptr_eq(held, other) {
-        Arc::make_mut(held).merge(other);
+        Arc::make_mut(held).merge_with(other, joins);
     }
 }

@@ -6,6 +6,7 @@ use std::collections::btree_map::Entry;
 
 use super::canonical::{compare, keep_larger};
 use super::node::{join, merge_shared, raise};
+use super::samples::Joins;
 use crate::{Control, PluginSpec, Report, SmolStr, Timestamp, Topology};
 
 impl Report {
@@ -34,12 +35,13 @@ impl Topology {
     /// Joins what `other` says of the same kind: nodes as [`crate::Node::merge`], the control declared last,
     /// the template of the highest priority.
     pub fn merge(&mut self, other: &Topology) {
+        let mut joins = Joins::default();
         for (id, node) in &other.nodes {
             match self.nodes.entry(id.clone()) {
                 Entry::Vacant(free) => {
                     free.insert(node.clone());
                 }
-                Entry::Occupied(mut held) => merge_shared(held.get_mut(), node),
+                Entry::Occupied(mut held) => merge_shared(held.get_mut(), node, &mut joins),
             }
         }
         merge_records(self, other);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::linger::{self, Carry, Lingering};
 use super::origins::Presence;
 use super::{Completeness, SourceId};
-use crate::merge::merge_plugins;
+use crate::merge::{Joins, merge_plugins};
 use crate::{Entries, Metric, Node, NodeId, Report, Timestamp, Topology, TopologyKind, limits};
 
 /// Partial reports that a source may leave a node out of before it counts as stale: Scope's probes send
@@ -236,9 +236,10 @@ impl Contribution {
         for (kind, mut said) in topologies {
             let part = self.kinds.entry(kind).or_default();
             let mut touched = Vec::new();
+            let mut joins = Joins::default();
             for (id, node) in std::mem::take(&mut said.nodes) {
                 if let Some(held) = part.nodes.get_mut(&id) {
-                    let change = held.say_partly(node, now, cutoff, span_ns);
+                    let change = held.say_partly(node, now, cutoff, span_ns, &mut joins);
                     touched.push(Touched { id, change });
                 } else if self.node_count < limits::NODES_HELD {
                     self.node_count += 1;
@@ -395,6 +396,7 @@ impl Part {
     ) -> Timestamp {
         let mut oldest = now;
         let mut fresh = Vec::with_capacity(nodes.len());
+        let mut joins = Joins::default();
         // Both maps are in order, so one pass over both finds what came, what stayed and what went.
         let mut older = std::mem::take(&mut self.nodes).into_iter().peekable();
         for (id, node) in nodes {
@@ -406,7 +408,7 @@ impl Part {
             }
             let held = match older.next_if(|(held, _)| *held == id) {
                 Some((_, mut held)) => {
-                    if let Some(change) = held.say_wholly(node, now, cutoff, span_ns) {
+                    if let Some(change) = held.say_wholly(node, now, cutoff, span_ns, &mut joins) {
                         touched.push(Touched {
                             id: id.clone(),
                             change,
@@ -472,6 +474,7 @@ impl Held {
         now: Timestamp,
         cutoff: Timestamp,
         span_ns: i64,
+        joins: &mut Joins,
     ) -> Option<Change> {
         let was_mentioned = self.mentioned.take();
         let seen = std::mem::replace(&mut self.seen, now);
@@ -481,7 +484,7 @@ impl Held {
         let mut lingering = Vec::new();
         if !self.node.metrics.is_empty() {
             let newer = &mut Arc::make_mut(&mut node).metrics;
-            accumulate_all(newer, &self.node.metrics, span_ns);
+            accumulate_all(newer, &self.node.metrics, span_ns, joins);
             let mut carry = Carry::new(&self.lingering, seen, cutoff);
             carry.metrics(newer, &self.node.metrics);
             lingering = carry.finish();
@@ -492,9 +495,16 @@ impl Held {
     }
 
     /// What a partial report says of a node that is held.
-    fn say_partly(&mut self, mut node: Arc<Node>, now: Timestamp, cutoff: Timestamp, span_ns: i64) -> Change {
+    fn say_partly(
+        &mut self,
+        mut node: Arc<Node>,
+        now: Timestamp,
+        cutoff: Timestamp,
+        span_ns: i64,
+        joins: &mut Joins,
+    ) -> Change {
         let newer = Arc::make_mut(&mut node);
-        accumulate_all(&mut newer.metrics, &self.node.metrics, span_ns);
+        accumulate_all(&mut newer.metrics, &self.node.metrics, span_ns, joins);
         let mut carry = Carry::new(&self.lingering, self.seen, cutoff);
         carry.node(newer, &self.node);
         self.lingering = carry.finish();
@@ -508,10 +518,10 @@ impl Held {
     }
 }
 
-fn accumulate_all(newer: &mut Entries<Metric>, older: &Entries<Metric>, span_ns: i64) {
+fn accumulate_all(newer: &mut Entries<Metric>, older: &Entries<Metric>, span_ns: i64, joins: &mut Joins) {
     for (id, metric) in newer.iter_mut() {
         if let Some(held) = older.get(id) {
-            linger::accumulate(metric, held, span_ns);
+            linger::accumulate(metric, held, span_ns, joins);
         }
     }
 }

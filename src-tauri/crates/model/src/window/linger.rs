@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::merge::{insert_child, merge_samples};
-use crate::{DnsRecord, Entries, Metric, Node, PluginSpec, SmolStr, Timestamp, Topology, limits};
+use crate::merge::{Joins, insert_child, joined};
+use crate::{DnsRecord, Entries, Metric, Names, Node, PluginSpec, SmolStr, Timestamp, Topology, limits};
 
 /// Where a lingering entry stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,23 +119,24 @@ impl<'a> Carry<'a> {
         }
     }
 
-    fn sets(
-        &mut self,
-        field: Field,
-        newer: &mut Entries<BTreeSet<SmolStr>>,
-        older: &Entries<BTreeSet<SmolStr>>,
-    ) {
+    fn sets(&mut self, field: Field, newer: &mut Entries<Names>, older: &Entries<Names>) {
         let mut kept = Vec::new();
         for (key, set) in older {
+            let named = newer.get(key);
+            if named.is_some_and(|named| named == set) {
+                continue;
+            }
+            let more: Vec<SmolStr> = set
+                .iter()
+                .filter(|name| !named.is_some_and(|named| named.contains(name)))
+                .filter(|name| self.stays(field, key, name))
+                .cloned()
+                .collect();
             match newer.get_mut(key) {
-                Some(target) => self.set(field, key, target, set),
-                None => {
-                    let mut target = BTreeSet::new();
-                    self.set(field, key, &mut target, set);
-                    if !target.is_empty() {
-                        kept.push((key.clone(), target));
-                    }
-                }
+                _ if more.is_empty() => {}
+                Some(named) => named.extend(more),
+                None if more.len() == set.len() => kept.push((key.clone(), set.clone())),
+                None => kept.push((key.clone(), more.into())),
             }
         }
         if !kept.is_empty() {
@@ -297,7 +298,7 @@ fn remove_entries<V>(entries: &mut Entries<V>, field: Field, expired: &[Linger])
 }
 
 /// Removes an element of a set; true when that was the last one.
-fn remove_element(sets: &mut Entries<BTreeSet<SmolStr>>, key: &SmolStr, element: &SmolStr) -> bool {
+fn remove_element(sets: &mut Entries<Names>, key: &SmolStr, element: &SmolStr) -> bool {
     let Some(set) = sets.get_mut(key) else {
         return false;
     };
@@ -343,7 +344,7 @@ pub(super) fn strip_head(
 /// newest one. The reporter's own clock counts here, so that a clock that is wrong, or set, does no harm.
 /// The range widens to what is kept: where a reporter gives each reading as its own range, as Scope's probes
 /// do, the range is that of the window.
-pub(super) fn accumulate(newer: &mut Metric, older: &Metric, span_ns: i64) {
+pub(super) fn accumulate(newer: &mut Metric, older: &Metric, span_ns: i64, joins: &mut Joins) {
     let newest = newer.samples.last().or(older.samples.last()).map(|s| s.date.0);
     let Some(newest) = newest else { return };
     let (from, to) = (newest.saturating_sub(span_ns), newest.saturating_add(span_ns));
@@ -354,17 +355,18 @@ pub(super) fn accumulate(newer: &mut Metric, older: &Metric, span_ns: i64) {
     let Some(kept) = older.samples.get(start..end).filter(|kept| !kept.is_empty()) else {
         return;
     };
-    // Most reports repeat what is held word for word, but for the oldest, and have something to add.
-    let repeated = newer.samples.first().map_or(Timestamp(i64::MAX), |s| s.date);
-    let (before, repeated) = kept.split_at(kept.partition_point(|s| s.date < repeated));
-    if !newer.samples.starts_with(repeated) {
-        let mut samples = kept.to_vec();
-        merge_samples(&mut samples, &newer.samples);
-        samples.shrink_to_fit();
-        newer.samples = samples;
-    } else if !before.is_empty() {
-        newer.samples = [before, newer.samples.as_slice()].concat();
-    }
+    newer.samples = joins.of(&older.samples, &newer.samples, || {
+        // Most reports repeat what is held word for word, but for the oldest, and have something to add.
+        let repeated = newer.samples.first().map_or(Timestamp(i64::MAX), |s| s.date);
+        let (before, repeated) = kept.split_at(kept.partition_point(|s| s.date < repeated));
+        if !newer.samples.starts_with(repeated) {
+            joined(kept, &newer.samples)
+        } else if before.is_empty() {
+            newer.samples.clone()
+        } else {
+            before.iter().chain(newer.samples.iter()).copied().collect()
+        }
+    });
     for sample in kept {
         newer.min = newer.min.min(sample.value);
         newer.max = newer.max.max(sample.value);

@@ -16,7 +16,7 @@ pub use self::origins::{Origin, Origins};
 
 use self::contribution::{Change, Contribution, HeadChanges, Step, Touched};
 use self::origins::{Mentions, SourceNumber};
-use crate::merge::{merge_dns, merge_plugins, merge_records, merge_shared, merge_times};
+use crate::merge::{Joins, merge_dns, merge_plugins, merge_records, merge_shared, merge_times};
 use crate::{Node, NodeId, Report, SmolStr, Timestamp, Topology, TopologyKind, limits};
 
 /// Who says something: `probe:host`, `plugin:iowait`, `remote:<probe id>`.
@@ -122,6 +122,8 @@ impl Window {
     /// seems older than the one before is taken all the same.
     pub fn take(&mut self, source: &SourceId, report: Report, completeness: Completeness, now: Timestamp) {
         let number = self.number(source);
+        let mut report = report;
+        self.share(number, &mut report);
         // Taken out while it changes, so that the other contributions can be read; put back below.
         let mut contribution = self.contributions.remove(&number).unwrap_or_default();
         let step = contribution.take(report, completeness, now, self.cutoff(now));
@@ -142,6 +144,11 @@ impl Window {
             self.changed.extend(contribution.node_ids());
             self.dirty = true;
         }
+    }
+
+    /// What all sources say now, as the next snapshot has it.
+    pub fn report(&self) -> &Report {
+        &self.merged
     }
 
     /// Drops what is older than the window.
@@ -187,6 +194,27 @@ impl Window {
         }
     }
 
+    /// Lets a report have the nodes of other sources where it says exactly the same of them, so that they are
+    /// held once, and need not be joined.
+    fn share(&self, source: SourceNumber, report: &mut Report) {
+        if self.contributions.keys().all(|number| *number == source) {
+            return;
+        }
+        for (kind, topology) in &mut report.topologies {
+            let (held, Some(named)) = (&self.merged.topology(*kind).nodes, self.origins.kind(*kind)) else {
+                continue;
+            };
+            for (id, node) in &mut topology.nodes {
+                if let Some(held) = held.get(id)
+                    && named.by_another(id, source)
+                    && held == node
+                {
+                    *node = held.clone();
+                }
+            }
+        }
+    }
+
     fn cutoff(&self, now: Timestamp) -> Timestamp {
         Timestamp(now.0.saturating_sub(self.span_ns))
     }
@@ -222,6 +250,7 @@ impl Window {
     fn apply_nodes(&mut self, source: SourceNumber, kind: TopologyKind, touched: Vec<Touched>) {
         let nodes = &mut Arc::make_mut(&mut self.merged).topology_mut(kind).nodes;
         let named = Arc::make_mut(&mut self.origins).kind_mut(kind);
+        let mut joins = Joins::default();
         for Touched { id, change } in touched {
             let mentions = named.mention(&id, source, &change);
             match (mentions, change) {
@@ -235,7 +264,7 @@ impl Window {
                     let said = mentions
                         .iter()
                         .filter_map(|m| self.contributions.get(&m.source)?.node(kind, &id));
-                    if let Some(node) = join_nodes(said) {
+                    if let Some(node) = join_nodes(said, &mut joins) {
                         nodes.insert(id.clone(), node);
                     }
                 }
@@ -298,10 +327,10 @@ impl Window {
 }
 
 /// The join of what several contributions say of a node; shared while only one says anything.
-fn join_nodes<'a>(mut said: impl Iterator<Item = &'a Arc<Node>>) -> Option<Arc<Node>> {
+fn join_nodes<'a>(mut said: impl Iterator<Item = &'a Arc<Node>>, joins: &mut Joins) -> Option<Arc<Node>> {
     let mut node = said.next()?.clone();
     for other in said {
-        merge_shared(&mut node, other);
+        merge_shared(&mut node, other, joins);
     }
     Some(node)
 }

@@ -77,6 +77,12 @@ impl Mentions {
 pub(super) struct Named(Arc<BTreeMap<NodeId, Mentions>>);
 
 impl Named {
+    /// True when any source but this one names the node.
+    pub(super) fn by_another(&self, id: &NodeId, source: SourceNumber) -> bool {
+        let mut mentions = self.0.get(id).into_iter().flat_map(Mentions::iter);
+        mentions.any(|mention| mention.source != source)
+    }
+
     /// Notes how a source names a node from here on and gives all mentions of it, `None` if nobody names it.
     pub(super) fn mention(&mut self, id: &NodeId, source: SourceNumber, change: &Change) -> Option<Mentions> {
         let mention = match change {
@@ -160,6 +166,10 @@ impl Origins {
                 let presence = self.sources.get(&mention.source)?;
                 Some((presence, mention.seen.unwrap_or(presence.said_all)))
             })
+    }
+
+    pub(super) fn kind(&self, kind: TopologyKind) -> Option<&Named> {
+        self.kinds.get(&kind)
     }
 
     pub(super) fn kind_mut(&mut self, kind: TopologyKind) -> &mut Named {

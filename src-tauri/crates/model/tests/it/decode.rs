@@ -132,8 +132,8 @@ fn facts_sets_parents_and_edges() {
     assert_eq!(read.latest("k"), Some("v<"));
     assert_eq!((read.latest("n"), read.latest("b")), (Some("5"), Some("true")));
     assert_eq!(read.latest["k"].timestamp, at("2026-11-21T00:00:00Z"));
-    assert_eq!(read.sets["s"], set(&["a", "b"]));
-    assert_eq!(read.sets["one"], set(&["x"]));
+    assert_eq!(read.sets["s"], set(&["a", "b"]).into());
+    assert_eq!(read.sets["one"], set(&["x"]).into());
     assert_eq!(read.parents.keys().collect::<Vec<_>>(), ["host"]);
     assert_eq!(read.adjacency, set(&["old", "y", "z"]));
 }

@@ -202,7 +202,7 @@ fn readings(written: &[Vec<u8>]) -> (Vec<orrery_model::Sample>, usize) {
         .bytes(&written.concat());
     let decoded = Report::from_msgpack(&packed.0, NOW).unwrap();
     let node = decoded.report.node(TopologyKind::Host, "h").unwrap();
-    (node.metrics["m"].samples.clone(), decoded.warnings.len())
+    (node.metrics["m"].samples.to_vec(), decoded.warnings.len())
 }
 
 #[test]

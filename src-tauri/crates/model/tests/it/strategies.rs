@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use orrery_model::{
     Column, Control, ControlState, DnsRecord, Latest, MetadataSource, MetadataTemplate, Metric,
-    MetricTemplate, Node, OWN_CONTROLS, PluginSpec, Report, Sample, Sampling, SmolStr, TableTemplate,
+    MetricTemplate, Names, Node, OWN_CONTROLS, PluginSpec, Report, Sample, Sampling, SmolStr, TableTemplate,
     TableType, Timestamp, Topology, TopologyKind,
 };
 use proptest::collection::{btree_map, btree_set, vec};
@@ -51,8 +51,8 @@ fn number() -> BoxedStrategy<f64> {
     .boxed()
 }
 
-fn texts() -> BoxedStrategy<BTreeSet<SmolStr>> {
-    btree_set(text(), 1..3).boxed()
+fn texts() -> BoxedStrategy<Names> {
+    btree_set(text(), 1..3).prop_map(Names::from).boxed()
 }
 
 fn metric() -> BoxedStrategy<Metric> {
@@ -255,7 +255,8 @@ pub(crate) fn report() -> BoxedStrategy<Report> {
             .filter_map(|(kind, topology)| Some((kind, topology?)))
             .collect::<BTreeMap<_, _>>()
         });
-    let record = (texts(), texts()).prop_map(|(forward, reverse)| DnsRecord { forward, reverse });
+    let names = || btree_set(text(), 1..3);
+    let record = (names(), names()).prop_map(|(forward, reverse)| DnsRecord { forward, reverse });
     let plugins = btree_set(key(), 0..3).prop_flat_map(|ids| ids.into_iter().map(plugin).collect::<Vec<_>>());
     (
         time(),

@@ -239,7 +239,7 @@ fn accumulate(newer: &mut Metric, older: &Metric) {
     joined.merge(&Node::new("n", "").with_metric(
         "m",
         Metric {
-            samples: kept,
+            samples: kept.into(),
             ..newer.clone()
         },
     ));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use orrery_model::{Node, Report};
+use orrery_model::{Node, Report, SmolStr};
 
 /// Domains whose names are worth a node of their own.
 const SERVICE_DOMAINS: [&str; 10] = [
@@ -21,18 +21,14 @@ const SERVICE_DOMAINS: [&str; 10] = [
 /// Names seen for an address: first the ones asked for, then the ones it resolves back to. Reports of old
 /// probes carry them on the endpoint itself.
 pub(crate) fn names<'a>(report: &'a Report, endpoint: &'a Node, address: &str) -> Vec<&'a str> {
-    let record = report.dns.get(address);
-    let forward = record
-        .map(|r| &r.forward)
-        .or_else(|| endpoint.sets.get("snooped_dns_names"));
-    let reverse = record
-        .map(|r| &r.reverse)
-        .or_else(|| endpoint.sets.get("reverse_dns_names"));
-    forward
+    let own = |key: &str| endpoint.sets.get(key).into_iter().flatten();
+    let names: Vec<&SmolStr> = match report.dns.get(address) {
+        Some(record) => record.forward.iter().chain(&record.reverse).collect(),
+        None => own("snooped_dns_names").chain(own("reverse_dns_names")).collect(),
+    };
+    names
         .into_iter()
-        .chain(reverse)
-        .flatten()
-        .map(orrery_model::SmolStr::as_str)
+        .map(SmolStr::as_str)
         .filter(|n| !n.is_empty())
         .collect()
 }

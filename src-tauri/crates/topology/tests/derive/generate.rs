@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use orrery_model::{
-    Column, Control, ControlState, DnsRecord, MetadataSource, MetadataTemplate, Metric, MetricTemplate, Node,
-    NodeId, Report, SmolStr, TableTemplate, TableType, Timestamp, TopologyKind, id,
+    Column, Control, ControlState, DnsRecord, MetadataSource, MetadataTemplate, Metric, MetricTemplate,
+    Names, Node, NodeId, Report, SmolStr, TableTemplate, TableType, Timestamp, TopologyKind, id,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000_000_000);
@@ -264,13 +264,13 @@ pub(crate) fn change_something(node: &mut Node, kind: TopologyKind, dice: &mut D
         4 | 5 => {
             let mut metric = Metric::of(NOW, dice.below(1_000) as f64 / 7.0, 0.0, 100.0);
             if dice.often(10) {
-                metric.samples.clear();
+                metric.samples = Default::default();
             }
             node.metrics.insert(dice.of(&METRICS).into(), metric);
         }
         6 => {
             let parent = PARENT_KINDS[dice.below(PARENT_KINDS.len())];
-            let ids: &mut BTreeSet<NodeId> = node.parents.entry(parent.tag().into()).or_default();
+            let ids: &mut Names = node.parents.entry(parent.tag().into()).or_default();
             let id = some_id(parent, dice);
             if !ids.remove(&id) {
                 ids.insert(id);
