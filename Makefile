@@ -25,7 +25,7 @@ plugins: ## Build the example plugins as packages, into dist/plugins
 ui: ## Build the front end
 	@scripts/ui.sh
 
-types: ## Generate the front end's types from Rust
+types: ## Generate the front end's types and docs/openapi.json from Rust
 	@cargo run --quiet -p orrery-tests --bin codegen
 
 fmt: ## Format everything

@@ -56,6 +56,29 @@ pub fn stale(dir: &Path) -> anyhow::Result<Vec<String>> {
         .collect())
 }
 
+/// Where the committed description of the HTTP surface lies.
+pub fn openapi() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json")
+}
+
+/// Writes the description of the HTTP surface.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_openapi(file: &Path) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(&orrery_gateway::openapi_document())?;
+    Ok(std::fs::write(file, text + "\n")?)
+}
+
+/// Whether `file` says something else than would be written. The order of its keys does not matter.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn openapi_is_stale(file: &Path) -> anyhow::Result<bool> {
+    let committed: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file)?)?;
+    Ok(committed != orrery_gateway::openapi_document())
+}
+
 fn files(dir: &Path) -> anyhow::Result<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(dir)? {

@@ -189,3 +189,9 @@ fn generated_types_are_current() {
     let stale = orrery_tests::codegen::stale(&orrery_tests::codegen::committed()).unwrap();
     assert!(stale.is_empty(), "run `make types` and commit: {stale:?}");
 }
+
+#[test]
+fn the_description_of_the_http_surface_is_current() {
+    let stale = orrery_tests::codegen::openapi_is_stale(&orrery_tests::codegen::openapi()).unwrap();
+    assert!(!stale, "run `make types` and commit docs/openapi.json");
+}

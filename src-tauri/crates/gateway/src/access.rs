@@ -126,6 +126,7 @@ const RULES: &[Rule] = &[
     view("GET", "/api/status"),
     view("GET", "/api/history"),
     view("GET", "/api/events"),
+    view("GET", "/api/openapi.json"),
     control("POST", "/api/instance/raise"),
     // Plugins.
     view("GET", "/api/plugins"),

@@ -7,6 +7,7 @@ use axum::{Json, Router};
 use http::StatusCode;
 use orrery_engine::api::Caller;
 use orrery_engine::{AuditResult, Deed, Engine, Noting};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::access::Rule;
@@ -19,9 +20,12 @@ pub(crate) fn routes() -> Router<Gateway> {
     Router::new().route("/api/audit", get(list))
 }
 
-#[derive(Deserialize)]
-struct Page {
+/// Which entries.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Page {
+    /// Entries after this number, oldest first; the newest when not given.
     after: Option<i64>,
+    /// At most this many.
     limit: Option<usize>,
 }
 

@@ -1,19 +1,20 @@
 //! Coming in: browsers' cookies, links that open once, and tokens.
 
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orrery_engine::api::{ApiError, Caller, Role};
-use serde::Deserialize;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::audit::About;
 use crate::auth::{self, COOKIE, Peer, Presented};
 use crate::error::Failure;
 use crate::keys::{Holder, OWNER};
-use crate::limits::{BROWSER_AGE, LINK_AGE};
+use crate::limits::{BROWSER_AGE, CALL_BYTES_MAX, LINK_AGE};
+use crate::params::Given;
 use crate::router::Gateway;
 
 /// The routes.
@@ -23,6 +24,7 @@ pub(crate) fn routes() -> Router<Gateway> {
         .route("/api/links", post(link))
         .route("/api/tokens", get(list).post(make))
         .route("/api/tokens/{name}", delete(revoke))
+        .layer(DefaultBodyLimit::max(CALL_BYTES_MAX))
 }
 
 type Answer = Result<Response, Failure>;
@@ -80,6 +82,15 @@ async fn leave(
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie)]).into_response())
 }
 
+/// An address that opens once.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Link {
+    /// What follows the instance's own address.
+    path: String,
+    /// How long it opens, in seconds.
+    valid_s: u64,
+}
+
 /// An address that opens the interface once, with the role of who asks.
 async fn link(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>) -> Answer {
     let named = caller.user.strip_prefix("token ").map(str::to_owned);
@@ -88,7 +99,10 @@ async fn link(State(gateway): State<Gateway>, Extension(caller): Extension<Calle
         role: caller.role,
     };
     let token = gateway.keys.link(&holder).map_err(ApiError::internal)?;
-    let body = json!({ "path": format!("/?token={}", token.reveal()), "valid_s": LINK_AGE.as_secs() });
+    let body = Link {
+        path: format!("/?token={}", token.reveal()),
+        valid_s: LINK_AGE.as_secs(),
+    };
     Ok((StatusCode::CREATED, Json(body)).into_response())
 }
 
@@ -96,24 +110,37 @@ async fn list(State(gateway): State<Gateway>) -> Response {
     Json(gateway.keys.list()).into_response()
 }
 
-#[derive(Deserialize)]
+/// A token to be made.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct New {
+pub(crate) struct New {
+    /// Its name: letters, digits, dots, dashes and underscores.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9._-]+$"))]
     name: String,
+    /// What it may do.
     role: Role,
 }
 
+/// A token that was made.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Made {
+    /// Its name.
+    name: String,
+    /// What it may do.
+    role: Role,
+    /// The secret.
+    token: String,
+}
+
 /// The one answer that holds the token.
-async fn make(State(gateway): State<Gateway>, body: axum::body::Bytes) -> Answer {
-    let new: New = serde_json::from_slice(&body).map_err(|error| {
-        let message = format!(
-            "The body does not parse: {error}. Send for example {{\"name\": \"ci\", \"role\": \"view\"}}."
-        );
-        ApiError::bad_request(message)
-    })?;
+async fn make(State(gateway): State<Gateway>, Given(new): Given<New>) -> Answer {
     let token = gateway.keys.make(&new.name, new.role)?;
     let about = About(format!("{} {:?}", new.name, new.role).to_lowercase());
-    let body = json!({ "name": new.name, "role": new.role, "token": token.reveal() });
+    let body = Made {
+        name: new.name,
+        role: new.role,
+        token: token.reveal().to_owned(),
+    };
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
     response.extensions_mut().insert(about);
     Ok(response)

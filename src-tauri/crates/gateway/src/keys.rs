@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use orrery_engine::api::{ApiError, Code, Role};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
@@ -22,7 +23,7 @@ use crate::token::{Digest, Token, TokenError};
 pub const OWNER: &str = "owner";
 
 /// A key as its owner may see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct KeyView {
     /// Its name.
     pub name: String,
@@ -233,7 +234,7 @@ impl Keys {
         if tokens.len() >= TOKENS_MAX {
             let Some(oldest) = tokens.iter().position(|k| k.revoked_ms.is_some()) else {
                 let message = format!("There are {TOKENS_MAX} tokens already; revoke one first.");
-                return Err(ApiError::new(Code::LimitExceeded, message));
+                return Err(ApiError::new(Code::Conflict, message));
             };
             tokens.remove(oldest);
         }
@@ -451,10 +452,7 @@ mod tests {
         for i in 0..TOKENS_MAX {
             keys.make(&format!("t{i}"), Role::View).unwrap();
         }
-        assert_eq!(
-            keys.make("more", Role::View).unwrap_err().code,
-            Code::LimitExceeded
-        );
+        assert_eq!(keys.make("more", Role::View).unwrap_err().code, Code::Conflict);
         keys.revoke("t3").unwrap();
         keys.make("more", Role::View).unwrap();
         for _ in 0..=BROWSERS_MAX {

@@ -25,6 +25,10 @@ pub const TLS_LOOK: Duration = Duration::from_secs(1);
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Body of an operation, in bytes.
 pub const CALL_BYTES_MAX: usize = 256 * 1024;
+/// What a library says when it refuses a request, in bytes.
+pub const REFUSAL_BYTES_MAX: usize = 4 * 1024;
+/// When to try again what is full at the moment, in seconds.
+pub const RETRY_AFTER_S: u64 = 1;
 /// Body of an uploaded report as sent, in bytes.
 pub const REPORT_BYTES_MAX: usize = 50 * 1024 * 1024;
 /// A message from a client on a websocket, in bytes.
@@ -54,10 +58,16 @@ pub const LINK_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 pub const PIPE_MESSAGE_BYTES_MAX: usize = 256 * 1024;
 /// Time in which a plugin must have answered a scrape, when the scraper does not say.
 pub const SCRAPE_BUDGET: Duration = Duration::from_secs(2);
+/// Time in which one that took too long the last time must answer, for its metrics to be in the answer.
+pub const SCRAPE_GRACE: Duration = Duration::from_millis(200);
+/// Plugins' metrics that are read at the same time.
+pub const SCRAPES_READ_AT_ONCE: usize = 4;
 /// How much sooner than the scraper gives up we answer.
 pub const SCRAPE_MARGIN: Duration = Duration::from_millis(500);
 /// What a plugin may expose, in bytes.
 pub const SCRAPE_BYTES_MAX: usize = orrery_exposition::limits::TEXT_BYTES_MAX;
+/// Length of a node's label in a scrape, in characters; what is beyond is cut.
+pub const NODE_LABEL_CHARS_MAX: usize = 256;
 /// Series of nodes' metrics in one scrape.
 pub const NODE_SERIES_MAX: usize = 50_000;
 /// Pause between signs of life on a silent stream of server-sent events.
@@ -70,6 +80,8 @@ pub const PONG_WITHIN: Duration = Duration::from_secs(75);
 pub const UPLOAD_STALL: Duration = Duration::from_secs(30);
 /// Piece of an upload that the client side sends at once, in bytes.
 pub const UPLOAD_CHUNK_BYTES: usize = 64 * 1024;
+/// A package on its way in, in bytes.
+pub const UPLOAD_BYTES_MAX: usize = 512 * 1024 * 1024;
 /// Pause between two looks at how much of an upload was sent.
 pub const UPLOAD_LOOK: Duration = Duration::from_millis(200);
 /// A file with secrets, in bytes.

@@ -4,12 +4,13 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use orrery_engine::api::{ApiError, Caller, Request};
+use orrery_engine::api::{Caller, Request};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::Failure;
 use crate::limits::CALL_BYTES_MAX;
-use crate::params::Params;
+use crate::params::{Given, Params};
 use crate::router::Gateway;
 use crate::watch_events;
 
@@ -38,10 +39,8 @@ async fn answer(gateway: &Gateway, caller: &Caller, request: Request) -> Answer 
 async fn call(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    body: axum::body::Bytes,
+    Given(request): Given<Request>,
 ) -> Answer {
-    let request = serde_json::from_slice(&body)
-        .map_err(|error| ApiError::bad_request(format!("The request does not parse: {error}.")))?;
     answer(&gateway, &caller, request).await
 }
 
@@ -49,13 +48,18 @@ async fn status(State(gateway): State<Gateway>, Extension(caller): Extension<Cal
     answer(&gateway, &caller, Request::Status).await
 }
 
-/// Times are milliseconds since the epoch.
-#[derive(Deserialize)]
-struct HistoryQuery {
+/// Which part of which series.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct HistoryQuery {
+    /// Node id.
     node: String,
+    /// Metric id.
     metric: String,
+    /// Start, in milliseconds since the epoch.
     from: i64,
+    /// End, in milliseconds since the epoch.
     to: i64,
+    /// At most this many points; 600 when not given, 10 000 at most.
     max_points: Option<u32>,
 }
 
@@ -79,12 +83,16 @@ pub(crate) fn streams() -> Router<Gateway> {
     Router::new().route("/api/events", get(events))
 }
 
-/// Times are milliseconds since the epoch.
-#[derive(Deserialize)]
-struct EventsQuery {
+/// Which events.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct EventsQuery {
+    /// Start, in milliseconds since the epoch; a day before the end when not given.
     from: Option<i64>,
+    /// End, in milliseconds since the epoch; now when not given.
     to: Option<i64>,
+    /// At most this many, the newest; 500 when not given, 5 000 at most.
     limit: Option<u32>,
+    /// For a stream: go on after this event.
     after: Option<i64>,
 }
 
@@ -99,7 +107,7 @@ async fn events(
         return Ok(watch_events::serve(gateway.engine, &headers, q.after));
     }
     let to = q.to.unwrap_or_else(|| gateway.engine.now().as_millis());
-    let from = q.from.unwrap_or(to - DAY_MS);
+    let from = q.from.unwrap_or(to.saturating_sub(DAY_MS));
     answer(
         &gateway,
         &caller,

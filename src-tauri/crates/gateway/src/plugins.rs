@@ -8,15 +8,16 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use http::{HeaderValue, StatusCode, header};
 use orrery_engine::api::{
-    ApiError, Caller, OperationState, OperationView, PackageSource, PluginEntry, PluginOrder, Request,
-    Response as Said,
+    ApiError, Caller, OperationState, OperationView, PackageSource, PendingView, PluginEntry, PluginOrder,
+    Request, Response as Said, RevisionView,
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::Failure;
 use crate::limits::CALL_BYTES_MAX;
-use crate::params::Params;
+use crate::params::{self, Given, Params};
 use crate::router::Gateway;
 
 /// The routes that answer at once.
@@ -43,6 +44,11 @@ pub(crate) fn routes() -> Router<Gateway> {
         .merge(asking::routes())
 }
 
+pub(crate) use asking::{Broadcast, Patience};
+
+/// What can be wanted of a plugin.
+pub(crate) const ORDERS: [&str; 6] = ["start", "stop", "restart", "enable", "disable", "dismiss"];
+
 type Answer = Result<Response, Failure>;
 
 async fn ask(gateway: &Gateway, caller: &Caller, request: Request) -> Result<Said, Failure> {
@@ -56,10 +62,13 @@ fn other() -> Failure {
 }
 
 /// Filters of the list.
-#[derive(Deserialize)]
-struct Filter {
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Filter {
+    /// `managed`, `local` or `external`.
     origin: Option<String>,
+    /// Its state, such as `running`.
     state: Option<String>,
+    /// An interface that it has.
     interface: Option<String>,
 }
 
@@ -105,19 +114,46 @@ async fn rejected(State(gateway): State<Gateway>, Extension(caller): Extension<C
     Ok(Json(said).into_response())
 }
 
-/// How an order is to be answered.
-#[derive(Deserialize)]
-struct How {
-    /// Answer when it ended.
+/// How an order is answered.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Wait {
+    /// Answer when it ended, or 50 s later; otherwise at once.
     #[serde(default)]
     wait: bool,
-    /// Remove: keep the state directory.
+}
+
+/// How an install goes.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Forced {
+    /// Answer when it ended, or 50 s later; otherwise at once.
     #[serde(default)]
-    keep_state: bool,
-    /// Install over other content of the same version; remove though tasks need it.
+    wait: bool,
+    /// Install over other content of the same version.
     #[serde(default)]
     force: bool,
-    /// Roll back to this version.
+}
+
+/// How a plugin is removed.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Removal {
+    /// Answer when it ended, or 50 s later; otherwise at once.
+    #[serde(default)]
+    wait: bool,
+    /// Keep the state directory.
+    #[serde(default)]
+    keep_state: bool,
+    /// Remove it though something needs it.
+    #[serde(default)]
+    force: bool,
+}
+
+/// How far back.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Back {
+    /// Answer when it ended, or 50 s later; otherwise at once.
+    #[serde(default)]
+    wait: bool,
+    /// To this version; to the one before when not given.
     version: Option<String>,
 }
 
@@ -144,21 +180,12 @@ fn shown(operation: &OperationView) -> Response {
     response
 }
 
-fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        Failure(ApiError::bad_request(format!(
-            "The body does not parse: {error}."
-        )))
-    })
-}
-
 async fn install(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    Params(how): Params<How>,
-    body: axum::body::Bytes,
+    Params(how): Params<Forced>,
+    Given(source): Given<PackageSource>,
 ) -> Answer {
-    let source: PackageSource = read(&body)?;
     let order = PluginOrder::Install {
         source,
         force: how.force,
@@ -171,11 +198,10 @@ async fn upgrade(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
-    Params(how): Params<How>,
-    body: axum::body::Bytes,
+    Params(how): Params<Forced>,
+    Given(source): Given<PackageSource>,
 ) -> Answer {
     entry(&gateway, &caller, &id).await?;
-    let source: PackageSource = read(&body)?;
     let order = PluginOrder::Install {
         source,
         force: how.force,
@@ -187,7 +213,7 @@ async fn roll_back(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Params(how): Params<How>,
+    Params(how): Params<Back>,
 ) -> Answer {
     let order = PluginOrder::Rollback {
         plugin,
@@ -200,7 +226,7 @@ async fn remove(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Params(how): Params<How>,
+    Params(how): Params<Removal>,
 ) -> Answer {
     let order = PluginOrder::Remove {
         plugin,
@@ -214,7 +240,7 @@ async fn order(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path((plugin, order)): Path<(String, String)>,
-    Params(how): Params<How>,
+    Params(how): Params<Wait>,
 ) -> Answer {
     let order = match order.as_str() {
         "start" => PluginOrder::Start { plugin },
@@ -252,7 +278,7 @@ async fn set_config(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Params(how): Params<How>,
+    Params(how): Params<Wait>,
     headers: http::HeaderMap,
     body: axum::body::Bytes,
 ) -> Answer {
@@ -261,7 +287,7 @@ async fn set_config(
         .and_then(|v| v.to_str().ok())
         .is_none_or(|t| t.contains("json"));
     let (structured, text) = if json {
-        (Some(read::<Value>(&body)?), None)
+        (Some(params::json::<Value>(&body)?), None)
     } else {
         let text = std::str::from_utf8(&body)
             .map_err(|_| Failure(ApiError::bad_request("The config is not UTF-8 text.")))?;
@@ -279,7 +305,7 @@ async fn clear_config(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Params(how): Params<How>,
+    Params(how): Params<Wait>,
 ) -> Answer {
     let order = PluginOrder::Configure {
         plugin,
@@ -289,10 +315,12 @@ async fn clear_config(
     send(&gateway, &caller, order, how.wait).await
 }
 
-/// `?max_age=0` asks for a check of this moment, `?about=` a question that the plugin defines itself.
-#[derive(Deserialize)]
-struct Age {
+/// How fresh, or what else.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Age {
+    /// 0 asks for a check of this moment.
     max_age: Option<u64>,
+    /// A question that the plugin defines itself.
     about: Option<String>,
 }
 
@@ -318,12 +346,40 @@ async fn health(
     Ok(response)
 }
 
-/// Where to go on.
-#[derive(Deserialize)]
-struct After {
+/// Where to go on, and how far.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct After {
+    /// What comes after this number; 0 for the oldest kept.
     #[serde(default)]
     after: u64,
+    /// At most this many, the newest; 500 when not given, 5 000 at most.
     limit: Option<u32>,
+}
+
+/// Where to go on.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Newest {
+    /// What comes after this number; 0 for the oldest kept.
+    #[serde(default)]
+    after: u64,
+}
+
+/// How many.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Limit {
+    /// At most this many; 100 when not given, 1 000 at most.
+    limit: Option<u32>,
+}
+
+/// What is installed of a plugin.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Revisions {
+    /// The one in force.
+    current: Option<RevisionView>,
+    /// One on its way.
+    pending: Option<PendingView>,
+    /// Those that one can go back to.
+    retained: Vec<RevisionView>,
 }
 
 async fn logs(
@@ -344,7 +400,7 @@ async fn usage(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    Params(q): Params<After>,
+    Params(q): Params<Newest>,
 ) -> Answer {
     let request = Request::PluginUsage {
         plugin,
@@ -360,7 +416,11 @@ async fn revisions(
 ) -> Answer {
     match entry(&gateway, &caller, &id).await?.managed {
         Some(m) => {
-            let body = json!({ "current": m.current, "pending": m.pending, "retained": m.retained });
+            let body = Revisions {
+                current: m.current,
+                pending: m.pending,
+                retained: m.retained,
+            };
             Ok(Json(body).into_response())
         }
         None => Err(not_ours(&id)),
@@ -370,7 +430,7 @@ async fn revisions(
 async fn operations(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    Params(q): Params<After>,
+    Params(q): Params<Limit>,
 ) -> Answer {
     let request = Request::Operations { limit: q.limit };
     Ok(Json(ask(&gateway, &caller, request).await?).into_response())

@@ -21,7 +21,7 @@ use crate::guard::Door;
 use crate::keys::Keys;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::services::{self, Services, ServicesConfig, ServicesError};
-use crate::{assets, audit, coming_in, metrics, ops, plugins, scope, uploads, view};
+use crate::{assets, audit, coming_in, error, metrics, openapi, ops, plugins, scope, uploads, view};
 
 /// What a shell with a window does when a second start asks for it.
 pub type Raise = Arc<dyn Fn() + Send + Sync>;
@@ -100,18 +100,23 @@ fn routes() -> Router<Gateway> {
         .merge(metrics::routes())
         .merge(coming_in::routes())
         .merge(audit::routes())
+        .merge(openapi::routes())
         .route("/api/instance/raise", post(raise))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
             REQUEST_TIMEOUT,
         ))
+        .layer(middleware::from_fn(error::in_form))
         .layer(CompressionLayer::new());
-    Router::new()
-        .merge(quick)
+    let lasting = Router::new()
         .route("/api/view", get(view::serve))
         .merge(scope::streams())
         .merge(ops::streams())
         .merge(uploads::routes())
+        .layer(middleware::from_fn(error::in_form));
+    Router::new()
+        .merge(quick)
+        .merge(lasting)
         .merge(services::routes())
 }
 

@@ -9,10 +9,12 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use http::{HeaderMap, StatusCode, header};
 use orrery_engine::api::{ApiError, Caller, Code};
-use orrery_engine::model::{Report, Timestamp};
+use orrery_engine::model::{DecodeError, Report, Timestamp};
 use orrery_engine::topology::censor::{self, Hide};
 use orrery_engine::topology::scope_api::TopologyAnswer;
 use orrery_engine::{Published, Uploaded};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{self, Failure};
@@ -62,28 +64,72 @@ pub(crate) fn routes() -> Router<Gateway> {
 type Answer = Result<Response, Failure>;
 type Parameters = Params<BTreeMap<String, String>>;
 
-async fn api(State(gateway): State<Gateway>) -> Response {
+/// The instance.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Instance {
+    /// Its identity.
+    id: String,
+    /// Version of Orrery.
+    version: &'static str,
+    /// Host it runs on.
+    hostname: String,
+    /// Plugins that report.
+    plugins: Vec<Plugin>,
+    /// What it can do beyond showing the present.
+    capabilities: BTreeMap<&'static str, bool>,
+}
+
+/// A plugin that reports.
+#[derive(Serialize, JsonSchema)]
+struct Plugin {
+    id: String,
+    label: String,
+    description: String,
+    interfaces: Vec<String>,
+    api_version: String,
+    /// `ok`, or what is wrong.
+    status: String,
+}
+
+async fn api(State(gateway): State<Gateway>) -> Json<Instance> {
     let engine = &gateway.engine;
-    let plugins: Vec<Value> = engine
+    let plugins = engine
         .published()
         .report
         .plugins
         .iter()
-        .map(|p| {
-            json!({
-                "id": p.id, "label": p.label, "description": p.description, "interfaces": p.interfaces,
-                "api_version": p.api_version, "status": p.status,
-            })
+        .map(|p| Plugin {
+            id: p.id.to_string(),
+            label: p.label.to_string(),
+            description: p.description.to_string(),
+            interfaces: p.interfaces.iter().map(ToString::to_string).collect(),
+            api_version: p.api_version.to_string(),
+            status: p.status.to_string(),
         })
         .collect();
-    Json(json!({
-        "id": engine.id(),
-        "version": env!("CARGO_PKG_VERSION"),
-        "hostname": engine.hostname(),
-        "plugins": plugins,
-        "capabilities": { "historic_reports": true },
-    }))
-    .into_response()
+    Json(Instance {
+        id: engine.id().to_owned(),
+        version: env!("CARGO_PKG_VERSION"),
+        hostname: engine.hostname().to_owned(),
+        plugins,
+        capabilities: BTreeMap::from([("historic_reports", true)]),
+    })
+}
+
+/// A probe that reports.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Probe {
+    id: String,
+    hostname: String,
+    version: String,
+    /// When its last report came, as RFC 3339.
+    last_seen: String,
+    /// Whether it takes controls.
+    connected: bool,
+    /// What was odd about its last report or left out of it; not there when nothing was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 async fn probes(State(gateway): State<Gateway>, Params(q): Parameters) -> Response {
@@ -92,14 +138,15 @@ async fn probes(State(gateway): State<Gateway>, Params(q): Parameters) -> Respon
     if q.contains_key("sparse") {
         return Json(json!(!probes.is_empty())).into_response();
     }
-    let list: Vec<Value> = probes
+    let list: Vec<Probe> = probes
         .into_iter()
-        .map(|probe| {
-            json!({
-                "id": probe.id, "hostname": probe.hostname, "version": probe.version,
-                "lastSeen": Timestamp::from_millis(probe.last_seen_ms).to_string(),
-                "connected": probe.connected,
-            })
+        .map(|probe| Probe {
+            id: probe.id,
+            hostname: probe.hostname,
+            version: probe.version,
+            last_seen: Timestamp::from_millis(probe.last_seen_ms).to_string(),
+            connected: probe.connected,
+            warnings: probe.warnings,
         })
         .collect();
     Json(list).into_response()
@@ -173,10 +220,14 @@ async fn upload(
         tokio::task::spawn_blocking(move || Report::decode_body(&body, &content_type, &encoding, received))
             .await
             .map_err(ApiError::internal)?
-            .map_err(|error| ApiError::bad_request(format!("The report does not decode: {error}")))?;
-    for warning in &decoded.warnings {
-        tracing::debug!(%warning, "an uploaded report is odd");
-    }
+            .map_err(|error| {
+                let code = match error {
+                    DecodeError::TooLarge(_) => Code::LimitExceeded,
+                    _ => Code::BadRequest,
+                };
+                ApiError::new(code, format!("The report does not decode: {error}"))
+            })?;
+    let warnings: Vec<String> = decoded.warnings.into_iter().map(String::from).collect();
     let probe = match text("x-scope-probe-id") {
         id if !id.is_empty() => id,
         _ if !decoded.report.id.is_empty() => decoded.report.id.to_string(),
@@ -190,10 +241,22 @@ async fn upload(
             Uploaded {
                 report: decoded.report,
                 bytes,
+                warnings: warnings.clone(),
             },
         )
         .await?;
-    Ok(StatusCode::OK.into_response())
+    // As Scope answered, with nothing, unless there is something to say. Its probes read the status alone.
+    if warnings.is_empty() {
+        return Ok(StatusCode::OK.into_response());
+    }
+    Ok(Json(Taken { warnings }).into_response())
+}
+
+/// What is said of a report that was taken in and is odd, or of which something was left out.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Taken {
+    /// One sentence for each sort of oddity.
+    warnings: Vec<String>,
 }
 
 async fn topologies(State(gateway): State<Gateway>, Params(q): Parameters) -> Answer {
@@ -291,6 +354,26 @@ async fn derived<T: serde::Serialize + Send + 'static>(
     Ok(Json(value).into_response())
 }
 
+/// What became of a control. What does not apply is left out.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Pressed {
+    /// What the plugin or probe answered with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+    /// Pipe that it opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipe: Option<String>,
+    /// True when the far end of the pipe is a terminal.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    raw_tty: bool,
+    /// Control of the same node that resizes the terminal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resize_tty_control: Option<String>,
+    /// Node that it removed.
+    #[serde(rename = "removedNode", skip_serializing_if = "Option::is_none")]
+    removed_node: Option<String>,
+}
+
 /// Errors travel as Scope sent them: a JSON string with the plugin's or the probe's words.
 async fn control(
     State(gateway): State<Gateway>,
@@ -324,22 +407,13 @@ async fn control(
     };
     match gateway.engine.call(&caller, request).await {
         Ok(orrery_engine::api::Response::Control(outcome)) => {
-            let mut answer = serde_json::Map::new();
-            if let Some(value) = outcome.value {
-                answer.insert("value".to_owned(), value);
-            }
-            if let Some(pipe) = outcome.pipe {
-                answer.insert("pipe".to_owned(), pipe.into());
-            }
-            if outcome.raw_tty {
-                answer.insert("raw_tty".to_owned(), true.into());
-            }
-            if let Some(control) = outcome.resize_tty_control {
-                answer.insert("resize_tty_control".to_owned(), control.into());
-            }
-            if let Some(removed) = outcome.removed_node {
-                answer.insert("removedNode".to_owned(), removed.into());
-            }
+            let answer = Pressed {
+                value: outcome.value,
+                pipe: outcome.pipe,
+                raw_tty: outcome.raw_tty,
+                resize_tty_control: outcome.resize_tty_control,
+                removed_node: outcome.removed_node,
+            };
             Ok(Json(answer).into_response())
         }
         Ok(_) => Err(ApiError::internal("The control gave another answer than a control's.").into()),

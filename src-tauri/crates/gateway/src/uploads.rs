@@ -9,7 +9,8 @@ use futures_util::StreamExt as _;
 use http::StatusCode;
 use orrery_engine::Engine;
 use orrery_engine::api::{ApiError, Caller, Code, Role};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::error::Failure;
@@ -22,6 +23,15 @@ pub(crate) fn routes() -> Router<Gateway> {
         .route("/api/uploads", post(receive))
         // The engine bounds packages, while they arrive.
         .layer(DefaultBodyLimit::disable())
+}
+
+/// A package that came in.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Received {
+    /// The handle that an install is ordered with.
+    upload: String,
+    /// How much came.
+    bytes: u64,
 }
 
 async fn receive(
@@ -52,10 +62,6 @@ async fn receive(
             "The upload is empty; send the package as the body.",
         )));
     }
-    let handle = upload.finish().await.map_err(Engine::upload_failed)?;
-    Ok((
-        StatusCode::CREATED,
-        Json(json!({ "upload": handle, "bytes": bytes })),
-    )
-        .into_response())
+    let upload = upload.finish().await.map_err(Engine::upload_failed)?;
+    Ok((StatusCode::CREATED, Json(Received { upload, bytes })).into_response())
 }

@@ -7,12 +7,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use orrery_engine::api::Caller;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::read;
 use crate::error::Failure;
 use crate::limits::CALL_BYTES_MAX;
+use crate::params::Given;
 use crate::router::Gateway;
 
 /// The routes that answer when the plugins did.
@@ -23,10 +24,13 @@ pub(crate) fn routes() -> Router<Gateway> {
         .layer(DefaultBodyLimit::max(CALL_BYTES_MAX))
 }
 
-#[derive(Deserialize)]
+/// What plugins are told.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Broadcast {
+pub(crate) struct Broadcast {
+    /// Its name: letters, digits, dots, dashes and underscores.
     event: String,
+    /// What else there is to say.
     #[serde(default)]
     details: Value,
 }
@@ -34,17 +38,16 @@ struct Broadcast {
 async fn broadcast(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    body: axum::body::Bytes,
+    Given(Broadcast { event, details }): Given<Broadcast>,
 ) -> Result<Response, Failure> {
-    let Broadcast { event, details } = read(&body)?;
     let told = gateway.engine.broadcast(&caller, &event, details).await?;
     Ok(Json(told).into_response())
 }
 
 /// A question, and the answer that is waited for.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Wait {
+pub(crate) struct Patience {
     /// The question, as the plugin defines it.
     about: String,
     /// The code that ends the wait.
@@ -58,9 +61,8 @@ async fn wait(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(plugin): Path<String>,
-    body: axum::body::Bytes,
+    Given(Patience { about, code, timeout }): Given<Patience>,
 ) -> Result<Response, Failure> {
-    let Wait { about, code, timeout } = read(&body)?;
     let time = Duration::from_secs(timeout);
     let waited = gateway
         .engine

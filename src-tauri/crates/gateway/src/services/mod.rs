@@ -87,7 +87,7 @@ impl Services {
 
 /// Routes that stream: no time limit but those of the data plane itself.
 pub(crate) fn routes() -> Router<Gateway> {
-    Router::new()
+    let declared = Router::new()
         .route(
             objects::ALL,
             get(objects::list).post(objects::create).put(objects::apply),
@@ -99,6 +99,9 @@ pub(crate) fn routes() -> Router<Gateway> {
                 .patch(objects::patch)
                 .delete(objects::delete),
         )
+        .layer(axum::middleware::from_fn(crate::error::in_form));
+    Router::new()
+        .merge(declared)
         .route("/apis", any(pass::pass))
         .route("/apis/{*path}", any(pass::pass))
 }
