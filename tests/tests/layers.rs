@@ -40,6 +40,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("orrery-services", &[]),
+    // Names and rules: it reads what reports and manifests say.
+    ("orrery-catalog", &["orrery-model", "orrery-packages"]),
     ("orrery-tasks", &[]),
     ("orrery-exposition", &[]),
     (

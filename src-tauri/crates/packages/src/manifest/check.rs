@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::place::{WORDS, unknown_word};
-use super::{Activation, Handover, Manifest};
+use super::{Activation, DeclaredMetric, Handover, Manifest};
 use crate::limits::{
     BACKOFF_FACTOR_MAX, COUNT_MAX, CPU_MAX_PERCENT, DESCRIPTION_MAX_CHARS, LABEL_MAX_CHARS, LIST_MAX,
     MEMORY_MIN_BYTES, METRICS_INTERVAL_MIN, METRICS_KEEP_MAX, SOCKET_PATH_MAX_BYTES, TEXT_MAX_BYTES,
@@ -60,6 +60,7 @@ pub(super) fn check(manifest: &Manifest) -> Checked {
     limits(manifest)?;
     host(manifest)?;
     rules(manifest)?;
+    metrics(manifest)?;
     at_most("service", manifest.service.len())
 }
 
@@ -96,6 +97,38 @@ fn texts(manifest: &Manifest) -> Checked {
                 "interfaces",
                 format!("{} is named twice", interface.as_str()),
             ));
+        }
+    }
+    Ok(())
+}
+
+fn metrics(manifest: &Manifest) -> Checked {
+    at_most("metric", manifest.metric.len())?;
+    for (at, metric) in manifest.metric.iter().enumerate() {
+        let wrong = |key: &str, message: String| Err(Wrong::new(&format!("metric.{at}.{key}"), message));
+        for (key, text) in [("topology", &metric.topology), ("id", &metric.id)] {
+            if text.is_empty() || text.len() > ID_LIKE_MAX_BYTES || text.chars().any(char::is_control) {
+                return wrong(
+                    key,
+                    format!("{key} is a word of at most {ID_LIKE_MAX_BYTES} characters"),
+                );
+            }
+        }
+        for (key, text, most) in [
+            ("label", &metric.label, LABEL_MAX_CHARS),
+            ("unit", &metric.unit, LABEL_MAX_CHARS),
+            ("description", &metric.description, DESCRIPTION_MAX_CHARS),
+        ] {
+            if text.chars().count() > most || text.chars().any(char::is_control) {
+                return wrong(key, format!("{key} is one line of at most {most} characters"));
+            }
+        }
+        let same = |other: &&DeclaredMetric| other.topology == metric.topology && other.id == metric.id;
+        if manifest.metric[..at].iter().any(|other| same(&other)) {
+            return wrong(
+                "id",
+                format!("{} of {} is named twice", metric.id, metric.topology),
+            );
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ mod check;
 mod error;
 mod example;
 mod host;
+mod metric;
 mod parse;
 mod place;
 mod run;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{ManifestError, ManifestFault};
 pub use host::{Host, Machine};
+pub use metric::DeclaredMetric;
 pub use place::Places;
 pub use run::{Activation, Handover, Run, Trigger};
 pub use schema::schema;
@@ -81,6 +83,9 @@ pub struct Manifest {
     /// Rules for its config.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policy: Vec<Rule>,
+    /// Metrics that its reports have, for the catalog.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metric: Vec<DeclaredMetric>,
     /// Services that it offers, as they are written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub service: Vec<serde_json::Map<String, serde_json::Value>>,

@@ -17,6 +17,19 @@ pub use secret::{SecretRef, reveal};
 
 pub(crate) use check::check_rule;
 
+impl Rule {
+    /// Whether it makes sense; a manifest's rules do.
+    ///
+    /// # Errors
+    /// What is wrong, with the key at fault.
+    pub fn check(&self) -> Result<(), PolicyError> {
+        check_rule(self).map_err(|(key, message)| PolicyError {
+            key: key.to_owned(),
+            message,
+        })
+    }
+}
+
 /// `[[policy]]`: a rule for one key of the config.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
