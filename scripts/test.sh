@@ -26,6 +26,9 @@ count() {
     /^Ran [0-9]+ tests? in/   { ran += $2 }
     /^OK/ && ran              { k = 0; if (match($0, /skipped=[0-9]+/)) k = substr($0, RSTART + 8, RLENGTH - 8); p += ran - k; s += k; ran = 0 }
     /^FAILED \(/ && ran       { f += 1; p += ran - 1; ran = 0 }
+    /^ +[0-9]+ passed \(/     { p += $1 }
+    /^ +[0-9]+ (failed|flaky)$/ { f += $1 }
+    /^ +[0-9]+ (skipped|did not run)$/ { s += $1 }
     /^skipped: /              { s += 1 }
     END                       { print p + 0, f + 0, s + 0 }'
 }
@@ -34,7 +37,7 @@ count() {
 reasons() {
   printf '\n== %s\n' "$1"
   sed -E 's/\x1b\[[0-9;]*m//g' "$log" |
-    grep -E -A8 'panicked at|^error(\[|:)|^---- |^ *(✖|×|FAIL) |^(FAIL|ERROR): |^failures:|^test .* FAILED|AssertionError' |
+    grep -E -A8 'panicked at|^error(\[|:)|^---- |^ *(✖|✘|×|FAIL) |^ +[0-9]+\) .*spec\.mjs|^(FAIL|ERROR): |^failures:|^test .* FAILED|AssertionError' |
     tail -n 120
 }
 
@@ -93,7 +96,8 @@ suite "engine and examples" cargo test --quiet --no-fail-fast
 suite "front end" npm --prefix ui test --silent
 suite "volume-count" python3 -m unittest discover -s plugins-examples/volume-count -p 'test_*.py'
 printf '\n== build the window and the command\n'
-if cargo build --quiet -p orrery-desktop -p orrery-cli; then
+if cargo build --quiet -p orrery-desktop -p orrery-cli -p orrery-example-iowait; then
+  suite "browser" scripts/browser.sh
   suite "desktop window" node --test --test-concurrency=1 --test-reporter=spec tests/desktop/*.test.mjs
 else
   failed=$((failed + 1))

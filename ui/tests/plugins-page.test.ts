@@ -54,6 +54,21 @@ describe('plugins page', () => {
     expect(nameless()).toEqual([]);
   });
 
+  it('says once why one does not run', async () => {
+    const app = open('#/plugins');
+    const reason = () => [...document.querySelectorAll<HTMLElement>('tr.reason')].find((row) => row.textContent?.includes('Try now'))?.querySelector('[data-testid="plugin-reason"]')?.textContent;
+    await screen.findByTestId('plugin-http-stats');
+    expect(reason()).toContain('cannot open BPF map');
+    await fireEvent.click(screen.getByTestId('plugin-http-stats'));
+    const said = (await screen.findByTestId('plugin-error')).textContent ?? '';
+    expect(said).toContain('cannot open BPF map');
+    expect(reason()).toBe('');
+    expect(screen.getByTestId('last-exit').querySelector('.text')).toBeNull();
+    // What it goes through is in its row; the other plugins' news stays below.
+    const recent = document.querySelectorAll('.recent [data-testid="event"]');
+    expect([...recent].filter((event) => event.textContent?.includes(app.plugins.find('http-stats')?.label ?? '-') && ['exited', 'backoff', 'crash_loop'].includes((event as HTMLElement).dataset.kind ?? ''))).toEqual([]);
+  });
+
   it('tries a crashed one, stops a running one, and tells how it went', async () => {
     const app = open('#/plugins?plugin=docker');
     await fireEvent.click(await screen.findByTestId('order-stop'));

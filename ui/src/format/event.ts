@@ -111,6 +111,11 @@ export function eventText(event: Pick<Event, 'kind' | 'text'>): SaidText {
   return { said: order?.end === 'failed' ? `${operationNoun(order.order)} failed: ${first}` : said, output };
 }
 
+/** True for what a process goes through: starts, ends, comes back. */
+export function isLife(kind: string): boolean {
+  return eventLook(kind).story === LIFE;
+}
+
 /** True for the end of an order, good or bad. */
 export function endsOrder(kind: string): boolean {
   const order = orderOf(kind);

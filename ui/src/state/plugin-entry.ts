@@ -107,10 +107,16 @@ function managedState(plugin: ManagedPlugin, operation: OperationView | null): S
 /** Why a plugin does not deliver, from whoever knows best. */
 function troubleOf(plugin: ManagedPlugin, socket: PluginInfo | null): string {
   const { instance } = plugin;
-  if (instance.reason) return sentence(instance.reason.replace(NEEDS, ''));
-  if (TROUBLE.has(instance.state) && instance.last_exit) return sentence(instance.last_exit.text);
+  const wrote = TROUBLE.has(instance.state) ? (instance.last_exit?.last_lines.findLast((line) => line.trim() !== '')?.trim() ?? '') : '';
+  if (instance.reason) return withLastLine(sentence(instance.reason.split('\n')[0]?.replace(NEEDS, '') ?? ''), wrote);
+  if (TROUBLE.has(instance.state) && instance.last_exit) return withLastLine(sentence(instance.last_exit.text.split('\n')[0] ?? ''), wrote);
   const said = instance.health.checks.at(-1)?.messages.join(' ') ?? '';
   return sentence(said) || (socket ? statusReason(socket) : '');
+}
+
+/** What a program wrote last often is the reason itself. */
+function withLastLine(said: string, wrote: string): string {
+  return wrote === '' || said.includes(wrote) ? said : `${said} It wrote: ${wrote}`;
 }
 
 function externalEntry(socket: PluginInfo, key: string, others: PluginInfo[]): PluginEntry {

@@ -1,6 +1,6 @@
 import type { Api } from '../backend/api';
 import { type ChosenPackage, toApiError } from '../backend/backend';
-import { isUnderWay, operationNoun } from '../format/plugin';
+import { capital, isUnderWay, operationNoun } from '../format/plugin';
 import type { ApiError } from '../generated/ApiError';
 import type { ManagedPlugin } from '../generated/ManagedPlugin';
 import type { OperationView } from '../generated/OperationView';
@@ -295,7 +295,10 @@ export class Plugins {
     // What a program wrote last follows on lines of its own; there is no room for it here.
     const [said] = operation.outcome.split('\n');
     const outcome = said || (operation.state === 'cancelled' ? 'cancelled' : `${operationNoun(operation.kind).toLowerCase()} done`);
-    this.#say(`${what}: ${outcome}`, operation.state === 'failed', what);
+    // An outcome that names the plugin says what was done as well.
+    const named = operation.state === 'done' && operation.plugin !== '' && outcome.startsWith(`${operation.plugin} `);
+    const label = this.managed?.find((plugin) => plugin.id === operation.plugin)?.label || capital(operation.plugin);
+    this.#say(named ? `${label}${outcome.slice(operation.plugin.length)}` : `${what}: ${outcome}`, operation.state === 'failed', what);
   }
 }
 

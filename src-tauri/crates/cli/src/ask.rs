@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use crate::args::{Command, Common, Export, Format};
 use crate::exit::Exit;
 use crate::output::{print_json, print_table, table, text, write};
-use crate::{plugin, target, times};
+use crate::{plugin, readings, target, times};
 
 /// Pause between two looks for new events.
 const FOLLOW: std::time::Duration = std::time::Duration::from_millis(500);
@@ -231,10 +231,11 @@ fn show_node(details: &Value) -> Result<(), Exit> {
     say!("{}\n", text(details, "id"));
     let mut out = table(&["", ""]);
     for row in details["metadata"].as_array().into_iter().flatten() {
-        out.add_row(vec![text(row, "label"), text(row, "value")]);
+        out.add_row(vec![text(row, "label"), readings::fact(row)]);
     }
     for metric in details["metrics"].as_array().into_iter().flatten() {
-        out.add_row(vec![text(metric, "label"), metric["value"].to_string()]);
+        let value = readings::reading(&metric["value"], &text(metric, "format"), &text(metric, "id"));
+        out.add_row(vec![text(metric, "label"), value]);
     }
     for control in details["controls"].as_array().into_iter().flatten() {
         out.add_row(vec![format!("[{}]", text(control, "id")), text(control, "human")]);
@@ -336,14 +337,16 @@ async fn history(instance: &Instance, request: &Request, json: bool) -> Result<(
             "history holds nothing of this metric in this range",
         ));
     }
+    let (format, metric) = (text(&series, "format"), text(&series, "metric"));
+    let reading = |key: &str, point: &Value| readings::reading(&point[key], &format, &metric);
     let mut out = table(&["TIME", "MEAN", "LEAST", "GREATEST"]);
     for p in points {
         let time = times::show(p["t_ms"].as_i64().unwrap_or_default());
         out.add_row(vec![
             time,
-            p["avg"].to_string(),
-            p["min"].to_string(),
-            p["max"].to_string(),
+            reading("avg", p),
+            reading("min", p),
+            reading("max", p),
         ]);
     }
     print_table(&out);

@@ -14,6 +14,7 @@ mod doctor;
 mod exit;
 mod man;
 mod plugin;
+mod readings;
 mod serve;
 mod service;
 mod target;
