@@ -15,6 +15,7 @@ pub(crate) struct Package {
     ways: Vec<String>,
     top: String,
     tables: String,
+    run: String,
 }
 
 impl Package {
@@ -25,6 +26,7 @@ impl Package {
             ways: Vec::new(),
             top: String::new(),
             tables: String::new(),
+            run: String::new(),
         }
     }
 
@@ -43,6 +45,13 @@ impl Package {
     pub(crate) fn top(mut self, text: &str) -> Package {
         self.top.push_str(text);
         self.top.push('\n');
+        self
+    }
+
+    /// Keys of its table `run`.
+    pub(crate) fn run(mut self, text: &str) -> Package {
+        self.run.push_str(text);
+        self.run.push('\n');
         self
     }
 
@@ -77,11 +86,12 @@ impl Package {
         let args = ["{socket}", &self.id].map(str::to_owned);
         let args: Vec<_> = args.iter().chain(&self.ways).map(|a| format!("{a:?}")).collect();
         let mut text = format!(
-            "manifest = 1\nid = {:?}\nversion = {:?}\n{}[run]\nentry = \"run\"\nargs = [{}]\n",
+            "manifest = 1\nid = {:?}\nversion = {:?}\n{}[run]\nentry = \"run\"\nargs = [{}]\n{}",
             self.id,
             self.version,
             self.top,
-            args.join(", ")
+            args.join(", "),
+            self.run,
         );
         for (table, keys) in [
             (

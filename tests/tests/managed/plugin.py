@@ -9,6 +9,16 @@ print("the", name, "is", word, flush=True)
 if "exit" in ways:
     print("no bulb", file=sys.stderr)
     sys.exit(int(ways["exit"]))
+if "proof" in ways:
+    # Who it is, what it is told, and how often it has started: all that its account has to be able to do.
+    with open("kept", "a") as kept:
+        kept.write("x")
+    with open("/dev/stderr", "w") as again:
+        again.write("opened again\n")
+    with open(os.environ["TMPDIR"] + "/scratch", "w") as scratch:
+        scratch.write("x")
+    told = json.load(open(os.environ["ORRERY_CONFIG_FILE"]))
+    word = "%d %s %d" % (os.getuid(), told["colour"], os.path.getsize("kept"))
 if "ignore-term" in ways:
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -102,6 +112,14 @@ class Plugin(http.server.BaseHTTPRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
+
+    def server_bind(self):
+        if "listen-fd" in ways:
+            import socket
+            self.socket.close()
+            self.socket = socket.socket(fileno=3)
+        else:
+            super().server_bind()
 
 
 Server(path, Plugin).serve_forever()

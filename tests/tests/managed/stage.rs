@@ -202,6 +202,12 @@ impl Api {
         report["Host"]["nodes"][format!("{id}host;<host>")]["latest"]["word"]["value"].clone()
     }
 
+    /// Waits until the picture says a word of a plugin's node.
+    pub(crate) async fn says(&self, id: &str, word: &str) {
+        let says = async || self.word(id).await == word;
+        self.until(&format!("{id} says {word}"), says).await;
+    }
+
     /// Kinds of what happened to a plugin, in order.
     pub(crate) async fn events(&self, id: &str) -> Vec<String> {
         let events = self.event_list().await;

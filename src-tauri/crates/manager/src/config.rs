@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use orrery_packages::manifest::Machine;
 use orrery_packages::{Caps, FetchOptions, Trust};
+
+use crate::limits::SWEEP_BEAT;
 
 /// Is told every point that an operation passes, such as `upgrade switch`. Only tests have a use for it.
 pub type Hook = Arc<dyn Fn(&str) + Send + Sync>;
@@ -30,6 +33,8 @@ pub struct ManagerConfig {
     pub machine: Machine,
     /// Tells this machine from a copy of its disk; empty when there is nothing to tell it by.
     pub machine_id: String,
+    /// Time between sweeps of what belongs to nobody.
+    pub sweep_every: Duration,
     /// Is told every point that an operation passes.
     pub hook: Option<Hook>,
 }
@@ -47,6 +52,7 @@ impl ManagerConfig {
             caps: Caps::default(),
             machine: Machine::this(),
             machine_id: crate::stamp::machine_id(Path::new("/")),
+            sweep_every: SWEEP_BEAT,
             hook: None,
         }
     }

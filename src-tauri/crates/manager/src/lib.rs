@@ -14,6 +14,7 @@ mod config;
 mod config_file;
 mod error;
 mod event;
+mod in_force;
 mod lane;
 pub mod limits;
 mod local;

@@ -22,7 +22,7 @@ use crate::processes::Processes;
 use crate::shared::Shared;
 use crate::uploads::{self, Upload};
 use crate::view::{ManagedPlugin, OperationView, PackageSource, PluginOrder, RejectedPackage};
-use crate::{recover, show, sweep, watched, way, work};
+use crate::{in_force, recover, show, sweep, watched, way, work};
 
 /// How an order is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -76,6 +76,11 @@ impl Manager {
         };
         let unfinished = recover::take_in(&shared, loaded).await?;
         let again = recover::close(&shared, unfinished).await?;
+        let targets = {
+            let book = shared.book();
+            in_force::targets(&book, book.plugins.keys().map(String::as_str))
+        };
+        in_force::point(&shared.config.dirs, &targets);
         sweep::sweep(&shared, sweep::When::Start).await;
         // One whose removal goes on must not come up once more.
         let (ids, going): (Vec<String>, Vec<String>) = {
@@ -157,6 +162,16 @@ impl Manager {
             (id.clone(), services.unwrap_or_default())
         });
         manifests.collect()
+    }
+
+    /// What each plugin says of itself, by plugin: of the revision that runs, or would. Those whose manifest cannot be
+    /// read are left out.
+    pub fn manifests(&self) -> Vec<(String, orrery_packages::Manifest)> {
+        let book = self.shared.book();
+        let manifests = book.plugins.iter();
+        manifests
+            .filter_map(|(id, plugin)| Some((id.clone(), plugin.manifest.clone()?)))
+            .collect()
     }
 
     /// Operations, newest first: at most `limit`, those under way in any case.

@@ -20,7 +20,7 @@ use crate::event::{Event, Events};
 use crate::lane::Lanes;
 use crate::processes::Processes;
 use crate::spec::{self, Ground};
-use crate::{config_file, stamp, way};
+use crate::{config_file, in_force, stamp, way};
 
 /// What all parts of a manager share.
 pub(crate) struct Shared {
@@ -90,6 +90,7 @@ impl Shared {
     /// Writes changes and, when they are on disk, takes them over into the book.
     pub(crate) async fn commit(&self, changes: Vec<Change>) -> Result<(), Failure> {
         self.store.commit(changes.clone()).await?;
+        let touched: Vec<String> = changes.iter().filter_map(plugin_of).map(str::to_owned).collect();
         let mut book = self.book();
         for change in changes {
             match change {
@@ -116,11 +117,14 @@ impl Shared {
                 Change::DropRevision { plugin, sha256 } => {
                     book.revisions.remove(&(plugin, sha256));
                 }
-                // Operations are kept up to date by who carries them out; files by who watches them.
-                Change::PutOperation(_) | Change::PutWatched(_) | Change::DropWatched { .. } => {}
+                // Operations are kept up to date by who carries them out, files by who watches them, the rest by whose it
+                // is.
+                _ => {}
             }
         }
+        let targets = in_force::targets(&book, touched.iter().map(String::as_str));
         drop(book);
+        in_force::point(&self.config.dirs, &targets);
         self.bump();
         Ok(())
     }
@@ -294,6 +298,15 @@ impl Shared {
             Ok(()) => wish,
             Err(failure) => Want::Rest(Rest::Inapplicable(format!("it needs config: {}", failure.text))),
         }
+    }
+}
+
+/// The plugin whose record a change is about.
+fn plugin_of(change: &Change) -> Option<&str> {
+    match change {
+        Change::PutPlugin(record) => Some(&record.id),
+        Change::DropPlugin { id } => Some(id),
+        _ => None,
     }
 }
 

@@ -7,10 +7,9 @@ use std::sync::Arc;
 
 use orrery_store::Change;
 
-use crate::limits::SWEEP_BEAT;
 use crate::shared::Shared;
 use crate::view::{PackageSource, PluginOrder};
-use crate::{uploads, work};
+use crate::{in_force, uploads, work};
 
 /// When it is swept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +20,12 @@ pub(crate) enum When {
     Later,
 }
 
-/// Sweeps once a day.
+/// Sweeps once a day, or as often as it is told to.
 pub(crate) async fn run(shared: Arc<Shared>) {
     loop {
         tokio::select! {
             () = shared.closing.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_BEAT) => sweep(&shared, When::Later).await,
+            () = tokio::time::sleep(shared.config.sweep_every) => sweep(&shared, When::Later).await,
         }
     }
 }
@@ -105,8 +104,9 @@ fn sweep_files(shared: &Shared, when: When, quarantined: &BTreeSet<String>) {
         if busy.contains(&id) || (is_any_open && when == When::Later) {
             continue;
         }
-        for (_, revision) in entries(&dir) {
-            if !kept.contains(&revision) {
+        for (name, revision) in entries(&dir) {
+            let leads = name == in_force::LINK && plugins.contains(&id);
+            if !kept.contains(&revision) && !leads {
                 work::remove_dir(&revision);
             }
         }

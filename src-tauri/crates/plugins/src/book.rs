@@ -25,6 +25,8 @@ pub(crate) struct Entry {
     pub(crate) standing: Standing,
     mark: Mark,
     owner: u32,
+    /// Root gave its directory to that owner.
+    lent: bool,
     /// Rises with the time of discovery: who came first keeps the id.
     order: u64,
     /// Nobody listened on it when it was called last. It gives the id to one that may answer.
@@ -68,6 +70,7 @@ impl Book {
             path: path.clone(),
             mark: entry.mark,
             owner: entry.owner,
+            lent: entry.lent,
         };
         self.entries.iter().map(found).collect()
     }
@@ -112,6 +115,7 @@ impl Book {
                 standing,
                 mark: found.mark,
                 owner: found.owner,
+                lent: found.lent,
                 order,
                 dead,
             };
@@ -198,7 +202,7 @@ fn judge(found: &Found, trust: Trust) -> Standing {
                 quoted(&stem)
             ),
         },
-        Ok(id) if !trust.accepts(found.owner) => Standing::Rejected {
+        Ok(id) if !found.lent && !trust.accepts(found.owner) => Standing::Rejected {
             name: id,
             reason: format!(
                 "the socket belongs to uid {}, which is neither this user nor root",
@@ -215,14 +219,15 @@ mod tests {
 
     const OWN: u32 = 1000;
 
-    /// `path`, or `path@mark`, or `path#owner`.
+    /// `path`, or `path@mark`, or `path#owner`, or `path#owner!` where its directory is that owner's by root's will.
     fn found(text: &str) -> Found {
         let (rest, owner) = text.split_once('#').unwrap_or((text, "1000"));
         let (path, mark) = rest.split_once('@').unwrap_or((rest, "1"));
         Found {
             path: PathBuf::from(path),
             mark: Mark::of_inode(mark.parse().unwrap()),
-            owner: owner.parse().unwrap(),
+            owner: owner.trim_end_matches('!').parse().unwrap(),
+            lent: owner.ends_with('!'),
         }
     }
 
@@ -279,6 +284,11 @@ mod tests {
         check(&[&["/r/a.sock#5"]], &["list"], &["/r/a.sock rejected a"]);
         check(
             &[&["/r/a.sock#0"]],
+            &["start a /r/a.sock", "list"],
+            &["/r/a.sock holds a"],
+        );
+        check(
+            &[&["/r/a.sock#5!"]],
             &["start a /r/a.sock", "list"],
             &["/r/a.sock holds a"],
         );

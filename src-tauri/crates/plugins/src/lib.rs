@@ -13,6 +13,7 @@ mod event;
 mod handshake;
 mod id;
 mod info;
+mod lent;
 pub mod limits;
 pub mod once;
 mod outbox;

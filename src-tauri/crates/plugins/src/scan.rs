@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::RootInfo;
+use crate::lent::lent_to;
 use crate::limits;
 use crate::watch::Watch;
 
@@ -42,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) mark: Mark,
     /// Owner's uid.
     pub(crate) owner: u32,
+    /// Root gave its directory to that owner.
+    pub(crate) lent: bool,
 }
 
 /// What one look through the roots gave.
@@ -241,6 +244,7 @@ impl Walk<'_> {
 
 fn found(path: PathBuf, meta: &Metadata) -> Found {
     Found {
+        lent: lent_to(&path) == Some(meta.uid()),
         path,
         mark: Mark {
             device: meta.dev(),

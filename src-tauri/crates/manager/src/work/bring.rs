@@ -226,7 +226,10 @@ pub(super) fn discard_revision(shared: &Shared, newcomer: &Newcomer) {
 
 /// Removes the directory of a revision. What cannot be removed the next sweep removes.
 pub(crate) fn remove_dir(dir: &Path) {
-    if dir.exists()
+    if dir.is_symlink() {
+        // A link to a revision, of a plugin that is gone.
+        let _ = std::fs::remove_file(dir);
+    } else if dir.exists()
         && let Err(error) = remove_revision(dir)
     {
         tracing::warn!(%error, dir = %dir.display(), "cannot remove a revision yet");

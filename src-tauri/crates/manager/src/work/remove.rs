@@ -63,6 +63,7 @@ async fn clear(op: &Op, plugin: &str, keep_state: bool) -> Result<(), Failed> {
     let falls_back = shared.record(plugin).is_some();
     let revisions = shared.config.dirs.revisions().join(plugin);
     if let Ok(entries) = std::fs::read_dir(&revisions) {
+        // The link to the one in force went with the record.
         for entry in entries.flatten() {
             bring::remove_dir(&entry.path());
         }

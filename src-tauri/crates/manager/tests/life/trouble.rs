@@ -2,18 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use orrery_manager::OrderError;
-use orrery_manager::view::OperationState;
+use orrery_manager::view::{OperationState, PluginOrder};
 use orrery_store::Store;
 use orrery_supervisor::view::InstanceState;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{Connection, SqliteConnection};
 
 use crate::package::Package;
-use crate::world::World;
+use crate::world::{World, traces};
 
 crate::trials![
+    what_belongs_to_nobody_is_swept_while_things_run,
     a_broken_record_costs_its_plugin_alone,
     a_revision_whose_record_is_lost_is_replaced_by_the_one_before,
     on_a_full_disk_nothing_is_begun_that_cannot_be_recorded,
@@ -186,4 +188,47 @@ async fn a_second_one_in_the_same_directory_is_refused() {
     let second = Store::open(&world.base().join("data/state.db"), 0).await;
     let refused = second.err().unwrap();
     assert!(refused.to_string().contains("data/state.db"), "{refused}");
+}
+
+async fn what_belongs_to_nobody_is_swept_while_things_run() {
+    let mut world = World::empty();
+    world.sweep_every = Some(Duration::from_millis(100));
+    world.start().await;
+    world.install(&Package::new("p", "1.0.0")).await;
+    world.install(&Package::new("p", "1.1.0")).await;
+    let before = traces(world.base());
+    let dirs = world.dirs();
+    // A revision of a plugin that is gone, one that is on no record, and what their processes left.
+    let foreign = [
+        dirs.revisions().join("gone"),
+        dirs.revisions().join("p/9.9.9-0123456789ab"),
+        dirs.runtime.join("staging/gone.7"),
+        dirs.config("gone"),
+        dirs.runtime.join("tmp/gone.7"),
+    ];
+    for dir in &foreign {
+        let made = world.base().join("made");
+        std::fs::create_dir_all(made.join("1.0.0-0123456789ab")).unwrap();
+        std::fs::write(made.join("1.0.0-0123456789ab/file"), "x").unwrap();
+        std::os::unix::fs::symlink("1.0.0-0123456789ab", made.join("current")).unwrap();
+        // All at once: it may be swept at any moment.
+        std::fs::rename(made, dir).unwrap();
+    }
+    world
+        .until("everything foreign is gone", || {
+            foreign.iter().all(|dir| !dir.exists())
+        })
+        .await;
+    world
+        .until("nothing else is", || traces(world.base()) == before)
+        .await;
+    world.serves("p", "1.1.0").await;
+    // Nothing of those that are there was swept: the one before comes back without a package.
+    world
+        .done(PluginOrder::Rollback {
+            plugin: "p".to_owned(),
+            version: None,
+        })
+        .await;
+    world.serves("p", "1.0.0").await;
 }

@@ -48,6 +48,7 @@ fn dirs_are_shown(world: &World) {
     let dirs = std::fs::read_dir(world.dirs().revisions().join("p")).unwrap();
     let mut dirs: Vec<String> = dirs
         .map(|d| d.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "current")
         .collect();
     dirs.sort();
     let mut shown = versions(world);
@@ -247,6 +248,7 @@ async fn back_to_an_earlier_one_needs_no_package() {
     let asking = Asking::start(&world);
     world.done(rollback(None)).await;
     world.serves("p", "1.1.0").await;
+    leads_to(&world, "1.1.0");
     assert_eq!(asking.answers().await, ["1.2.0", "1.1.0"], "no call failed");
     world.done(rollback(Some("1.0.0"))).await;
     world.serves("p", "1.0.0").await;
@@ -257,6 +259,17 @@ async fn back_to_an_earlier_one_needs_no_package() {
     assert!(none.to_string().contains("9.9.9"), "{none}");
 }
 
+/// The link to the revision in force.
+fn leads_to(world: &World, version: &str) {
+    let link = world.dirs().revisions().join("p/current");
+    let target = std::fs::read_link(&link).unwrap();
+    assert!(
+        target.display().to_string().starts_with(&format!("{version}-")),
+        "{target:?}"
+    );
+    assert!(link.join("plugin.toml").exists());
+}
+
 async fn two_earlier_ones_are_kept() {
     let mut world = World::new().await;
     for version in ["1.0.0", "2.0.0", "3.0.0", "4.0.0"] {
@@ -264,7 +277,13 @@ async fn two_earlier_ones_are_kept() {
     }
     assert_eq!(versions(&world), ["4.0.0", "3.0.0", "2.0.0"]);
     dirs_are_shown(&world);
+    leads_to(&world, "4.0.0");
+    // It follows the record, whatever somebody made of it.
+    let link = world.dirs().revisions().join("p/current");
+    std::fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("/nowhere", &link).unwrap();
     world.restart().await;
+    leads_to(&world, "4.0.0");
     assert_eq!(versions(&world), ["4.0.0", "3.0.0", "2.0.0"]);
     dirs_are_shown(&world);
     world.serves("p", "4.0.0").await;

@@ -182,6 +182,8 @@ async fn a_local_plugin_runs_where_it_is_and_follows_its_manifest() {
     let plugin = world.plugin("p");
     assert_eq!(plugin.origin, PluginOrigin::Local);
     assert_eq!(plugin.source, manifest.display().to_string());
+    let link = world.dirs().revisions().join("p/current");
+    assert!(!link.is_symlink(), "nothing of it was unpacked");
     // Its manifest changes.
     Package::new("p", "2.0.0").write(&dir);
     settle(&manifest, 50);

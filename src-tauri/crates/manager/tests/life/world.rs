@@ -37,6 +37,7 @@ pub(crate) struct World {
     pub(crate) hook: Option<Hook>,
     pub(crate) machine_id: String,
     pub(crate) refuse_downgrades: bool,
+    pub(crate) sweep_every: Option<Duration>,
 }
 
 pub(crate) struct Running {
@@ -111,6 +112,7 @@ impl World {
             hook: None,
             machine_id: "this-machine".to_owned(),
             refuse_downgrades: false,
+            sweep_every: None,
         }
     }
 
@@ -132,6 +134,7 @@ impl World {
             config.hook.clone_from(&self.hook);
             config.machine_id.clone_from(&self.machine_id);
             config.refuse_downgrades = self.refuse_downgrades;
+            config.sweep_every = self.sweep_every.unwrap_or(config.sweep_every);
         });
         self.running = Some(running.await);
     }
