@@ -68,11 +68,11 @@ fn migrations() -> Migrator {
             false,
         )
     };
-    Migrator::with_migrations(vec![step(
-        1,
-        "begin",
-        include_str!("../migrations/0001_begin.sql"),
-    )])
+    Migrator::with_migrations(vec![
+        step(1, "begin", include_str!("../migrations/0001_begin.sql")),
+        step(2, "catalog", include_str!("../migrations/0002_catalog.sql")),
+        step(3, "task", include_str!("../migrations/0003_task.sql")),
+    ])
 }
 
 /// Checks and migrates. False when the file is damaged.

@@ -15,7 +15,7 @@ mod store;
 
 pub use error::StoreError;
 pub use record::{
-    Config, ConfigRecord, Desired, OperationRecord, OperationState, Origin, PendingRecord, PluginRecord,
-    Quarantined, RevisionRecord, StepRecord, WatchedRecord,
+    CatalogRecord, Config, ConfigRecord, Desired, OperationRecord, OperationState, Origin, PendingRecord,
+    PluginRecord, Quarantined, RevisionRecord, StepRecord, TaskRecord, WatchedRecord,
 };
 pub use store::{Change, Loaded, Store};

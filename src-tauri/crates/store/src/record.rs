@@ -230,6 +230,28 @@ pub struct WatchedRecord {
     pub at_ms: i64,
 }
 
+/// A task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskRecord {
+    /// Id.
+    pub id: String,
+    /// What it is and how it stands, as whoever runs tasks writes it.
+    pub task: Value,
+}
+
+/// What a version of a plugin said of its metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CatalogRecord {
+    /// Plugin id.
+    pub plugin: String,
+    /// Version, as in the manifest.
+    pub version: String,
+    /// When it said so, in milliseconds since the epoch.
+    pub told_ms: i64,
+    /// What it said, as the engine writes it.
+    pub told: Value,
+}
+
 /// A row that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quarantined {

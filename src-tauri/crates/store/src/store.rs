@@ -11,7 +11,9 @@ use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use crate::error::StoreError;
 use crate::file;
 use crate::limits::{OPERATIONS_KEPT, QUARANTINE_KEPT, RECORD_BYTES_MAX};
-use crate::record::{OperationRecord, PluginRecord, Quarantined, RevisionRecord, WatchedRecord};
+use crate::record::{
+    CatalogRecord, OperationRecord, PluginRecord, Quarantined, RevisionRecord, TaskRecord, WatchedRecord,
+};
 
 /// Format of the records that this version writes. One with another number is not read.
 const FORMAT: i64 = 1;
@@ -68,6 +70,22 @@ pub enum Change {
         /// Its path.
         path: PathBuf,
     },
+    /// What a version of a plugin says of its metrics.
+    PutCatalog(CatalogRecord),
+    /// That is forgotten.
+    DropCatalog {
+        /// Plugin id.
+        plugin: String,
+        /// Version, as in the manifest.
+        version: String,
+    },
+    /// A task is or becomes this.
+    PutTask(TaskRecord),
+    /// A task is forgotten.
+    DropTask {
+        /// Its id.
+        id: String,
+    },
 }
 
 impl Store {
@@ -120,6 +138,36 @@ impl Store {
             quarantined,
             ..loaded
         })
+    }
+
+    /// Tasks, by id. Rows that cannot be read are moved to the quarantine.
+    pub async fn tasks(&self, now_ms: i64) -> Result<Vec<TaskRecord>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut bad = Vec::new();
+        let records = read(&mut tx, &TASK, |r: &TaskRecord| r.id.clone(), &mut bad).await?;
+        for row in bad {
+            row.into_quarantine(&mut tx, now_ms).await?;
+        }
+        tx.commit()
+            .await
+            .map_err(StoreError::database("write the quarantine"))?;
+        Ok(records)
+    }
+
+    /// What plugins said of their metrics, by plugin and version. Rows that cannot be read are moved to the
+    /// quarantine: the plugins say it again.
+    pub async fn catalog(&self, now_ms: i64) -> Result<Vec<CatalogRecord>, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut bad = Vec::new();
+        let key_of = |r: &CatalogRecord| key_of_revision(&r.plugin, &r.version);
+        let records = read(&mut tx, &CATALOG, key_of, &mut bad).await?;
+        for row in bad {
+            row.into_quarantine(&mut tx, now_ms).await?;
+        }
+        tx.commit()
+            .await
+            .map_err(StoreError::database("write the quarantine"))?;
+        Ok(records)
     }
 
     /// Everything that stands in the quarantine, oldest first.
@@ -190,6 +238,17 @@ const WATCHED: Table = Table {
     name: "watched",
     select: "SELECT rowid, path, format, record FROM watched ORDER BY path",
     delete: "DELETE FROM watched WHERE rowid = ?",
+};
+
+const TASK: Table = Table {
+    name: "task",
+    select: "SELECT rowid, id, format, record FROM task ORDER BY id",
+    delete: "DELETE FROM task WHERE rowid = ?",
+};
+const CATALOG: Table = Table {
+    name: "catalog",
+    select: "SELECT rowid, plugin || ' ' || version, format, record FROM catalog ORDER BY plugin, version",
+    delete: "DELETE FROM catalog WHERE rowid = ?",
 };
 
 /// A row that cannot be read.
@@ -301,6 +360,8 @@ async fn apply(tx: &mut Transaction<'_, Sqlite>, change: Change) -> Result<(), S
          ON CONFLICT (id) DO UPDATE SET ended_ms = excluded.ended_ms, format = excluded.format, \
          record = excluded.record";
     const PUT_WATCHED: &str = "INSERT OR REPLACE INTO watched (path, format, record) VALUES (?, ?, ?)";
+    const PUT_CATALOG: &str =
+        "INSERT OR REPLACE INTO catalog (plugin, version, format, record) VALUES (?, ?, ?, ?)";
     // Only when one ends: what is under way is never forgotten.
     const FORGET: &str = "DELETE FROM operation WHERE ended_ms IS NOT NULL AND rowid <= \
          (SELECT rowid FROM operation WHERE ended_ms IS NOT NULL ORDER BY rowid DESC LIMIT 1 OFFSET ?)";
@@ -338,6 +399,23 @@ async fn apply(tx: &mut Transaction<'_, Sqlite>, change: Change) -> Result<(), S
             .bind(encode(&record)?),
         Change::DropWatched { path } => {
             sqlx::query("DELETE FROM watched WHERE path = ?").bind(text_of(&path))
+        }
+        Change::PutTask(record) => {
+            sqlx::query("INSERT OR REPLACE INTO task (id, format, record) VALUES (?, ?, ?)")
+                .bind(record.id.clone())
+                .bind(FORMAT)
+                .bind(encode(&record)?)
+        }
+        Change::DropTask { id } => sqlx::query("DELETE FROM task WHERE id = ?").bind(id),
+        Change::PutCatalog(record) => sqlx::query(PUT_CATALOG)
+            .bind(record.plugin.clone())
+            .bind(record.version.clone())
+            .bind(FORMAT)
+            .bind(encode(&record)?),
+        Change::DropCatalog { plugin, version } => {
+            sqlx::query("DELETE FROM catalog WHERE plugin = ? AND version = ?")
+                .bind(plugin)
+                .bind(version)
         }
     };
     query

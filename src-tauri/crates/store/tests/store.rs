@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use orrery_store::{
-    Change, Config, ConfigRecord, Desired, OperationRecord, OperationState, Origin, PendingRecord,
-    PluginRecord, RevisionRecord, StepRecord, Store, StoreError, WatchedRecord, limits,
+    CatalogRecord, Change, Config, ConfigRecord, Desired, OperationRecord, OperationState, Origin,
+    PendingRecord, PluginRecord, RevisionRecord, StepRecord, Store, StoreError, TaskRecord, WatchedRecord,
+    limits,
 };
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -373,4 +374,60 @@ async fn what_is_written_after_the_disk_was_full_stays_written() {
         "{ids:?}"
     );
     assert!(!failed.iter().any(|id| ids.contains(id)), "{failed:?} {ids:?}");
+}
+
+#[tokio::test]
+async fn what_plugins_said_of_their_metrics_is_kept_by_version() {
+    let place = place();
+    let record = |version: &str| CatalogRecord {
+        plugin: "iowait".to_owned(),
+        version: version.to_owned(),
+        told_ms: NOW,
+        told: json!([{ "namespace": "/iowait/host/*node/iowait" }]),
+    };
+    let store = Store::open(&place.path, NOW).await.unwrap();
+    let put = ["1.0.0", "2.0.0", "3.0.0"].map(|version| Change::PutCatalog(record(version)));
+    store.commit(put.to_vec()).await.unwrap();
+    let drop = Change::DropCatalog {
+        plugin: "iowait".to_owned(),
+        version: "2.0.0".to_owned(),
+    };
+    store.commit(vec![drop]).await.unwrap();
+    store.close().await;
+    std::mem::drop(store);
+    tamper(
+        &place.path,
+        "UPDATE catalog SET record = '{' WHERE version = '1.0.0'",
+    )
+    .await;
+    let store = Store::open(&place.path, NOW).await.unwrap();
+    assert_eq!(store.catalog(NOW).await.unwrap(), [record("3.0.0")]);
+    let quarantine = store.quarantine().await.unwrap();
+    assert_eq!(quarantine.len(), 1);
+    assert_eq!(quarantine[0].source, "catalog");
+    assert_eq!(quarantine[0].key, "iowait 1.0.0");
+    assert_eq!(store.catalog(NOW).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn tasks_are_kept_and_a_broken_one_costs_itself_alone() {
+    let place = place();
+    let record = |id: &str| TaskRecord {
+        id: id.to_owned(),
+        task: json!({ "manifest": { "version": 2 } }),
+    };
+    let store = Store::open(&place.path, NOW).await.unwrap();
+    let put = ["a", "b", "c"].map(|id| Change::PutTask(record(id)));
+    store.commit(put.to_vec()).await.unwrap();
+    store
+        .commit(vec![Change::DropTask { id: "b".to_owned() }])
+        .await
+        .unwrap();
+    assert_eq!(store.tasks(NOW).await.unwrap(), [record("a"), record("c")]);
+    store.close().await;
+    drop(store);
+    tamper(&place.path, "UPDATE task SET record = '{' WHERE id = 'a'").await;
+    let store = Store::open(&place.path, NOW).await.unwrap();
+    assert_eq!(store.tasks(NOW).await.unwrap(), [record("c")]);
+    assert_eq!(store.quarantine().await.unwrap()[0].source, "task");
 }

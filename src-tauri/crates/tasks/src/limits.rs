@@ -103,3 +103,15 @@ pub const SAVE_EVERY: Duration = Duration::from_secs(30);
 
 /// How soon a change of state is written down.
 pub const SAVE_SOON: Duration = Duration::from_secs(1);
+
+/// Tasks written down at once.
+pub const SAVE_BATCH: usize = 500;
+
+/// How long runs may take to come to their end when the application does.
+pub const STOP_WAIT: Duration = Duration::from_secs(5);
+
+/// Values of a task's last run that are shown.
+pub const VALUES_SHOWN: usize = 200;
+
+/// Starts whose lateness is remembered.
+pub const LATENESS_KEPT: usize = 10_000;

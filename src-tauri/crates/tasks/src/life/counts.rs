@@ -1,12 +1,13 @@
 //! What is counted of a task.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
 use crate::limits::{ERROR_BYTES_MAX, ERRORS_KEPT};
 
 /// What is counted of a task, since it was made.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(default)]
 pub struct Counts {
     /// Runs begun.
@@ -26,7 +27,7 @@ pub struct Counts {
 }
 
 /// Slots without a run, by reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
 #[serde(default)]
 pub struct Missed {
     /// The run before was not over.
@@ -47,7 +48,7 @@ impl Missed {
 }
 
 /// What went wrong in a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct PastError {
     /// When it did last, in milliseconds since the epoch.
     pub at_ms: i64,

@@ -12,7 +12,7 @@ pub struct Cron {
     entry: String,
     zone_name: String,
     zone: TimeZone,
-    parsed: croner::Cron,
+    parsed: std::sync::Arc<croner::Cron>,
 }
 
 impl PartialEq for Cron {
@@ -56,7 +56,7 @@ impl Cron {
             entry: entry.to_owned(),
             zone_name: if zone.is_empty() { LOCAL } else { zone }.to_owned(),
             zone: found,
-            parsed,
+            parsed: std::sync::Arc::new(parsed),
         })
     }
 

@@ -3,6 +3,7 @@
 //! Intervals are counted on a monotonic clock. The wall clock decides about windows and cron entries alone, and
 //! setting it never makes runs pile up: what was missed is counted and left out.
 
+pub(crate) use cron::duration;
 mod cron;
 mod position;
 

@@ -1,0 +1,167 @@
+//! The loops: one that fires tasks, one that writes down how they stand.
+
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::life::{Input, Phase};
+use crate::limits::{SAVE_BATCH, SAVE_EVERY, SAVE_SOON};
+use crate::schedule::Schedule;
+use crate::tasks::Inner;
+
+/// Wakes tasks when their moment comes, when what they need comes or goes, and when a stream brings something.
+pub(crate) async fn run(inner: Arc<Inner>) {
+    let mut changed = inner.subscriptions.changed();
+    let mut arrived = inner.subscriptions.arrived();
+    loop {
+        let first = inner.state().timers.first().map(|(at, _)| *at);
+        let timer = async {
+            match first {
+                Some(at) => sleep_until(inner.began + at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = inner.stop.cancelled() => return,
+            () = timer => fire(&inner),
+            () = inner.woken.notified() => {}
+            Ok(()) = changed.changed() => rebind(&inner),
+            Ok(()) = arrived.changed() => stream(&inner),
+            else => return,
+        }
+    }
+}
+
+fn fire(inner: &Arc<Inner>) {
+    let now = inner.began.elapsed();
+    let mut state = inner.state();
+    for (at, id) in state.due(now) {
+        state.went_off(&id);
+        let runs = state.tasks.get(&id).map(|entry| entry.life.counts().runs);
+        if let Err(error) = state.step(inner, &id, Input::Tick) {
+            tracing::error!(%error, task = %id, "a task does not hear its timer");
+        }
+        if state.tasks.get(&id).map(|entry| entry.life.counts().runs) != runs {
+            inner.lateness.note(inner.began.elapsed().saturating_sub(at));
+        }
+    }
+}
+
+fn rebind(inner: &Arc<Inner>) {
+    let mut state = inner.state();
+    let started: Vec<String> = state
+        .tasks
+        .values()
+        .filter(|entry| {
+            !matches!(
+                entry.life.phase(),
+                Phase::Stopped | Phase::Ended | Phase::Disabled
+            )
+        })
+        .map(|entry| entry.id.clone())
+        .collect();
+    for id in started {
+        state.rebind(inner, &id);
+    }
+}
+
+fn stream(inner: &Arc<Inner>) {
+    let streams: Vec<String> = {
+        let state = inner.state();
+        let streams = state.tasks.values().filter(|entry| {
+            let runs = matches!(
+                entry.life.phase(),
+                Phase::Scheduled | Phase::Failing | Phase::Firing
+            );
+            runs && matches!(entry.spec.schedule, Schedule::Stream { .. })
+        });
+        streams.map(|entry| entry.id.clone()).collect()
+    };
+    for id in streams {
+        let Some(subscription) = inner.subscriptions.subscription(&id) else {
+            continue;
+        };
+        let collected = inner.subscriptions.collect(&subscription);
+        let mut state = inner.state();
+        let Some(entry) = state.tasks.get_mut(&id) else {
+            continue;
+        };
+        if entry.take_stream(collected.samples)
+            && let Err(error) = state.step(inner, &id, Input::Arrived)
+        {
+            tracing::error!(%error, task = %id, "a task does not hear its stream");
+        }
+    }
+}
+
+/// Writes down changes of state soon, and counts now and then.
+pub(crate) async fn save(inner: Arc<Inner>) {
+    let mut all_at = Instant::now() + SAVE_EVERY;
+    let mut phases = std::collections::HashMap::<String, Phase>::new();
+    loop {
+        tokio::select! {
+            () = inner.stop.cancelled() => return,
+            () = tokio::time::sleep(SAVE_SOON) => {}
+        }
+        let is_time = Instant::now() >= all_at;
+        if is_time {
+            all_at = Instant::now() + SAVE_EVERY;
+        }
+        let mut ids = Vec::new();
+        {
+            let state = inner.state();
+            phases.retain(|id, _| state.tasks.contains_key(id));
+            for entry in state.tasks.values().filter(|entry| entry.is_unsaved) {
+                let phase = resting(entry.life.kept().phase);
+                let is_news = phases.insert(entry.id.clone(), phase) != Some(phase);
+                if is_news || is_time {
+                    ids.push(entry.id.clone());
+                }
+            }
+        }
+        write(&inner, ids).await;
+    }
+}
+
+/// What of a state matters after a restart.
+fn resting(phase: Phase) -> Phase {
+    match phase {
+        Phase::Waiting | Phase::Scheduled | Phase::Firing | Phase::Failing => Phase::Scheduled,
+        Phase::Stopping | Phase::Stopped => Phase::Stopped,
+        Phase::Ended | Phase::Disabled => phase,
+    }
+}
+
+/// Writes down everything that is not yet.
+pub(crate) async fn save_all(inner: &Arc<Inner>) {
+    let ids = {
+        let state = inner.state();
+        let unsaved = state.tasks.values().filter(|entry| entry.is_unsaved);
+        unsaved.map(|entry| entry.id.clone()).collect()
+    };
+    write(inner, ids).await;
+}
+
+async fn write(inner: &Arc<Inner>, ids: Vec<String>) {
+    for ids in ids.chunks(SAVE_BATCH) {
+        let mut records = Vec::with_capacity(ids.len());
+        {
+            let mut state = inner.state();
+            for id in ids {
+                if let Some(entry) = state.tasks.get_mut(id) {
+                    entry.is_unsaved = false;
+                    records.push(entry.record());
+                }
+            }
+        }
+        if let Err(error) = inner.records.put(records).await {
+            tracing::warn!(error, "how tasks stand cannot be written down; it is tried again");
+            let mut state = inner.state();
+            for id in ids {
+                if let Some(entry) = state.tasks.get_mut(id) {
+                    entry.is_unsaved = true;
+                }
+            }
+        }
+    }
+}

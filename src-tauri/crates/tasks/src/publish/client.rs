@@ -1,0 +1,160 @@
+//! The way to sinks on the network.
+
+use std::sync::Arc;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, StatusCode};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+use tokio::time::Instant;
+use url::Url;
+
+use super::Undelivered;
+use crate::manifest::Table;
+use crate::seams::Host;
+
+/// An address with the headers that open it.
+pub(super) struct Endpoint {
+    url: Url,
+    client: Client,
+    /// Names and values; what is secret is looked up each time, and kept nowhere.
+    headers: Vec<(HeaderName, String)>,
+    host: Arc<dyn Host>,
+}
+
+impl Endpoint {
+    /// From the keys `url` and `headers`.
+    pub(super) fn read(config: &Table<'_>, host: &Arc<dyn Host>) -> Option<Endpoint> {
+        let url = config.needed_text("url").and_then(|text| match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+            Ok(_) => {
+                config.fault("url", "begins with neither http:// nor https://");
+                None
+            }
+            Err(error) => {
+                config.fault("url", format!("is no address: {error}"));
+                None
+            }
+        });
+        let mut headers = Vec::new();
+        for (name, value) in config.text_map("headers") {
+            match HeaderName::try_from(name) {
+                Ok(header) => {
+                    if value
+                        .strip_prefix(SECRET)
+                        .is_some_and(|name| host.secret(name).is_none())
+                    {
+                        config.fault(&format!("headers.{name}"), "names a secret that is not there");
+                    }
+                    headers.push((header, value));
+                }
+                Err(_) => config.fault(&format!("headers.{name}"), "is no name of a header"),
+            }
+        }
+        let url = url?;
+        let client = match client() {
+            Ok(client) => client,
+            Err(error) => {
+                config.fault("url", format!("cannot be used: {error}"));
+                return None;
+            }
+        };
+        Some(Endpoint {
+            url,
+            client,
+            headers,
+            host: host.clone(),
+        })
+    }
+
+    /// Sends a body.
+    pub(super) async fn post(
+        &self,
+        kind: HeaderMap,
+        body: Vec<u8>,
+        until: Instant,
+    ) -> Result<(), Undelivered> {
+        let mut headers = kind;
+        for (name, value) in &self.headers {
+            let value = match value.strip_prefix(SECRET) {
+                Some(secret) => self
+                    .host
+                    .secret(secret)
+                    .ok_or_else(|| Undelivered::Later(format!("the secret {secret} is not there")))?,
+                None => value.clone(),
+            };
+            let mut value = HeaderValue::try_from(value)
+                .map_err(|_| Undelivered::Never(format!("the header {name} cannot be sent")))?;
+            value.set_sensitive(true);
+            headers.insert(name.clone(), value);
+        }
+        let timeout = until.saturating_duration_since(Instant::now());
+        let request = self
+            .client
+            .post(self.url.clone())
+            .headers(headers)
+            .timeout(timeout);
+        let answer = request.body(body).send().await.map_err(|error| {
+            Undelivered::Later(format!("{}: {}", self.shown(), chain(&error.without_url())))
+        })?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let why = format!("{} answered with {status}", self.shown());
+        // A sink that is busy or at fault may take the same later; one that does not understand it never will.
+        let may_help = status.is_server_error()
+            || matches!(
+                status,
+                StatusCode::REQUEST_TIMEOUT
+                    | StatusCode::TOO_MANY_REQUESTS
+                    | StatusCode::UNAUTHORIZED
+                    | StatusCode::FORBIDDEN
+                    | StatusCode::NOT_FOUND
+            );
+        Err(if may_help {
+            Undelivered::Later(why)
+        } else {
+            Undelivered::Never(why)
+        })
+    }
+
+    /// The address without what may be secret.
+    fn shown(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        // Only addresses that can have neither refuse.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.to_string()
+    }
+}
+
+/// What a reference to a secret begins with.
+const SECRET: &str = "secret:";
+
+fn client() -> Result<Client, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_platform_verifier()
+        .map_err(|error| error.to_string())?
+        .with_no_client_auth();
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("orrery/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| error.to_string())
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

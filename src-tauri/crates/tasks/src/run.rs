@@ -1,0 +1,145 @@
+//! One run of a task.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
+
+use crate::entry::Entry;
+use crate::life::{Input, Outcome};
+use crate::limits::RUN_SAMPLES_MAX;
+use crate::manifest::TaskSpec;
+use crate::sample::{Sample, is_below};
+use crate::schedule::Schedule;
+use crate::seams::{Collected, Subscription};
+use crate::tasks::Inner;
+use crate::watch::{Events, RunReport, TaskDid};
+use crate::workflow::{Bounds, Workflow};
+
+/// What a run works with; nothing of it changes while it runs.
+struct Run {
+    id: String,
+    spec: Arc<TaskSpec>,
+    workflow: Arc<Workflow>,
+    subscription: Arc<Subscription>,
+    /// What a stream brought; none when values are to be collected.
+    streamed: Option<Vec<Sample>>,
+    events: Arc<Events>,
+}
+
+/// Begins a run.
+pub(crate) fn spawn(inner: &Arc<Inner>, entry: &mut Entry) {
+    let streamed = match entry.spec.schedule {
+        Schedule::Stream { .. } if !entry.streamed.is_empty() => Some(entry.streamed.drain(..).collect()),
+        _ => None,
+    };
+    let run = Run {
+        id: entry.id.clone(),
+        spec: entry.spec.clone(),
+        workflow: entry.workflow.clone(),
+        subscription: inner.subscriptions.subscription(&entry.id).unwrap_or_default(),
+        streamed,
+        events: entry.events.clone(),
+    };
+    let inner = inner.clone();
+    inner.runs.clone().spawn(async move {
+        let began = Instant::now();
+        let done = AssertUnwindSafe(run.go(&inner)).catch_unwind().await;
+        let (outcome, samples) = done.unwrap_or_else(|_| {
+            (
+                Outcome::Failed("the run broke off by a fault of Orrery's".to_owned()),
+                Vec::new(),
+            )
+        });
+        ended(&inner, &run, outcome, samples, began);
+    });
+}
+
+impl Run {
+    async fn go(&self, inner: &Arc<Inner>) -> (Outcome, Vec<Sample>) {
+        let Collected {
+            mut samples,
+            mut problems,
+        } = match &self.streamed {
+            Some(samples) => Collected {
+                samples: samples.clone(),
+                problems: Vec::new(),
+            },
+            None => inner.subscriptions.collect(&self.subscription),
+        };
+        if samples.len() > RUN_SAMPLES_MAX {
+            problems.push(format!(
+                "only {RUN_SAMPLES_MAX} of {} samples are taken",
+                samples.len()
+            ));
+            samples.truncate(RUN_SAMPLES_MAX);
+        }
+        self.tag(&mut samples);
+        if !samples.is_empty() {
+            let what = TaskDid::Metrics {
+                samples: samples.clone(),
+            };
+            self.events.push(inner.host.wall_ms(), what);
+        }
+        let bounds = Bounds {
+            deadline: Instant::now() + self.spec.deadline,
+            timeout: self.spec.timeout,
+        };
+        let failures = self.workflow.run(&samples, &inner.host, bounds).await;
+        let outcome = match (failures.is_empty(), problems.is_empty()) {
+            (false, _) => Outcome::Failed([failures, problems].concat().join("; ")),
+            (true, true) => Outcome::Ok,
+            (true, false) if samples.is_empty() => Outcome::Failed(problems.join("; ")),
+            (true, false) => Outcome::Partial(problems.join("; ")),
+        };
+        (outcome, samples)
+    }
+
+    /// Adds the task's tags, deeper prefixes after shallower ones.
+    fn tag(&self, samples: &mut [Sample]) {
+        if self.spec.tags.is_empty() {
+            return;
+        }
+        for sample in samples {
+            let mut series = (*sample.series).clone();
+            for (prefix, tags) in &self.spec.tags {
+                if is_below(&series.namespace, prefix) {
+                    series
+                        .tags
+                        .extend(tags.iter().map(|(k, v)| (k.clone(), v.clone())));
+                }
+            }
+            sample.series = Arc::new(series);
+        }
+    }
+}
+
+fn ended(inner: &Arc<Inner>, run: &Run, outcome: Outcome, samples: Vec<Sample>, began: Instant) {
+    let (word, why) = match &outcome {
+        Outcome::Ok => ("ok", String::new()),
+        Outcome::Partial(why) => ("partial", why.clone()),
+        Outcome::Failed(why) => ("failed", why.clone()),
+    };
+    let report = RunReport {
+        outcome: word.to_owned(),
+        why,
+        samples: samples.len() as u64,
+        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+    };
+    run.events
+        .push(inner.host.wall_ms(), TaskDid::Run(report.clone()));
+    let mut state = inner.state();
+    let Some(entry) = state.tasks.get_mut(&run.id) else {
+        return;
+    };
+    entry.values = samples.into();
+    entry.is_unsaved = true;
+    for asked in entry.asked.drain(..) {
+        // Who asked may have gone.
+        let _ = asked.send(report.clone());
+    }
+    if let Err(error) = state.step(inner, &run.id, Input::RunEnded(outcome)) {
+        tracing::error!(%error, task = %run.id, "a run's end was not taken");
+    }
+}

@@ -1,0 +1,225 @@
+//! What becomes of samples: processors and publishers, nested.
+//!
+//! Children of one node run at the same time. A node that fails fails alone: what follows it is left out, what
+//! stands beside it is not.
+
+pub(crate) mod process;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::{Instant, timeout_at};
+
+use crate::limits::RUN_SAMPLES_MAX;
+use crate::manifest::{Fault, Faults, NodeRole, NodeSpec, Table, TaskSpec};
+use crate::publish::{self, Publisher};
+use crate::sample::Sample;
+use crate::seams::{Host, Later};
+use process::Processor;
+
+/// A task's processors and publishers with what they remember.
+pub(crate) struct Workflow {
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    path: String,
+    work: Work,
+    then: Vec<Node>,
+}
+
+enum Work {
+    BuiltIn(Mutex<Box<dyn Processor>>),
+    Plugin { id: String, config: serde_json::Value },
+    Publish(Publisher),
+}
+
+/// What a run may use.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    /// When it has to be over.
+    pub(crate) deadline: Instant,
+    /// Time for one call.
+    pub(crate) timeout: Duration,
+}
+
+impl Bounds {
+    /// When a call that begins now has to be over.
+    fn call_until(self) -> Instant {
+        (Instant::now() + self.timeout).min(self.deadline)
+    }
+}
+
+impl Workflow {
+    /// Of a task, with everything that is wrong with it. A plugin that is not there is wrong only where `host` is
+    /// asked, which is when a task is made.
+    pub(crate) fn of(spec: &TaskSpec, host: &Arc<dyn Host>, ask_host: bool) -> Result<Workflow, Vec<Fault>> {
+        let faults = Faults::default();
+        let nodes = made("", &spec.then, host, ask_host, &faults);
+        if faults.is_empty() {
+            Ok(Workflow { nodes })
+        } else {
+            Err(faults.into_all())
+        }
+    }
+
+    /// Sends samples through, and gives what went wrong.
+    pub(crate) async fn run(&self, samples: &[Sample], host: &Arc<dyn Host>, bounds: Bounds) -> Vec<String> {
+        run(&self.nodes, samples, host, bounds).await
+    }
+
+    /// Samples that its publishers hold for sinks that are down, and how many they had to drop.
+    pub(crate) fn held(&self) -> (u64, u64) {
+        held(&self.nodes)
+    }
+}
+
+fn made(path: &str, specs: &[NodeSpec], host: &Arc<dyn Host>, ask_host: bool, faults: &Faults) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for role in [NodeRole::Process, NodeRole::Publish] {
+        for (index, spec) in specs.iter().filter(|s| s.role == role).enumerate() {
+            let place = match path {
+                "" => format!("{}[{index}]", role.key()),
+                path => format!("{path}.{}[{index}]", role.key()),
+            };
+            let then = made(&place, &spec.then, host, ask_host, faults);
+            let work = work(&place, spec, host, ask_host, faults);
+            nodes.extend(work.map(|work| Node {
+                path: place,
+                work,
+                then,
+            }));
+        }
+    }
+    nodes
+}
+
+fn work(path: &str, spec: &NodeSpec, host: &Arc<dyn Host>, ask_host: bool, faults: &Faults) -> Option<Work> {
+    let name = spec.plugin.as_str();
+    let known = match spec.role {
+        NodeRole::Process => process::BUILT_IN,
+        NodeRole::Publish => publish::BUILT_IN,
+    };
+    if known.contains(&name) {
+        let config = Table::new(&spec.config, format!("{path}.config"), faults);
+        return match spec.role {
+            NodeRole::Process => Some(Work::BuiltIn(Mutex::new(process::built_in(name, &config)?))),
+            NodeRole::Publish => Some(Work::Publish(Publisher::built_in(
+                name,
+                &config,
+                spec.buffer,
+                host,
+            )?)),
+        };
+    }
+    let place = format!("{path}.plugin");
+    if !is_plugin_id(name) {
+        faults.add(
+            place,
+            format!("is neither built in ({}) nor a plugin's id", known.join(", ")),
+        );
+        return None;
+    }
+    if ask_host && !host.has_plugin(name, spec.role) {
+        let what = spec.role.key();
+        let message = format!(
+            "is neither built in ({}) nor a plugin with the interface {what}",
+            known.join(", ")
+        );
+        faults.add(place, message);
+        return None;
+    }
+    let config = serde_json::Value::Object(spec.config.clone());
+    Some(match spec.role {
+        NodeRole::Process => Work::Plugin {
+            id: name.to_owned(),
+            config,
+        },
+        NodeRole::Publish => Work::Publish(Publisher::plugin(name, config, spec.buffer, host)),
+    })
+}
+
+fn is_plugin_id(name: &str) -> bool {
+    let mut parts = name.split('-');
+    parts.all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+fn run<'a>(
+    nodes: &'a [Node],
+    samples: &'a [Sample],
+    host: &'a Arc<dyn Host>,
+    bounds: Bounds,
+) -> Later<'a, Vec<String>> {
+    Box::pin(async move {
+        let each = nodes.iter().map(|node| run_node(node, samples, host, bounds));
+        join_all(each).await.into_iter().flatten().collect()
+    })
+}
+
+async fn run_node(node: &Node, samples: &[Sample], host: &Arc<dyn Host>, bounds: Bounds) -> Vec<String> {
+    let failed = |why: String| vec![format!("{}: {why}", node.path)];
+    if Instant::now() >= bounds.deadline {
+        return failed("the run's deadline had passed".to_owned());
+    }
+    let processed = match &node.work {
+        Work::BuiltIn(processor) => {
+            let mut processor = processor.lock().unwrap_or_else(PoisonError::into_inner);
+            processor.process(samples)
+        }
+        Work::Plugin { id, config } => match call(host, id, config, samples, bounds).await {
+            Ok(samples) => samples,
+            Err(why) => return failed(why),
+        },
+        Work::Publish(publisher) => {
+            let published = publisher.publish(samples, bounds.call_until()).await;
+            return published.err().map(failed).unwrap_or_default();
+        }
+    };
+    run(&node.then, &processed, host, bounds).await
+}
+
+/// Lets a plugin process samples.
+async fn call(
+    host: &Arc<dyn Host>,
+    plugin: &str,
+    config: &serde_json::Value,
+    samples: &[Sample],
+    bounds: Bounds,
+) -> Result<Vec<Sample>, String> {
+    /// What a processor answers with.
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        samples: Vec<Sample>,
+        #[serde(default)]
+        error: String,
+    }
+    let body = serde_json::json!({ "config": config, "samples": samples }).to_string();
+    let until = bounds.call_until();
+    let timeout = until.saturating_duration_since(Instant::now());
+    let asked = timeout_at(until, host.call(plugin, "/process", body.into_bytes(), timeout)).await;
+    let answer = asked.map_err(|_| format!("plugin {plugin} did not answer in time"))??;
+    let answer: Answer = serde_json::from_slice(&answer)
+        .map_err(|error| format!("plugin {plugin} answered with something else than samples: {error}"))?;
+    if !answer.error.is_empty() {
+        return Err(format!("plugin {plugin}: {}", answer.error));
+    }
+    if answer.samples.len() > RUN_SAMPLES_MAX {
+        return Err(format!(
+            "plugin {plugin} answered with more than {RUN_SAMPLES_MAX} samples"
+        ));
+    }
+    Ok(answer.samples)
+}
+
+fn held(nodes: &[Node]) -> (u64, u64) {
+    nodes.iter().fold((0, 0), |(held_so_far, dropped_so_far), node| {
+        let own = match &node.work {
+            Work::Publish(publisher) => publisher.held(),
+            _ => (0, 0),
+        };
+        let below = held(&node.then);
+        (held_so_far + own.0 + below.0, dropped_so_far + own.1 + below.1)
+    })
+}
