@@ -80,7 +80,11 @@ impl Stage {
         };
         let mut publications = self.engine.publications();
         publications.borrow_and_update();
-        let uploaded = Uploaded { report, bytes: 1 };
+        let uploaded = Uploaded {
+            report,
+            bytes: 1,
+            warnings: Vec::new(),
+        };
         self.engine.ingest(&caller, "far", uploaded).await.unwrap();
         timeout(PATIENCE, publications.changed()).await.unwrap().unwrap();
     }

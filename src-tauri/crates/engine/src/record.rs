@@ -39,6 +39,7 @@ pub(crate) fn samples(history: &History, report: &Report, held: &Report) {
         }
     }
     if !batch.is_empty() {
+        batch.shrink_to_fit();
         history.append(batch);
     }
 }
@@ -47,7 +48,7 @@ pub(crate) fn samples(history: &History, report: &Report, held: &Report) {
 fn new(readings: &Metric, held: Option<&Metric>) -> Vec<Sample> {
     let held = held.map(|metric| &*metric.samples).unwrap_or_default();
     let last = held.last().map(|sample| sample.date);
-    readings
+    let fresh = readings
         .samples
         .iter()
         .filter(|s| {
@@ -56,8 +57,11 @@ fn new(readings: &Metric, held: Option<&Metric>) -> Vec<Sample> {
         .map(|s| Sample {
             t_ms: s.date.as_millis(),
             value: s.value,
-        })
-        .collect()
+        });
+    // They wait for the writer by the hundred thousand, so they take no more room than they need.
+    let mut samples: Vec<Sample> = fresh.collect();
+    samples.shrink_to_fit();
+    samples
 }
 
 #[cfg(test)]

@@ -5,27 +5,39 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::limits::{REMOTE_SOURCES_MAX, WINDOW};
 
-/// When each remote source last reported, in milliseconds since the epoch.
+/// A remote source's last report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// When it came, in milliseconds since the epoch.
+    pub(crate) at_ms: i64,
+    /// What was odd about it or left out of it.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// What each remote source sent last.
 #[derive(Debug, Default)]
-pub(crate) struct Remotes(Mutex<BTreeMap<String, i64>>);
+pub(crate) struct Remotes(Mutex<BTreeMap<String, Heard>>);
 
 impl Remotes {
     /// Notes a report; false when there are too many sources already.
-    pub(crate) fn saw(&self, id: &str, now_ms: i64) -> bool {
+    pub(crate) fn saw(&self, id: &str, now_ms: i64, warnings: Vec<String>) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest = now_ms - i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
-        all.retain(|_, seen| *seen >= oldest);
+        all.retain(|_, heard| heard.at_ms >= oldest);
         if !all.contains_key(id) && all.len() >= REMOTE_SOURCES_MAX {
             return false;
         }
-        all.insert(id.to_owned(), now_ms);
+        let at_ms = now_ms;
+        all.insert(id.to_owned(), Heard { at_ms, warnings });
         true
     }
 
-    /// Sources seen within the window, with when.
-    pub(crate) fn all(&self) -> Vec<(String, i64)> {
+    /// Sources that reported within the window.
+    pub(crate) fn all(&self) -> Vec<(String, Heard)> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().map(|(id, seen)| (id.clone(), *seen)).collect()
+        all.iter()
+            .map(|(id, heard)| (id.clone(), heard.clone()))
+            .collect()
     }
 }
 
@@ -37,11 +49,27 @@ mod tests {
     fn sources_are_counted_and_forgotten_after_the_window() {
         let remotes = Remotes::default();
         for n in 0..REMOTE_SOURCES_MAX {
-            assert!(remotes.saw(&n.to_string(), 0), "source {n} is within the limit");
+            assert!(
+                remotes.saw(&n.to_string(), 0, Vec::new()),
+                "source {n} is within the limit"
+            );
         }
-        assert!(!remotes.saw("one more", 1), "the limit holds for new sources");
-        assert!(remotes.saw("0", 1), "a known source may always report");
-        assert!(remotes.saw("one more", 60_000), "silent sources make room");
-        assert_eq!(remotes.all(), [("one more".to_owned(), 60_000)]);
+        assert!(
+            !remotes.saw("one more", 1, Vec::new()),
+            "the limit holds for new sources"
+        );
+        assert!(
+            remotes.saw("0", 1, Vec::new()),
+            "a known source may always report"
+        );
+        assert!(
+            remotes.saw("one more", 60_000, vec!["cut".to_owned()]),
+            "silent sources make room"
+        );
+        let heard = Heard {
+            at_ms: 60_000,
+            warnings: vec!["cut".to_owned()],
+        };
+        assert_eq!(remotes.all(), [("one more".to_owned(), heard)]);
     }
 }

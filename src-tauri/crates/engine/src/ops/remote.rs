@@ -23,6 +23,8 @@ pub struct ProbeInfo {
     pub last_seen_ms: i64,
     /// Whether controls reach it.
     pub connected: bool,
+    /// What was odd about its last report or left out of it.
+    pub warnings: Vec<String>,
 }
 
 impl Engine {
@@ -40,6 +42,7 @@ impl Engine {
                 version: String::new(),
                 last_seen_ms: 0,
                 connected,
+                warnings: Vec::new(),
             };
             all.entry(id.to_owned()).or_insert(info);
         };
@@ -66,9 +69,10 @@ impl Engine {
             let seen = node.latest("ts").and_then(Timestamp::parse);
             info.last_seen_ms = seen.map_or(published.at_ms, |(at, _)| at.as_millis());
         }
-        for (id, at_ms) in reporting {
+        for (id, heard) in reporting {
             if let Some(info) = all.get_mut(&id) {
-                info.last_seen_ms = info.last_seen_ms.max(at_ms);
+                info.last_seen_ms = info.last_seen_ms.max(heard.at_ms);
+                info.warnings = heard.warnings;
             }
         }
         if let Some(own) = all.get_mut(&self.shared.probe_id) {

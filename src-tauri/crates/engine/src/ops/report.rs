@@ -15,6 +15,8 @@ pub struct Uploaded {
     pub report: Report,
     /// Bytes received.
     pub bytes: u64,
+    /// What was odd about it or left out of it, each a sentence.
+    pub warnings: Vec<String>,
 }
 
 impl Engine {
@@ -24,7 +26,7 @@ impl Engine {
     /// `Code::Forbidden` without the right to, `Code::LimitExceeded` when too many probes report.
     pub async fn ingest(&self, caller: &Caller, probe: &str, uploaded: Uploaded) -> Result<(), ApiError> {
         self.allow(caller, Role::Control, true)?;
-        if !self.shared.remotes.saw(probe, clock::now_ms()) {
+        if !self.shared.remotes.saw(probe, clock::now_ms(), uploaded.warnings) {
             return Err(ApiError::busy("Too many probes report to this instance."));
         }
         let arrival = Arrival::Report {

@@ -82,13 +82,21 @@ impl Engine {
         let remotes = self.shared.remotes.all();
         if !remotes.is_empty() {
             let summary = format!("{} probes report to this instance", remotes.len());
-            all.push(crate::sources::status(
+            let mut status = crate::sources::status(
                 "remote",
                 "Other hosts",
                 SourceState::Ok,
                 summary,
                 "/api/report".into(),
-            ));
+            );
+            let odd = remotes
+                .iter()
+                .find_map(|(id, heard)| Some((id, heard.warnings.first()?)));
+            if let Some((probe, warning)) = odd {
+                status.state = SourceState::Limited;
+                status.limited_by = format!("The last report of {probe}: {warning}");
+            }
+            all.push(status);
         }
         all
     }
