@@ -13,8 +13,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orrery-topology", &["orrery-model"]),
     ("orrery-plugins", &["orrery-model"]),
     ("orrery-probes", &["orrery-model"]),
-    ("orrery-history", &["orrery-model"]),
-    ("orrery-store", &[]),
+    ("orrery-history", &["orrery-model", "orrery-sqlite"]),
+    // How a database is opened, for those that keep one.
+    ("orrery-sqlite", &[]),
+    ("orrery-store", &["orrery-sqlite"]),
     ("orrery-packages", &[]),
     ("orrery-runner", &[]),
     ("orrery-supervisor", &["orrery-runner"]),
@@ -26,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "orrery-engine",
         &[
+            "orrery-catalog",
             "orrery-history",
             "orrery-manager",
             "orrery-model",
@@ -44,9 +47,16 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orrery-catalog", &["orrery-model", "orrery-packages"]),
     ("orrery-tasks", &[]),
     ("orrery-exposition", &[]),
+    // What is exposed and what is sent are the same families.
+    ("orrery-export", &["orrery-exposition"]),
     (
         "orrery-gateway",
-        &["orrery-engine", "orrery-exposition", "orrery-services"],
+        &[
+            "orrery-engine",
+            "orrery-exposition",
+            "orrery-export",
+            "orrery-services",
+        ],
     ),
     (
         "orrery-cli",

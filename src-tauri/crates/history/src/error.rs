@@ -1,7 +1,9 @@
 //! What can go wrong.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use orrery_sqlite::OpenError;
 
 /// Why the history could not be opened, written or read.
 #[derive(Debug, thiserror::Error)]
@@ -60,30 +62,22 @@ pub enum HistoryError {
 }
 
 impl HistoryError {
-    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> HistoryError {
-        let path = path.to_owned();
-        move |source| HistoryError::File { doing, path, source }
-    }
-
     pub(crate) fn database(doing: &'static str) -> impl FnOnce(sqlx::Error) -> HistoryError {
         move |source| HistoryError::Database { doing, source }
     }
 }
 
-/// True when SQLite says that the file itself is damaged.
-pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
-    /// Primary result codes of SQLite: the file is malformed, the file is no database.
-    const CORRUPT: i64 = 11;
-    const NOT_A_DATABASE: i64 = 26;
-    let Some(code) = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code)
-    else {
-        return false;
-    };
-    // The low byte is the primary code, the rest says more.
-    code.parse::<i64>()
-        .is_ok_and(|code| matches!(code & 0xff, CORRUPT | NOT_A_DATABASE))
+impl From<OpenError> for HistoryError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Locked { path, pid } => HistoryError::Locked { path, pid },
+            OpenError::NewerSchema { path, found, known } => HistoryError::NewerSchema { path, found, known },
+            OpenError::Foreign { path } => HistoryError::Foreign { path },
+            error @ OpenError::Hopeless { .. } => HistoryError::NotWritten(error.to_string()),
+            OpenError::File { doing, path, source } => HistoryError::File { doing, path, source },
+            OpenError::Database { doing, source } => HistoryError::Database { doing, source },
+        }
+    }
 }
 
 fn owner(pid: Option<u32>) -> String {

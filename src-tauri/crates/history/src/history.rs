@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use orrery_sqlite::is_damage;
 use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::config::Config;
 use crate::data::{NewEvent, SamplePage, Series, SeriesInfo, SeriesSamples, Stats, StoredEvent};
-use crate::error::{HistoryError, is_damage};
+use crate::error::HistoryError;
 use crate::live::Live;
 use crate::write::{Message, Reply, Writer};
 use crate::{file, limits, read};

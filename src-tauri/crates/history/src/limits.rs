@@ -155,9 +155,3 @@ pub const IDLE_COMMITS: u64 = 2_400;
 
 /// Rows written by one statement.
 pub const INSERT_ROWS: usize = 100;
-
-/// How often a lock that another process has is tried again.
-pub const LOCK_TRIES: u32 = 25;
-
-/// Time between two such tries.
-pub const LOCK_PAUSE: Duration = Duration::from_millis(20);

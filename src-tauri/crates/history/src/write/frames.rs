@@ -26,12 +26,13 @@ pub(super) struct FrameEncoder {
     base: Option<Base>,
 }
 
+/// A frame that others build on. It is held as it is stored: its bytes, and what a compressor makes of them, are
+/// needed for a moment every few seconds, and take many times as much.
 struct Base {
     at_ms: i64,
     raw_bytes: usize,
-    stored_bytes: usize,
+    stored: Vec<u8>,
     followers: u32,
-    compressor: Compressor<'static>,
 }
 
 impl FrameEncoder {
@@ -47,8 +48,8 @@ impl FrameEncoder {
 
     fn encode(&mut self, at_ms: i64, raw: &[u8]) -> std::io::Result<EncodedFrame> {
         if let Some(base) = self.base.as_mut().filter(|base| base.suits(at_ms, raw.len())) {
-            let data = base.compressor.compress(raw)?;
-            if data.len() <= base.stored_bytes / 2 {
+            let data = base.follow(raw)?;
+            if data.len() <= base.stored.len() / 2 {
                 base.followers += 1;
                 return Ok(EncodedFrame {
                     at_ms,
@@ -59,15 +60,11 @@ impl FrameEncoder {
             }
         }
         let data = compressor(raw.len())?.compress(raw)?;
-        // Frames may grow to twice the base's size before another base is made.
-        let mut followers = compressor(raw.len() * 3)?;
-        followers.set_dictionary(limits::FRAME_ZSTD_LEVEL, raw)?;
         self.base = Some(Base {
             at_ms,
             raw_bytes: raw.len(),
-            stored_bytes: data.len(),
+            stored: data.clone(),
             followers: 0,
-            compressor: followers,
         });
         Ok(EncodedFrame {
             at_ms,
@@ -79,6 +76,15 @@ impl FrameEncoder {
 }
 
 impl Base {
+    /// A frame compressed against this one.
+    fn follow(&self, raw: &[u8]) -> std::io::Result<Vec<u8>> {
+        let base = zstd::bulk::decompress(&self.stored, self.raw_bytes)?;
+        // Frames may grow to twice the base's size before another base is made.
+        let mut compressor = compressor(self.raw_bytes.saturating_mul(3))?;
+        compressor.set_dictionary(limits::FRAME_ZSTD_LEVEL, &base)?;
+        compressor.compress(raw)
+    }
+
     fn suits(&self, at_ms: i64, raw_bytes: usize) -> bool {
         let age_ms = at_ms.saturating_sub(self.at_ms);
         (0..limits::FRAME_GROUP_MS).contains(&age_ms)

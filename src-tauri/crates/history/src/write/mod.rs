@@ -12,13 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use orrery_sqlite::{Lock, is_damage};
 use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use crate::data::{NewEvent, SeriesSamples};
-use crate::error::{HistoryError, is_damage};
-use crate::file::{self, Lock};
+use crate::error::HistoryError;
+use crate::file;
 use crate::history::Shared;
 use crate::limits;
 use crate::live::chunk_start;
