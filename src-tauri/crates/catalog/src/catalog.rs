@@ -10,7 +10,7 @@ use smol_str::SmolStr;
 use crate::entry::MetricEntry;
 use crate::namespace::Namespace;
 use crate::query::{Query, QueryElement, Versions};
-use crate::shelf::{Selected, Shelf, Standing};
+use crate::shelf::{Instance, Selected, Shelf, Standing};
 
 /// All sources and what they have. Never changes: with and without a source, it is another one, and shares the rest.
 #[derive(Debug, Clone, Default)]
@@ -204,7 +204,7 @@ fn select_from(shelves: &[Arc<Shelf>], query: &Query, versions: &Versions, into:
     let ready = |shelf: &&&Arc<Shelf>| shelf.source().standing == Standing::Ready;
     let first = taken.iter().filter(ready);
     let then = taken.iter().filter(|shelf| !ready(shelf));
-    let mut seen: FxHashSet<(Namespace, Option<Arc<[Option<SmolStr>]>>)> = FxHashSet::default();
+    let mut seen: FxHashSet<(Namespace, Instance)> = FxHashSet::default();
     for shelf in first.chain(then) {
         let begin = into.len();
         shelf.select(query, into);

@@ -28,6 +28,6 @@ pub use group::{GroupRequest, Need, Part, PluginWant, Problem, ProblemKind, View
 pub use namespace::{Element, Namespace, NamespaceError};
 pub use query::{Query, QueryElement, Versions};
 pub use readings::{Reading, readings};
-pub use shelf::{Selected, Shelf, ShelfError, Source, Standing};
+pub use shelf::{Instance, Selected, Shelf, ShelfError, Source, Standing};
 pub use subscriptions::{Changes, GroupError, Lessor, Subscriptions};
 pub use syntax::SyntaxError;

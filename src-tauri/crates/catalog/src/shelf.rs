@@ -91,13 +91,16 @@ struct Branch {
     range: (u32, u32),
 }
 
+/// Values that a query gives to dynamic elements of a name, in order; none when it leaves all of them open.
+pub type Instance = Option<Arc<[Option<SmolStr>]>>;
+
 /// A metric that answers a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selected {
     /// The metric.
     pub entry: Arc<MetricEntry>,
     /// Values that the query gives to dynamic elements, in order; none when it leaves all of them open.
-    pub instance: Option<Arc<[Option<SmolStr>]>>,
+    pub instance: Instance,
 }
 
 impl Selected {
