@@ -1,7 +1,9 @@
 //! What can go wrong.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use orrery_sqlite::OpenError;
 
 /// Why the state could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -58,25 +60,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(crate) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-        let path = path.to_owned();
-        move |source| StoreError::File { doing, path, source }
-    }
-
     pub(crate) fn database(doing: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
         move |source| StoreError::Database { doing, source }
     }
 }
 
-/// True when SQLite says that the file itself is damaged.
-pub(crate) fn is_damage(error: &sqlx::Error) -> bool {
-    /// Primary result codes of SQLite: the file is malformed, the file is no database.
-    const CORRUPT: i64 = 11;
-    const NOT_A_DATABASE: i64 = 26;
-    let code = error
-        .as_database_error()
-        .and_then(sqlx::error::DatabaseError::code);
-    // The low byte is the primary code, the rest says more.
-    code.and_then(|code| code.parse::<i64>().ok())
-        .is_some_and(|code| matches!(code & 0xff, CORRUPT | NOT_A_DATABASE))
+impl From<OpenError> for StoreError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Locked { path, pid: _ } => StoreError::Locked { path },
+            OpenError::NewerSchema { path, found, known } => StoreError::NewerSchema { path, found, known },
+            OpenError::Foreign { path } | OpenError::Hopeless { path } => StoreError::Foreign { path },
+            OpenError::File { doing, path, source } => StoreError::File { doing, path, source },
+            OpenError::Database { doing, source } => StoreError::Database { doing, source },
+        }
+    }
 }

@@ -6,7 +6,6 @@
 //! Start at [`Store`]: everything is read once, at the start, by [`Store::load`]; every change is a list of
 //! [`Change`]s that [`Store::commit`] writes in one durable transaction, all of it or nothing.
 
-mod aside;
 mod error;
 mod file;
 pub mod limits;

@@ -19,9 +19,3 @@ pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Log kept on disk between checkpoints. Bytes.
 pub const WAL_KEPT_BYTES: u64 = 4 * 1024 * 1024;
-
-/// How often a lock that another process has is tried again.
-pub const LOCK_TRIES: u32 = 25;
-
-/// Time between two such tries.
-pub const LOCK_PAUSE: Duration = Duration::from_millis(20);

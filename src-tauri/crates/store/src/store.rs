@@ -1,9 +1,9 @@
 //! Reading everything once, and writing changes that hold together.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use orrery_sqlite::Lock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::{Connection, Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -24,7 +24,7 @@ pub struct Store {
     database: SqlitePool,
     set_aside: Option<PathBuf>,
     /// Only one process at a time.
-    _lock: Arc<File>,
+    _lock: Arc<Lock>,
 }
 
 /// Everything that is kept.
