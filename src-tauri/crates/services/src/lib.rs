@@ -8,6 +8,7 @@
 //! fare by the trait [`Plugins`].
 
 pub mod availability;
+pub mod dry;
 pub mod limits;
 pub mod object;
 mod plane;

@@ -82,6 +82,8 @@ pub struct Traffic {
     pub in_flight: u64,
     /// Bodies and upgraded connections that are open.
     pub open_streams: u64,
+    /// Bodies of answers and upgraded connections that were cut because nothing moved for too long.
+    pub stalled: u64,
     /// Bytes of requests' bodies.
     pub request_bytes: u64,
     /// Bytes of answers' bodies.
@@ -105,6 +107,7 @@ pub(crate) struct Meter {
     results: [Clocked; RequestResult::ALL.len()],
     in_flight: AtomicU64,
     open_streams: AtomicU64,
+    stalled: AtomicU64,
     request_bytes: AtomicU64,
     response_bytes: AtomicU64,
 }
@@ -123,6 +126,10 @@ impl Meter {
         clocked.micros.fetch_add(micros, Ordering::Relaxed);
         let bucket = BUCKETS_US.partition_point(|bound| *bound < micros);
         clocked.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_stalled(&self) {
+        self.stalled.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn add_request_bytes(&self, bytes: usize) {
@@ -235,6 +242,7 @@ impl Meters {
                 results: meter.read(),
                 in_flight: meter.in_flight.load(Ordering::Relaxed),
                 open_streams: meter.open_streams.load(Ordering::Relaxed),
+                stalled: meter.stalled.load(Ordering::Relaxed),
                 request_bytes: meter.request_bytes.load(Ordering::Relaxed),
                 response_bytes: meter.response_bytes.load(Ordering::Relaxed),
             })

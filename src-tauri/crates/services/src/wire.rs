@@ -95,7 +95,8 @@ impl Wire {
         loop {
             let (link, reused) = match self.idle.take() {
                 Some(link) => (link, true),
-                None => (self.connect().await?, false),
+                // Rare, and large beside the rest.
+                None => (Box::pin(self.connect()).await?, false),
             };
             match link.send(request).await {
                 Ok((answer, link)) => {

@@ -53,6 +53,10 @@ impl Slots {
         if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
             return Some(place.into());
         }
+        Box::pin(self.wait()).await
+    }
+
+    async fn wait(&self) -> Option<Place> {
         let _waiting = Waiting::join(&self.waiting, self.most_waiting)?;
         let acquired = tokio::time::timeout(limits::WAIT, Arc::clone(&self.free).acquire_owned()).await;
         acquired.ok()?.ok().map(Place::from)

@@ -31,7 +31,7 @@ struct Streamed {
     /// Runs while nothing moves.
     clock: Option<Pin<Box<Sleep>>>,
     clock_is_old: bool,
-    tenure: CancellationToken,
+    tenure: Arc<CancellationToken>,
     tenure_ends: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     open: OpenStream,
     ended: bool,
@@ -55,7 +55,7 @@ impl Body {
     pub(super) fn streamed(
         inner: impl Into<AnswerBody>,
         idle: Duration,
-        tenure: CancellationToken,
+        tenure: Arc<CancellationToken>,
         meter: &Arc<Meter>,
         place: Option<Place>,
     ) -> Self {
@@ -136,7 +136,7 @@ impl Streamed {
         let tenure = &self.tenure;
         let ends = self
             .tenure_ends
-            .get_or_insert_with(|| Box::pin(tenure.clone().cancelled_owned()));
+            .get_or_insert_with(|| Box::pin(CancellationToken::clone(tenure).cancelled_owned()));
         if ends.as_mut().poll(cx).is_ready() {
             self.ended = true;
             return Poll::Ready(None);
@@ -151,6 +151,7 @@ impl Streamed {
         }
         ready!(clock.as_mut().poll(cx));
         self.ended = true;
+        self.open.meter().add_stalled();
         let message = format!("nothing came for {} s", idle.as_secs_f64());
         Poll::Ready(Some(Err(message.into())))
     }

@@ -18,7 +18,7 @@ where
     B: hyper::body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    pub(super) async fn convert(mut self) -> Result<Response<Body>, Failure> {
+    pub(super) async fn convert(&mut self) -> Result<Response<Body>, Failure> {
         drop(self.way(false).await?);
         let (bytes, review) = self.json_body().await?;
         let request = checked(&review).map_err(Failure::bad_request)?;

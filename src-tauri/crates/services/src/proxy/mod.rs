@@ -107,7 +107,7 @@ impl Proxy {
         };
         let plugin = hit.mount.line.id.as_str();
         let underway = Underway::begin(&hit.target.meter);
-        let ask = Ask {
+        let mut ask = Ask {
             id: ids::next(),
             identity: &identity,
             shared: &self.shared,
@@ -133,16 +133,17 @@ where
     B: hyper::body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    async fn answered(self) -> Result<Response<Body>, Failure> {
+    async fn answered(&mut self) -> Result<Response<Body>, Failure> {
         self.may()?;
         self.fits()?;
         match self.hit.call {
             Call::Pass { rest } => self.pass(rest).await,
-            Call::Query { uid } => self.query(uid).await,
-            Call::Mutate => self.admit(true).await,
-            Call::Validate => self.admit(false).await,
-            Call::Convert => self.convert().await,
-            Call::Upstream { rest } => self.upstream(rest).await,
+            // Apart from the rest: what most requests carry along and copy should be little.
+            Call::Query { uid } => Box::pin(self.query(uid)).await,
+            Call::Mutate => Box::pin(self.admit(true)).await,
+            Call::Validate => Box::pin(self.admit(false)).await,
+            Call::Convert => Box::pin(self.convert()).await,
+            Call::Upstream { rest } => Box::pin(self.upstream(rest)).await,
         }
     }
 

@@ -23,7 +23,7 @@ where
     B: hyper::body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    pub(super) async fn pass(mut self, rest: &str) -> Result<Response<Body>, Failure> {
+    pub(super) async fn pass(&mut self, rest: &str) -> Result<Response<Body>, Failure> {
         let service = self.service();
         let upgrade = upgrade::wanted(&mut self.request, service)?;
         let streams = upgrade.is_some() || service.kind == ServiceType::Stream;
@@ -33,7 +33,7 @@ where
         let headers = std::mem::take(self.request.headers_mut());
         let mut sent_headers = self.to_plugin(headers);
         let most = self.most();
-        let hit = self.hit;
+        let hit = &self.hit;
         let timeout = hit.target.service.timeout.unwrap_or(limits::HEADER_TIMEOUT);
         let (sent_body, progress) = match &upgrade {
             Some(upgrade) => {
@@ -47,7 +47,7 @@ where
         let line = &hit.mount.line;
         let answer = match &upgrade {
             None => exchange(wire.send(request), line, progress.as_deref(), timeout, most).await?,
-            Some(_) => exchange(wire.send_upgrade(request), line, None, timeout, most).await?,
+            Some(_) => Box::pin(exchange(wire.send_upgrade(request), line, None, timeout, most)).await?,
         };
         if answer.status() == http::StatusCode::SWITCHING_PROTOCOLS {
             let Some(upgrade) = upgrade else {
@@ -104,7 +104,7 @@ where
         let slots = if streams { &line.streams } else { &line.running };
         let place = slots.take().await.ok_or_else(|| Failure::saturated(line))?;
         if lease.is_some() {
-            line.awake().await;
+            Box::pin(line.awake()).await;
         }
         // It may have waited for its place.
         if line.standing().asleep {

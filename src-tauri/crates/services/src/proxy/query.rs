@@ -18,7 +18,7 @@ where
     B: hyper::body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    pub(super) async fn query(mut self, uid: &str) -> Result<Response<Body>, Failure> {
+    pub(super) async fn query(&mut self, uid: &str) -> Result<Response<Body>, Failure> {
         let plugin = self.hit.mount.object.spec.plugin_id.clone();
         if !self.shared.routing.lines.plugins().has_datasource(&plugin, uid) {
             let message = format!("{plugin} knows no data source {}", uid.escape_debug());

@@ -1,5 +1,6 @@
 //! Connections that turn into something else, such as websockets: bytes are copied both ways.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ impl Upgrade {
 /// Two connections that have become one.
 struct Copy {
     idle: Duration,
-    tenure: CancellationToken,
+    tenure: Arc<CancellationToken>,
     open: OpenStream,
     _place: Place,
 }
@@ -128,7 +129,7 @@ impl Copy {
             };
             tokio::select! {
                 () = ends => {}
-                () = idle(&moved, self.idle) => {}
+                () = idle(&moved, self.idle) => meter.add_stalled(),
                 () = self.tenure.cancelled() => {}
             }
         }

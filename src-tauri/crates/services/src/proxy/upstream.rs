@@ -90,7 +90,7 @@ where
     B: hyper::body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BoxError>,
 {
-    pub(super) async fn upstream(mut self, rest: &str) -> Result<Response<Body>, Failure> {
+    pub(super) async fn upstream(&mut self, rest: &str) -> Result<Response<Body>, Failure> {
         let base = self.service().url.clone().unwrap_or_default();
         let query = self
             .request
@@ -133,7 +133,7 @@ where
             sent_headers.insert(name, value.clone());
         }
         let method = self.request.method().clone();
-        let (most, hit) = (self.most(), self.hit);
+        let (most, hit) = (self.most(), &self.hit);
         let (sent_body, progress) = body::upload(self.request.body_mut().take(), most, &hit.target.meter);
         let mut request = Request::new(sent_body);
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, target, sent_headers);

@@ -19,7 +19,7 @@ pub(crate) struct Mount {
     pub(crate) object: Arc<DataPlaneService>,
     pub(crate) line: Arc<Line>,
     /// Ends some time after the object has been removed.
-    pub(crate) tenure: CancellationToken,
+    pub(crate) tenure: Arc<CancellationToken>,
     pub(crate) prefix: String,
     pub(crate) group_header: Option<HeaderValue>,
     pub(crate) version_header: Option<HeaderValue>,
@@ -144,11 +144,11 @@ impl Mount {
 /// How long what objects serve may go on: through every change of them, and a while after their removal.
 #[derive(Default)]
 pub(crate) struct Tenures {
-    all: Mutex<BTreeMap<String, CancellationToken>>,
+    all: Mutex<BTreeMap<String, Arc<CancellationToken>>>,
 }
 
 impl Tenures {
-    fn of(&self, uid: &str) -> CancellationToken {
+    fn of(&self, uid: &str) -> Arc<CancellationToken> {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         all.entry(uid.to_owned()).or_default().clone()
     }
@@ -159,7 +159,7 @@ impl Tenures {
         all.retain(|uid, token| {
             let stays = in_force(uid);
             if !stays {
-                let token = token.clone();
+                let token = Arc::clone(token);
                 tokio::spawn(async move {
                     tokio::time::sleep(limits::DRAIN).await;
                     token.cancel();

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use orrery_services::PluginState;
@@ -140,4 +141,58 @@ async fn a_new_life_of_a_plugin_gets_no_request_of_the_old_one() {
     })
     .await;
     assert!(again.requests() > 0);
+}
+
+fn asleep() -> PluginState {
+    PluginState::Asleep {
+        why: "nobody needs it".to_owned(),
+        retry_after: None,
+    }
+}
+
+#[tokio::test]
+async fn one_that_sleeps_is_woken_and_kept_awake_until_the_last_byte() {
+    let world = World::new().await;
+    let plugin = Plugin::start(world.folder.path(), "p");
+    let awake = PluginState::Running {
+        socket: plugin.socket.clone(),
+        generation: 1,
+        on_demand: true,
+    };
+    world.keeper.set("p", asleep());
+    world.keeper.wakes("p", awake);
+    let services = "[{type: route, path: /a}, {type: stream, path: /events}]";
+    world.apply(&object("p", "p", "g.example", "v1", services)).await;
+    available(&world, (ConditionStatus::Unknown, "Asleep")).await;
+
+    let answer = world.get("/apis/g.example/v1/a").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let leases = || async { world.keeper.leases.load(Ordering::SeqCst) };
+    until("the lease ends with the answer", || async { leases().await == 0 }).await;
+
+    let mut connection = world.connect().await;
+    let stream = connection.get("/apis/g.example/v1/events").await;
+    assert_eq!(leases().await, 1, "a stream holds one");
+    drop(stream);
+    connection.cut();
+    until("the lease ends with the stream", || async { leases().await == 0 }).await;
+}
+
+#[tokio::test]
+async fn one_that_does_not_wake_is_told_with_its_reason_as_soon_as_that_is_known() {
+    let world = World::new().await;
+    world.keeper.set("p", asleep());
+    let looping = PluginState::CrashLoop {
+        why: "no bulb".to_owned(),
+        retry_after: Some(Duration::from_secs(7)),
+    };
+    world.keeper.wakes("p", looping);
+    world.apply(&object("p", "p", "g.example", "v1", ROUTE)).await;
+    let answer = world.get("/apis/g.example/v1/a").await;
+    assert_eq!(answer.reason(), (503, "CrashLoop".to_owned()));
+    assert_eq!(answer.json()["message"], "no bulb");
+    until("nobody holds it", || async {
+        world.keeper.leases.load(Ordering::SeqCst) == 0
+    })
+    .await;
 }

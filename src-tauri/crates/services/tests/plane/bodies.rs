@@ -95,6 +95,7 @@ async fn px4_failures_are_told_as_what_they_are() {
     );
     let stalled = world.get("/apis/g.example/v1/stall").await;
     assert!(stalled.broken, "{stalled:?}");
+    assert_eq!(world.plane.traffic().iter().map(|t| t.stalled).sum::<u64>(), 1);
     until("the plugin is rid of it", || async {
         plugin.seen.listening.load(Ordering::SeqCst) == 0
     })

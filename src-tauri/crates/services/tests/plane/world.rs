@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use orrery_services::object::{self, Access, text};
 use orrery_services::{
-    BoxError, Config, DataPlane, DataPlaneService, Identity, Outcome, PluginState, Plugins,
+    BoxError, Config, DataPlane, DataPlaneService, Identity, Lease, Outcome, PluginState, Plugins,
 };
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
@@ -293,13 +293,30 @@ async fn whole(request: Request<Incoming>) -> Result<Value, BoxError> {
 /// Keeps what the test says about plugins.
 pub(crate) struct Keeper {
     states: Mutex<BTreeMap<String, PluginState>>,
+    /// Leases that are held; who gets the first one wakes the plugin.
+    pub(crate) leases: Arc<AtomicUsize>,
+    /// Where plugins stand once somebody holds a lease.
+    wakes: Mutex<BTreeMap<String, PluginState>>,
     changes: watch::Sender<u64>,
 }
 
 impl Keeper {
+    /// Whoever asks for a lease on a plugin has it stand so.
+    pub(crate) fn wakes(&self, plugin: &str, state: PluginState) {
+        self.wakes.lock().unwrap().insert(plugin.to_owned(), state);
+    }
+
     pub(crate) fn set(&self, plugin: &str, state: PluginState) {
         self.states.lock().unwrap().insert(plugin.to_owned(), state);
         self.changes.send_modify(|n| *n += 1);
+    }
+}
+
+struct Held(Arc<AtomicUsize>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -311,6 +328,14 @@ impl Plugins for Keeper {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    fn lease(&self, plugin: &str) -> Option<Lease> {
+        self.leases.fetch_add(1, Ordering::SeqCst);
+        if let Some(awake) = self.wakes.lock().unwrap().get(plugin).cloned() {
+            self.set(plugin, awake);
+        }
+        Some(Lease::new(Held(Arc::clone(&self.leases))))
     }
 
     fn has_datasource(&self, _: &str, uid: &str) -> bool {
@@ -336,6 +361,8 @@ impl World {
     pub(crate) async fn with(config: Config) -> World {
         let keeper = Arc::new(Keeper {
             states: Mutex::default(),
+            leases: Arc::default(),
+            wakes: Mutex::default(),
             changes: watch::Sender::new(0),
         });
         let plane = DataPlane::start(config, Arc::clone(&keeper) as _).await.unwrap();

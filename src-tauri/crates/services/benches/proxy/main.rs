@@ -1,7 +1,10 @@
 //! Requests a second through the data plane, beside those on the plugin's socket directly; both over UNIX
-//! sockets, with 16 callers, on as many cores as there are. Also: what one change of the table costs.
+//! sockets, with 16 callers, on as many cores as there are. Also: what one change of the table costs, and the goals
+//! of the data plane, each with its figure.
 
 #![expect(clippy::print_stderr, reason = "figures are what a bench is for")]
+
+mod goals;
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -11,7 +14,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::service::service_fn;
@@ -24,7 +28,9 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+static SIZE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 const CALLERS: usize = 16;
+const EVENTS: &str = "/apis/bench.example/v1/events";
 const PATH: &str = "/apis/bench.example/v1/report";
 
 struct Keeper {
@@ -50,7 +56,8 @@ fn object(n: usize) -> Result<DataPlaneService, BoxError> {
     let object = serde_json::json!({
         "apiVersion": "aggregation.orrery/v1alpha1", "kind": "DataPlaneService", "metadata": {"name": "bench"},
         "spec": {"pluginID": "bench", "group": "bench.example", "version": "v1", "services": [
-            {"type": "route", "method": "GET", "path": "/report"}, {"type": "route", "path": format!("/n{n}")},
+            {"type": "route", "method": "GET", "path": "/report"},
+            {"type": "stream", "path": "/events", "protocols": ["sse"]}, {"type": "route", "path": format!("/n{n}")},
         ]},
     });
     read(&object).map_err(|errors| format!("{errors:?}").into())
@@ -62,7 +69,7 @@ fn serve<F>(
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
 ) -> std::io::Result<()>
 where
-    F: Future<Output = Response<orrery_services::proxy::Body>> + Send + 'static,
+    F: Future<Output = Response<UnsyncBoxBody<Bytes, BoxError>>> + Send + 'static,
 {
     let listener = UnixListener::bind(socket)?;
     tokio::spawn(async move {
@@ -127,19 +134,6 @@ async fn load(socket: &Path, path: &'static str, requests: u64) -> Result<Durati
         .mul_f64(requests as f64 / (each * CALLERS as u64) as f64))
 }
 
-/// The highest latency but for the slowest hundredth, of one caller.
-async fn p99(socket: &Path, path: &str) -> Result<Duration, BoxError> {
-    let mut sender = connect(socket).await?;
-    let mut took = Vec::with_capacity(10_000);
-    for _ in 0..10_000 {
-        let began = Instant::now();
-        ask(&mut sender, path).await?;
-        took.push(began.elapsed());
-    }
-    took.sort_unstable();
-    Ok(took[took.len() * 99 / 100])
-}
-
 struct Place {
     plugin: PathBuf,
     front: PathBuf,
@@ -154,8 +148,13 @@ async fn place() -> Result<Place, BoxError> {
         folder.path().join("front.sock"),
     );
     let small = Bytes::from_static(br#"{"Plugins":[{"id":"bench"}]}"#);
-    serve(&plugin, move |_| {
-        let body = orrery_services::proxy::Body::full(small.clone());
+    serve(&plugin, move |request: Request<Incoming>| {
+        let body = match request.uri().path() {
+            "/events" => goals::first_event(),
+            _ => Full::new(small.clone())
+                .map_err(|never| match never {})
+                .boxed_unsync(),
+        };
         async move { Response::new(body) }
     })?;
     let keeper = Keeper {
@@ -176,10 +175,12 @@ async fn place() -> Result<Place, BoxError> {
                 tls: false,
                 request_id: None,
             };
-            match proxy.handle(request, identity).await {
-                Outcome::Proxied(response) => response,
+            let handled = proxy.handle(request, identity);
+            SIZE.store(size_of_val(&handled), std::sync::atomic::Ordering::Relaxed);
+            match handled.await {
+                Outcome::Proxied(response) => response.map(BodyExt::boxed_unsync),
                 Outcome::NotOurs(_) => {
-                    let mut response = Response::new(orrery_services::proxy::Body::empty());
+                    let mut response = Response::new(orrery_services::proxy::Body::empty().boxed_unsync());
                     *response.status_mut() = http::StatusCode::NOT_FOUND;
                     response
                 }
@@ -223,26 +224,8 @@ fn proxy(c: &mut Criterion) {
             settle(applied)
         });
     });
-    let (direct, proxied) = settle(runtime.block_on(async {
-        let rate = async |socket: &Path, path: &'static str| -> Result<f64, BoxError> {
-            Ok(100_000.0 / load(socket, path, 100_000).await?.as_secs_f64())
-        };
-        Ok((
-            (
-                rate(&place.plugin, "/report").await?,
-                p99(&place.plugin, "/report").await?,
-            ),
-            (rate(&place.front, PATH).await?, p99(&place.front, PATH).await?),
-        ))
-    }));
-    eprintln!(
-        "through the data plane: {:.0}/s of {:.0}/s direct = {:.2}; p99 of one caller {:?} beside {:?}",
-        proxied.0,
-        direct.0,
-        proxied.0 / direct.0,
-        proxied.1,
-        direct.1
-    );
+    eprintln!("size {:?}", SIZE);
+    settle(runtime.block_on(goals::measure(&place)));
 }
 
 criterion_group!(benches, proxy);
