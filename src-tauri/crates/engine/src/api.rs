@@ -11,12 +11,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
+pub use orrery_catalog::view::{CatalogMetric, CatalogPage, MetricReading, SubscriptionView};
 pub use orrery_manager::view::{
     ManagedPlugin, OperationState, OperationView, PackageSource, PendingView, PluginConfig, PluginOrder,
-    RejectedPackage, RevisionView,
+    PolicyRule, RejectedPackage, RevisionView,
 };
 pub use orrery_plugins::{PluginInfo, PluginState};
 pub use orrery_supervisor::view::{LogPage, UsagePoint};
+pub use orrery_tasks::RunReport;
+pub use orrery_tasks::view::{TaskDetails, TaskInfo};
 
 /// Who asks. Made by the shell that authenticated them, never by what they send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -260,6 +263,89 @@ pub enum Request {
     },
     /// → `Vec<RejectedPackage>`: what lies in a watched directory and was not taken
     RejectedPackages,
+    /// → [`CatalogPage`]: metrics that can be had
+    Catalog {
+        /// Such as `/iowait/*`; everything when empty.
+        #[serde(default)]
+        query: String,
+        /// `latest`, `all` or a range such as `>=1.2`; the newest when empty.
+        #[serde(default)]
+        version: String,
+        /// So many are left out at the beginning.
+        #[serde(default)]
+        offset: u32,
+        /// At most this many; 1 000 when not given, 10 000 at most.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// → [`CatalogEntry`]: everything about one metric
+    CatalogEntry {
+        /// Its name, such as `/iowait/host/*/iowait`.
+        name: String,
+        /// `latest` or a range such as `>=1.2`; the newest when empty.
+        #[serde(default)]
+        version: String,
+    },
+    /// → `Vec<MetricReading>`: newest values of the metrics that answer a query
+    CatalogReadings {
+        /// Such as `/iowait/*`; everything when empty.
+        #[serde(default)]
+        query: String,
+        /// `latest`, `all` or a range such as `>=1.2`; the newest when empty.
+        #[serde(default)]
+        version: String,
+        /// At most this many; 1 000 when not given, 10 000 at most.
+        #[serde(default)]
+        limit: Option<u32>,
+    },
+    /// → `Vec<TaskInfo>`, those first that were made first
+    Tasks,
+    /// → [`TaskDetails`]
+    Task {
+        /// Its id or name.
+        task: String,
+    },
+    /// → `Vec<FieldError>`: everything that is wrong with a manifest, if it became a task now
+    TaskCheck {
+        /// YAML or JSON.
+        manifest: String,
+    },
+    /// → [`TaskInfo`]: make a task, and start it unless said otherwise
+    TaskCreate {
+        /// YAML or JSON.
+        manifest: String,
+        /// Start it; as its manifest says when not given.
+        #[serde(default)]
+        start: Option<bool>,
+        /// Make it though what it needs is not there; it waits for that.
+        #[serde(default)]
+        force: bool,
+    },
+    /// → [`TaskInfo`]: give a task another manifest; id and counts stay
+    TaskUpdate {
+        /// Its id or name.
+        task: String,
+        /// YAML or JSON.
+        manifest: String,
+        /// Only when it is at this generation.
+        #[serde(default)]
+        generation: Option<u64>,
+        /// Change it though what it needs is not there; it waits for that.
+        #[serde(default)]
+        force: bool,
+    },
+    /// → [`TaskInfo`]; for `run` a [`RunReport`] once the run is over; for `remove` nothing
+    TaskOrder {
+        /// Its id or name.
+        task: String,
+        /// What is ordered.
+        order: TaskOrder,
+    },
+    /// → [`SubscriptionView`]: what a task's queries come to, started or not
+    TaskSubscription {
+        /// Its id or name.
+        task: String,
+    },
     /// → [`ExportedText`]: the merged report as JSON, as `GET /api/report` gives it
     ExportReport {
         /// A moment in the past; none is live.
@@ -283,6 +369,22 @@ pub enum Request {
         /// Which view.
         spec: ViewSpec,
     },
+}
+
+/// What can be ordered of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskOrder {
+    /// Run as planned.
+    Start,
+    /// Run no more; a run under way may finish.
+    Stop,
+    /// Take back that it is disabled.
+    Enable,
+    /// Run once, now.
+    Run,
+    /// Forget it. It has to be stopped.
+    Remove,
 }
 
 /// State of the instance.
@@ -503,10 +605,29 @@ pub struct PluginEntry {
     pub status: String,
     /// Interfaces.
     pub interfaces: Vec<String>,
+    /// Tasks that need it, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[ts(optional, as = "Option<Vec<String>>")]
+    pub subscriptions: Vec<String>,
     /// What we run.
     pub managed: Option<Box<ManagedPlugin>>,
     /// Its socket.
     pub socket: Option<PluginInfo>,
+}
+
+/// Everything about one metric of the catalog.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
+pub struct CatalogEntry {
+    /// The metric.
+    pub metric: CatalogMetric,
+    /// Versions that have it, newest first.
+    pub versions: Vec<String>,
+    /// Rules of the config of its plugin.
+    pub policy: Vec<PolicyRule>,
+    /// Tasks that need its plugin, by id.
+    pub subscriptions: Vec<String>,
+    /// Its newest values.
+    pub readings: Vec<MetricReading>,
 }
 
 /// Answer to a question for a plugin's health, with the status that HTTP gives it.
@@ -572,6 +693,24 @@ pub enum Response {
     Logs(LogPage),
     /// To [`Request::PluginUsage`].
     Usage(Vec<UsagePoint>),
+    /// To [`Request::Catalog`].
+    Catalog(CatalogPage),
+    /// To [`Request::CatalogEntry`].
+    CatalogEntry(Box<CatalogEntry>),
+    /// To [`Request::CatalogReadings`].
+    CatalogReadings(Vec<MetricReading>),
+    /// To [`Request::Tasks`].
+    Tasks(Vec<TaskInfo>),
+    /// To [`Request::Task`].
+    Task(Box<TaskDetails>),
+    /// To what makes, changes, starts and stops tasks.
+    TaskInfo(Box<TaskInfo>),
+    /// To [`Request::TaskOrder`] when it is to run.
+    TaskRun(RunReport),
+    /// To [`Request::TaskCheck`].
+    Faults(Vec<FieldError>),
+    /// To [`Request::TaskSubscription`].
+    Subscription(Box<SubscriptionView>),
     /// To [`Request::RejectedPackages`].
     Rejected(Vec<RejectedPackage>),
     /// Where there is nothing to say.

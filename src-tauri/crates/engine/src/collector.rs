@@ -156,6 +156,9 @@ impl Collector {
             censor::derivable(&report, hide)
         };
         shared.rates.count(now.as_millis(), bytes);
+        if shared.library.heard.report(&source, &report) {
+            shared.library.wake();
+        }
         record::samples(&shared.history, &report, self.window.report());
         let shortcut = report.shortcut || (completeness == Completeness::Partial && bytes > 0);
         self.window.take(&source, report, completeness, now);

@@ -10,11 +10,13 @@ use orrery_model::SmolStr;
 use orrery_model::window::Window;
 use orrery_plugins::Registry;
 use orrery_probes::{ConnectionProbe, HostProbe, OwnCost, Probe, ProcessProbe};
+use orrery_tasks::Tasks;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::Arrival;
 use crate::audit::Audit;
+use crate::catalog::{self, Library};
 use crate::changes::Changes;
 use crate::config::{Config, ProbeKind};
 use crate::event_log::EventLog;
@@ -28,7 +30,7 @@ use crate::rates::Rates;
 use crate::remotes::Remotes;
 use crate::sources::Sources;
 use crate::views::Views;
-use crate::{clock, collector, history_watch, probe_loop, views};
+use crate::{clock, collector, history_watch, probe_loop, tasks, views};
 
 /// A running engine. Clones share it.
 #[derive(Clone)]
@@ -36,6 +38,8 @@ pub struct Engine {
     pub(crate) shared: Arc<Shared>,
     /// What runs plugins, or why none are run.
     pub(crate) managed: Result<Arc<Managed>, String>,
+    /// What runs tasks, or why none are run.
+    pub(crate) tasks: Result<Tasks, String>,
     running: Arc<Running>,
 }
 
@@ -71,6 +75,7 @@ pub(crate) struct Shared {
     pub(crate) moments: Moments,
     pub(crate) own_cost: Mutex<OwnCost>,
     pub(crate) arrivals: mpsc::Sender<Arrival>,
+    pub(crate) library: Arc<Library>,
 }
 
 impl Shared {
@@ -172,6 +177,7 @@ impl Engine {
             moments: Moments::default(),
             own_cost: Mutex::new(OwnCost::default()),
             arrivals: arrivals.clone(),
+            library: Arc::default(),
             config,
         });
         if let Some(path) = shared.history.set_aside() {
@@ -198,11 +204,14 @@ impl Engine {
         let engine = Engine {
             shared,
             managed,
+            tasks: Err("Tasks are being taken up.".to_owned()),
             running: Arc::new(running),
         };
         engine.start_loops(inbox, plugin_events);
         engine.start_probes(&arrivals)?;
-        Ok(engine)
+        // Tasks hold an engine without tasks, so that neither keeps the other.
+        let tasks = tasks::start(&engine).await;
+        Ok(Engine { tasks, ..engine })
     }
 
     fn start_loops(
@@ -229,6 +238,11 @@ impl Engine {
             tokio::spawn(views::run(self.shared.clone(), stop.clone())),
             tokio::spawn(history_watch::run(self.shared.clone(), stop.clone())),
             tokio::spawn(forward),
+            tokio::spawn(catalog::run(
+                self.shared.clone(),
+                self.managed.as_ref().ok().cloned(),
+                stop.clone(),
+            )),
         ];
         self.running
             .tasks
@@ -275,6 +289,9 @@ impl Engine {
 
     /// Stops plugins and loops, waits for them, and closes history with everything written.
     pub async fn shutdown(&self) {
+        if let Ok(tasks) = &self.tasks {
+            tasks.shutdown().await;
+        }
         if let Ok(managed) = &self.managed {
             managed.shutdown().await;
         }
@@ -331,6 +348,11 @@ impl Engine {
         &self.shared.id
     }
 
+    /// When it started, in milliseconds since the epoch.
+    pub fn started_ms(&self) -> i64 {
+        self.shared.started_ms
+    }
+
     /// Identity of the built-in probe, as controls name it.
     pub fn probe_id(&self) -> &str {
         &self.shared.probe_id
@@ -349,7 +371,7 @@ async fn run_plugins(shared: &Arc<Shared>) -> Result<Arc<Managed>, String> {
             "This instance runs no plugins of its own: it talks to the sockets that it finds.".to_owned(),
         );
     };
-    match Managed::start(running).await {
+    match Managed::start(running, &shared.library).await {
         Ok((managed, news)) => {
             managed.tell(shared, news);
             Ok(Arc::new(managed))

@@ -7,6 +7,7 @@
 pub mod api;
 mod arrivals;
 mod audit;
+mod catalog;
 mod changes;
 mod clock;
 mod collector;
@@ -22,6 +23,7 @@ mod links;
 mod managed;
 mod moments;
 mod ops;
+mod otlp_settings;
 mod paths;
 mod pipes;
 mod probe_loop;
@@ -31,6 +33,7 @@ mod record;
 mod remotes;
 mod settings;
 mod sources;
+mod tasks;
 mod user;
 mod views;
 
@@ -39,13 +42,19 @@ pub use config::{Config, PluginRunning, ProbeKind};
 pub use engine::{Engine, StartError};
 pub use instance::{Held, InstanceLock};
 pub use links::{ProbeLink, RemoteAnswer, RemoteCall};
-pub use managed::{Guest, ManagedError, Reach, first_packages, Turn, TurnCount};
-pub use ops::{ControlRequest, Noting, PackageUpload, PluginProcess, ProbeInfo, Reading, Readings, ReadingsOf, Told, Uploaded};
+pub use managed::{Guest, ManagedError, Reach, Turn, TurnCount, first_packages};
+pub use ops::{
+    ControlRequest, Noting, PackageUpload, PluginProcess, ProbeInfo, Reading, Readings, ReadingsOf, Told,
+    Uploaded,
+};
+pub use orrery_catalog;
 pub use orrery_manager::OrderError;
 pub use orrery_model as model;
 pub use orrery_runner::guardian::run_if_asked as guard_if_asked;
 pub use orrery_supervisor::Lease;
+pub use orrery_tasks::{TaskDid, TaskEvent, Watcher as TaskWatcher};
 pub use orrery_topology as topology;
+pub use otlp_settings::{ExportSettings, OtlpSettings, OtlpWhat};
 pub use paths::Paths;
 pub use pipes::{PipeEnd, PipeError, PipeIo, PipeSender};
 pub use published::Published;

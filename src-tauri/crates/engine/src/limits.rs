@@ -100,3 +100,28 @@ pub const AUDIT_TEXT_BYTES: usize = 512;
 pub const AUDIT_LIST: (usize, usize) = (100, 1_000);
 /// Random bytes of the token by which a plugin's process calls us.
 pub const GUEST_TOKEN_BYTES: usize = 32;
+
+/// Sources that the catalog listens to; those beyond them are left out.
+pub const CATALOG_SOURCES: usize = 10_000;
+
+/// Time between something that changes the catalog and the catalog that shows it: what comes together is taken
+/// together.
+pub const CATALOG_SETTLE: Duration = Duration::from_millis(50);
+
+/// Time that a plugin has to describe itself.
+pub const DESCRIBE_BUDGET: Duration = Duration::from_millis(500);
+
+/// Longest description that a plugin gives of itself. Bytes.
+pub const DESCRIPTION_BYTES: usize = 4 * 1024 * 1024;
+
+/// Metrics of one page of the catalog: when not said, and at most.
+pub const CATALOG_METRICS: (u32, u32) = (1_000, 10_000);
+
+/// Values of catalogued metrics in one answer: when not said, and at most.
+pub const CATALOG_READINGS: (u32, u32) = (1_000, 10_000);
+
+/// Values that a run of a task collects.
+pub const TASK_SAMPLES: usize = orrery_tasks::limits::RUN_SAMPLES_MAX;
+
+/// Largest answer of a plugin that processes or publishes for a task. Bytes.
+pub const TASK_ANSWER_BYTES: usize = orrery_tasks::limits::ANSWER_BYTES_MAX;

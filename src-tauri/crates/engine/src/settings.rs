@@ -6,6 +6,8 @@ use std::time::Duration;
 use orrery_packages::Trust;
 use serde::Deserialize;
 
+use crate::otlp_settings::ExportSettings;
+
 /// Settings as the file gives them. Every key may be left out; an unknown one is an error.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -40,6 +42,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Plugins that we run.
     pub packages: PackageSettings,
+    /// Metrics that are sent to others.
+    pub export: ExportSettings,
 }
 
 /// Who may use the addresses that Weave Scope had.

@@ -199,6 +199,12 @@ fn rule(rule: &policy::Rule) -> PolicyRule {
     }
 }
 
+impl From<&policy::Rule> for PolicyRule {
+    fn from(shown: &policy::Rule) -> Self {
+        rule(shown)
+    }
+}
+
 /// An operation as shown.
 pub(crate) fn operation(record: &OperationRecord, cancellable: bool) -> OperationView {
     OperationView {

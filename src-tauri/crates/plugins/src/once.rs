@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, StatusCode};
+use orrery_model::Report;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
@@ -58,6 +59,19 @@ pub struct Listener {
 /// # Errors
 /// See [`OnceError`]; it ends within [`limits::CALL_BUDGET`].
 pub async fn first_report(path: &Path, id: &str, probe_id: &str) -> Result<FirstReport, OnceError> {
+    let (facts, _) = whole_first_report(path, id, probe_id).await?;
+    Ok(facts)
+}
+
+/// The same, with the report itself.
+///
+/// # Errors
+/// See [`OnceError`]; it ends within [`limits::CALL_BUDGET`].
+pub async fn whole_first_report(
+    path: &Path,
+    id: &str,
+    probe_id: &str,
+) -> Result<(FirstReport, Report), OnceError> {
     let transport = Transport::new(path, own_or_root(), body_pool());
     let line = Line::new(id.into(), path, probe_id, transport);
     let began = Instant::now();
@@ -72,13 +86,14 @@ pub async fn first_report(path: &Path, id: &str, probe_id: &str) -> Result<First
             | CallError::Handshake(_) => OnceError::Protocol(text),
         }
     })?;
-    Ok(FirstReport {
+    let facts = FirstReport {
         label: good.spec.label.to_string(),
         interfaces: good.spec.interfaces.iter().map(ToString::to_string).collect(),
         nodes: u32::try_from(good.report.node_count()).unwrap_or(u32::MAX),
         bytes: good.bytes,
         took: began.elapsed(),
-    })
+    };
+    Ok((facts, good.report))
 }
 
 /// Sends any request and gives status and body as they are, the body up to `most` bytes.

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,10 +11,20 @@ use orrery_plugins::once::{self, OnceError};
 use orrery_supervisor::{CallError, Calls, Configured, HealthAnswer, Later, Peer, ReportFacts};
 use serde_json::Value;
 
+use crate::catalog::{DESCRIBE, Library, description};
 use crate::limits::PLUGIN_ANSWER_BYTES;
 
 /// HTTP on UNIX sockets.
-pub(super) struct OverSockets;
+pub(super) struct OverSockets {
+    library: Arc<Library>,
+}
+
+impl OverSockets {
+    /// What first reports say of metrics goes to this library.
+    pub(super) fn new(library: Arc<Library>) -> Self {
+        OverSockets { library }
+    }
+}
 
 impl Calls for OverSockets {
     fn first_report<'a>(
@@ -23,8 +34,17 @@ impl Calls for OverSockets {
         timeout: Duration,
     ) -> Later<'a, Result<ReportFacts, CallError>> {
         Box::pin(async move {
-            let asked = tokio::time::timeout(timeout, once::first_report(socket, id, "supervisor")).await;
-            let report = asked.map_err(|_| CallError::Timeout)?.map_err(failed)?;
+            let asked =
+                tokio::time::timeout(timeout, once::whole_first_report(socket, id, "supervisor")).await;
+            let (report, whole) = asked.map_err(|_| CallError::Timeout)?.map_err(failed)?;
+            // One that is only tried may be gone in a moment, so it is asked at once.
+            let describes = report.interfaces.iter().any(|i| i == DESCRIBE);
+            let description = match describes {
+                true => description(socket).await,
+                false => None,
+            };
+            self.library.heard.first(id, &whole, description.as_deref());
+            self.library.wake();
             let listener = once::listener(socket).await.ok();
             Ok(ReportFacts {
                 nodes: report.nodes,

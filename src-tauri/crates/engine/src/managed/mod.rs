@@ -19,6 +19,7 @@ use orrery_store::Store;
 use orrery_supervisor::{Launcher, Supervisor};
 use tokio::task::JoinHandle;
 
+use crate::catalog::Library;
 use crate::clock;
 use crate::config::PluginRunning;
 use crate::engine::Shared;
@@ -41,6 +42,7 @@ pub(crate) struct Managed {
     pub(crate) supervisor: Supervisor,
     pub(crate) guests: Arc<Guests>,
     pub(crate) turns: Arc<Turns>,
+    pub(crate) store: Store,
     tasks: Mutex<Vec<JoinHandle<()>>>,
     runner: Runner,
 }
@@ -61,7 +63,10 @@ pub enum ManagedError {
 
 impl Managed {
     /// Starts the guardian, reads the records and lets every plugin run that is meant to. Waits for none of them.
-    pub(crate) async fn start(config: &PluginRunning) -> Result<(Managed, News), ManagedError> {
+    pub(crate) async fn start(
+        config: &PluginRunning,
+        library: &Arc<Library>,
+    ) -> Result<(Managed, News), ManagedError> {
         let dirs = &config.dirs;
         let state = dirs.data.join("state.db");
         let is_first_run = !state.exists();
@@ -80,7 +85,9 @@ impl Managed {
             }),
             None => Arc::new(runner.clone()),
         };
-        let (supervisor, processes) = Supervisor::start(launcher, Arc::new(calls::OverSockets));
+        let (supervisor, processes) =
+            Supervisor::start(launcher, Arc::new(calls::OverSockets::new(Arc::clone(library))));
+        library.run_by(&supervisor);
         let store = Store::open(&state, clock::now_ms()).await?;
         let manager = ManagerConfig {
             watched: config.watched.clone(),
@@ -95,10 +102,11 @@ impl Managed {
             },
             None => manager,
         };
-        let (manager, operations) = Manager::start(manager, store, supervisor.clone()).await?;
+        let (manager, operations) = Manager::start(manager, store.clone(), supervisor.clone()).await?;
         let managed = Managed {
             manager,
             supervisor,
+            store,
             guests,
             turns: Arc::default(),
             tasks: Mutex::default(),
@@ -119,7 +127,11 @@ impl Managed {
     /// Begins to tell what happens to plugins.
     pub(crate) fn tell(&self, shared: &Arc<Shared>, news: News) {
         let tasks = [
-            tokio::spawn(news::processes(shared.clone(), self.turns.clone(), news.processes)),
+            tokio::spawn(news::processes(
+                shared.clone(),
+                self.turns.clone(),
+                news.processes,
+            )),
             tokio::spawn(news::operations(shared.clone(), news.operations)),
             tokio::spawn(news::changes(
                 shared.clone(),

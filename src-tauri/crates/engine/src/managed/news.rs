@@ -9,10 +9,16 @@ use tokio::sync::{mpsc, watch};
 
 use crate::engine::Shared;
 use crate::limits::PLUGIN_CHANGES;
+use crate::managed::Turns;
 
 /// Tells what happens to processes.
-pub(super) async fn processes(shared: Arc<Shared>, mut events: mpsc::Receiver<orrery_supervisor::Event>) {
+pub(super) async fn processes(
+    shared: Arc<Shared>,
+    turns: Arc<Turns>,
+    mut events: mpsc::Receiver<orrery_supervisor::Event>,
+) {
     while let Some(event) = events.recv().await {
+        turns.hear(&event.plugin, event.kind);
         if is_step(event.kind) {
             continue;
         }

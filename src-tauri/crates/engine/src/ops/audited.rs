@@ -5,7 +5,7 @@ use std::time::Duration;
 use orrery_manager::view::OperationState;
 use tokio::time::Instant;
 
-use crate::api::{ApiError, Caller, PackageSource, PluginOrder, Request, Response};
+use crate::api::{ApiError, Caller, PackageSource, PluginOrder, Request, Response, TaskOrder};
 use crate::audit::{AuditEntry, AuditResult, Deed};
 use crate::engine::Engine;
 
@@ -108,6 +108,19 @@ pub(super) fn deed(request: &Request) -> Option<Deed> {
         Request::RetryPlugin { path } => Some(Deed::new("plugin retry", path)),
         Request::CancelOperation { id } => Some(Deed::new("cancel operation", id)),
         Request::PluginOrder { order, .. } => Some(ordered(order)),
+        // Not what in: a manifest may hold what is nobody else's business.
+        Request::TaskCreate { .. } => Some(Deed::new("task create", "task")),
+        Request::TaskUpdate { task, .. } => Some(Deed::new("task change", format!("task:{task}"))),
+        Request::TaskOrder { task, order } => {
+            let what = match order {
+                TaskOrder::Start => "task start",
+                TaskOrder::Stop => "task stop",
+                TaskOrder::Enable => "task enable",
+                TaskOrder::Run => "task run",
+                TaskOrder::Remove => "task remove",
+            };
+            Some(Deed::new(what, format!("task:{task}")))
+        }
         _ => None,
     }
 }

@@ -86,7 +86,7 @@ impl Engine {
 }
 
 /// Derivations take milliseconds on large reports; they stay off the threads that serve sockets.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     tokio::task::spawn_blocking(work)

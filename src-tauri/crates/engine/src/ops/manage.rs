@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use orrery_manager::{Manager, OrderError, Wait};
+use orrery_model::SmolStr;
 use orrery_supervisor::HealthReply;
 
 use super::plugin_list;
@@ -19,10 +20,18 @@ pub type PackageUpload = orrery_manager::Upload;
 
 impl Engine {
     pub(crate) fn plugin_list(&self) -> Vec<PluginEntry> {
-        plugin_list::join(
+        let mut all = plugin_list::join(
             self.managed_plugins().unwrap_or_default(),
             self.shared.registry.list(),
-        )
+        );
+        for plugin in &mut all {
+            plugin.subscriptions = self
+                .subscribers(&plugin.id)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+        }
+        all
     }
 
     pub(crate) async fn plugin_health(&self, plugin: &str, fresh: bool) -> HealthAnswer {
@@ -51,6 +60,12 @@ impl Engine {
         wait: bool,
     ) -> Result<OperationView, ApiError> {
         let manager = self.manager()?;
+        if let PluginOrder::Remove {
+            plugin, force: false, ..
+        } = &order
+        {
+            self.not_needed(plugin)?;
+        }
         let ordered = manager
             .order(order, &caller.user, Wait::No)
             .await
@@ -64,6 +79,28 @@ impl Engine {
                 .operation(&ordered.id)
                 .ok_or_else(|| refused(OrderError::NoOperation(ordered.id))),
         }
+    }
+
+    /// Refuses to take a plugin from tasks that would lack something without it.
+    fn not_needed(&self, plugin: &str) -> Result<(), ApiError> {
+        let losing = self.losing(plugin);
+        if losing.is_empty() {
+            return Ok(());
+        }
+        let tasks: Vec<&str> = losing.iter().map(SmolStr::as_str).collect();
+        let fields = tasks.iter().map(|task| FieldError {
+            field: "task".to_owned(),
+            message: (*task).to_owned(),
+        });
+        let message = format!(
+            "{plugin} is needed by {}. With force it is removed, and they wait until it is back.",
+            tasks.join(", ")
+        );
+        Err(ApiError {
+            fields: fields.collect(),
+            reason: "in_use".to_owned(),
+            ..ApiError::new(Code::Conflict, message)
+        })
     }
 
     pub(crate) fn operations(&self, limit: Option<u32>) -> Result<Vec<OperationView>, ApiError> {

@@ -1,34 +1,82 @@
 //! What a scraper wants to know, as plain data.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use orrery_model::TopologyKind;
+use orrery_model::SmolStr;
 use orrery_plugins::once::{self, OnceError};
 use orrery_plugins::{PluginInfo, PluginState};
+use orrery_topology::info::TopologyInfo;
+use orrery_topology::view::{MetricInfo, ViewSpec};
 
-use crate::api::{ApiError, Code};
+use crate::api::{ApiError, Code, ManagedPlugin, UsagePoint};
+use crate::derived;
 use crate::engine::Engine;
+use crate::managed::TurnCount;
 
 /// Where plugins expose metrics, if they do.
 const METRICS: &str = "/metrics";
+/// Values of topologies' options that filter nothing.
+const UNFILTERED: [&str; 3] = ["all", "both", "show"];
+/// The mixed view shows what others show already.
+const MIXED: &str = "everything";
 
-/// The newest value of a metric of a node.
+/// Which nodes' readings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadingsOf {
+    /// Topologies of the map, such as `processes`; every one that is no variant of another when none is given.
+    pub topologies: Vec<String>,
+    /// Values of their options; an option that is not named filters nothing.
+    pub options: BTreeMap<String, String>,
+    /// Query that nodes have to match; empty for all.
+    pub query: String,
+    /// Metric; none for all.
+    pub metric: Option<String>,
+    /// Readings at most.
+    pub limit: usize,
+}
+
+/// The newest reading of a metric of a node.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NodeValue {
-    /// Key of the report topology, such as `Process`.
-    pub topology: &'static str,
+pub struct Reading {
+    /// Topology of the map, such as `processes`.
+    pub topology: String,
     /// Node id.
-    pub node: String,
-    /// Name of the node, where it gives one.
-    pub label: String,
+    pub node: SmolStr,
+    /// What the map calls the node.
+    pub label: SmolStr,
+    /// Name of the host it is on; empty where there is none.
+    pub host: String,
     /// Metric id.
-    pub metric: String,
-    /// Label of the metric, where a template gives one.
-    pub metric_label: String,
+    pub metric: SmolStr,
     /// Value.
     pub value: f64,
+}
+
+/// Readings, and what is missing of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Readings {
+    /// In order of topology, node and metric.
+    pub readings: Vec<Reading>,
+    /// Their metrics, by id: label and format.
+    pub metrics: BTreeMap<String, MetricInfo>,
+    /// Readings beyond the limit.
+    pub readings_left_out: u64,
+    /// Nodes beyond what a map shows.
+    pub nodes_left_out: u64,
+}
+
+/// A plugin that we run, as numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginProcess {
+    /// Plugin id.
+    pub plugin: ManagedPlugin,
+    /// What its process uses; none while there is none.
+    pub usage: Option<UsagePoint>,
+    /// How often it was started and stopped.
+    pub turns: Vec<TurnCount>,
 }
 
 impl Engine {
@@ -39,61 +87,48 @@ impl Engine {
         all.map(|(kind, t)| (kind.key(), t.nodes.len())).collect()
     }
 
-    /// Newest values of nodes' metrics, in order of topology, node and metric: of one report topology, or of
-    /// all; of one metric, or of all; at most `limit`, and how many there are beyond it.
+    /// Newest readings of nodes as the map shows them.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when there is no such report topology.
-    pub fn node_values(
-        &self,
-        topology: Option<&str>,
-        metric: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<NodeValue>, usize), ApiError> {
+    /// [`Code::NotFound`] for a topology that does not exist, [`Code::BadQuery`] with the place of the fault.
+    pub async fn readings(&self, of: ReadingsOf) -> Result<Readings, ApiError> {
         let published = self.published();
-        if let Some(name) = topology
-            && !TopologyKind::ALL.iter().any(|k| k.key() == name)
-        {
-            let known: Vec<&str> = TopologyKind::ALL.iter().map(|k| k.key()).collect();
-            let message = format!(
-                "There is no report topology {name}; there are {}.",
-                known.join(", ")
-            );
-            return Err(ApiError::not_found(message));
-        }
-        let mut values = Vec::new();
-        let mut beyond = 0;
-        for (kind, t) in &published.report.topologies {
-            if topology.is_some_and(|name| name != kind.key()) {
-                continue;
+        super::look::blocking(move || {
+            let listed = published.derivation.topologies();
+            let primary = listed.iter().filter(|t| t.parent.is_none() && t.id != MIXED);
+            let topologies = match of.topologies.as_slice() {
+                [] => primary.map(|t| t.id.clone()).collect(),
+                named => named.to_vec(),
+            };
+            let mut out = Readings::default();
+            for topology in topologies {
+                let spec = ViewSpec {
+                    options: options(&listed, &topology, &of.options),
+                    query: of.query.clone(),
+                    topology,
+                    ..ViewSpec::default()
+                };
+                out.add(&derived::picture(&published, &spec)?, &spec.topology, &of);
             }
-            for node in t.nodes.values() {
-                for (id, held) in node
-                    .metrics
-                    .iter()
-                    .filter(|(id, _)| metric.is_none_or(|m| m == id.as_str()))
-                {
-                    let Some(last) = held.last() else { continue };
-                    if values.len() >= limit {
-                        beyond += 1;
-                        continue;
-                    }
-                    let label = ["docker_container_name", "name", "host_name"]
-                        .iter()
-                        .find_map(|key| node.latest(key));
-                    let template = t.metric_templates.get(id);
-                    values.push(NodeValue {
-                        topology: kind.key(),
-                        node: node.id.to_string(),
-                        label: label.unwrap_or_default().to_owned(),
-                        metric: id.to_string(),
-                        metric_label: template.map(|t| t.label.to_string()).unwrap_or_default(),
-                        value: last.value,
-                    });
-                }
-            }
-        }
-        Ok((values, beyond))
+            Ok(out)
+        })
+        .await
+    }
+
+    /// Plugins that we run.
+    pub fn plugin_processes(&self) -> Vec<PluginProcess> {
+        let plugins = self.managed_plugins().unwrap_or_default();
+        let Ok(managed) = &self.managed else {
+            return Vec::new();
+        };
+        let registered: BTreeSet<&str> = plugins.iter().map(|p| p.id.as_str()).collect();
+        let mut turns = managed.turns.read(&registered);
+        let process = |plugin: ManagedPlugin| PluginProcess {
+            turns: turns.remove(&plugin.id).unwrap_or_default(),
+            usage: plugin.instance.usage.filter(|_| plugin.instance.pid.is_some()),
+            plugin,
+        };
+        plugins.into_iter().map(process).collect()
     }
 
     /// Every plugin socket.
@@ -101,10 +136,11 @@ impl Engine {
         self.shared.registry.list()
     }
 
-    /// Plugins that answer: those worth scraping.
+    /// Plugins that answer, by id: those worth scraping.
     pub fn answering_plugins(&self) -> Vec<PluginInfo> {
         let mut all = self.shared.registry.list();
         all.retain(|p| p.state == PluginState::Ok);
+        all.sort_by(|a, b| a.id.cmp(&b.id));
         all
     }
 
@@ -144,4 +180,56 @@ impl Engine {
             )),
         }
     }
+}
+
+impl Readings {
+    fn add(&mut self, picture: &orrery_topology::picture::Picture, topology: &str, of: &ReadingsOf) {
+        self.nodes_left_out += u64::from(picture.truncated_nodes);
+        for info in &picture.metrics {
+            self.metrics
+                .entry(info.id.clone())
+                .or_insert_with(|| info.clone());
+        }
+        for shown in &picture.nodes {
+            let node = &shown.node;
+            let wanted = |id: &str| of.metric.as_deref().is_none_or(|wanted| wanted == id);
+            for metric in node.metrics.iter().filter(|m| wanted(&m.id)) {
+                if self.readings.len() >= of.limit {
+                    self.readings_left_out += 1;
+                    continue;
+                }
+                let host = shown.facets.get("host").map(|host| host.label.clone());
+                self.readings.push(Reading {
+                    topology: topology.to_owned(),
+                    node: node.id.clone(),
+                    label: node.label.clone(),
+                    host: host.unwrap_or_default(),
+                    metric: metric.id.clone(),
+                    value: metric.value,
+                });
+            }
+        }
+    }
+}
+
+/// The chosen values, and for every other option the one that filters nothing.
+fn options(
+    listed: &[TopologyInfo],
+    topology: &str,
+    chosen: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let mut options = chosen.clone();
+    let known = listed.iter().find(|info| info.id == topology);
+    for option in known.map(|info| info.options.as_slice()).unwrap_or_default() {
+        let open = option
+            .values
+            .iter()
+            .find(|v| UNFILTERED.contains(&v.value.as_str()));
+        if let Some(open) = open {
+            options
+                .entry(option.id.clone())
+                .or_insert_with(|| open.value.clone());
+        }
+    }
+    options
 }

@@ -2,6 +2,7 @@
 
 mod audited;
 mod broadcast;
+mod catalog;
 mod control;
 mod events;
 mod export;
@@ -13,16 +14,17 @@ mod plugin_list;
 mod remote;
 mod report;
 mod status;
+mod tasks;
 
 pub use audited::Noting;
 pub use broadcast::Told;
 pub use control::ControlRequest;
 pub use manage::PackageUpload;
-pub use metrics::NodeValue;
+pub use metrics::{PluginProcess, Reading, Readings, ReadingsOf};
 pub use remote::ProbeInfo;
 pub use report::Uploaded;
 
-use crate::api::{ApiError, Caller, Code, Request, Response, Role};
+use crate::api::{ApiError, Caller, Code, Request, Response, Role, TaskOrder};
 use crate::engine::Engine;
 use crate::limits::NAME_BYTES_MAX;
 
@@ -31,7 +33,14 @@ fn needs(request: &Request) -> (Role, bool) {
     match request {
         Request::Control { .. } => (Role::Control, true),
         Request::RetryPlugin { .. } => (Role::Control, false),
-        Request::PluginOrder { .. } | Request::CancelOperation { .. } => (Role::Admin, true),
+        Request::PluginOrder { .. }
+        | Request::CancelOperation { .. }
+        | Request::TaskCreate { .. }
+        | Request::TaskUpdate { .. } => (Role::Admin, true),
+        Request::TaskOrder { order, .. } => match order {
+            TaskOrder::Remove => (Role::Admin, true),
+            TaskOrder::Start | TaskOrder::Stop | TaskOrder::Enable | TaskOrder::Run => (Role::Control, true),
+        },
         Request::Status
         | Request::Topologies { .. }
         | Request::Details { .. }
@@ -48,6 +57,13 @@ fn needs(request: &Request) -> (Role, bool) {
         | Request::PluginLogs { .. }
         | Request::PluginUsage { .. }
         | Request::RejectedPackages
+        | Request::Catalog { .. }
+        | Request::CatalogEntry { .. }
+        | Request::CatalogReadings { .. }
+        | Request::Tasks
+        | Request::Task { .. }
+        | Request::TaskCheck { .. }
+        | Request::TaskSubscription { .. }
         | Request::ExportReport { .. }
         | Request::ExportHistory { .. }
         | Request::Rearrange { .. } => (Role::View, false),
@@ -137,6 +153,24 @@ impl Engine {
             }
             Request::PluginUsage { plugin, after } => self.plugin_usage(&plugin, after).map(Response::Usage),
             Request::RejectedPackages => self.rejected_packages().map(Response::Rejected),
+            Request::Catalog {
+                query,
+                version,
+                offset,
+                limit,
+            } => self
+                .catalog_page(&query, &version, offset, limit)
+                .map(Response::Catalog),
+            Request::CatalogEntry { name, version } => self
+                .catalog_entry(&name, &version)
+                .map(|entry| Response::CatalogEntry(Box::new(entry))),
+            Request::CatalogReadings {
+                query,
+                version,
+                limit,
+            } => self
+                .catalog_readings(&query, &version, limit)
+                .map(Response::CatalogReadings),
             Request::ExportReport { at_ms } => self.export_report(at_ms).await.map(Response::Exported),
             Request::ExportHistory {
                 node,
@@ -147,6 +181,30 @@ impl Engine {
                 .export_history(&node, &metrics, from_ms, to_ms)
                 .await
                 .map(Response::Exported),
+            Request::Tasks => self.task_list().map(Response::Tasks),
+            Request::Task { task } => self.task(&task).map(|task| Response::Task(Box::new(task))),
+            Request::TaskCheck { manifest } => self.check_task(&manifest).map(Response::Faults),
+            Request::TaskCreate {
+                manifest,
+                start,
+                force,
+            } => {
+                let made = self.create_task(caller, &manifest, start, force).await?;
+                Ok(Response::TaskInfo(Box::new(made)))
+            }
+            Request::TaskUpdate {
+                task,
+                manifest,
+                generation,
+                force,
+            } => {
+                let changed = self.update_task(&task, &manifest, generation, force).await?;
+                Ok(Response::TaskInfo(Box::new(changed)))
+            }
+            Request::TaskOrder { task, order } => self.order_task(&task, order).await,
+            Request::TaskSubscription { task } => self
+                .task_subscription(&task)
+                .map(|view| Response::Subscription(Box::new(view))),
             Request::Rearrange { spec } => {
                 let engine = self.clone();
                 tokio::task::spawn_blocking(move || engine.rearrange(&spec))

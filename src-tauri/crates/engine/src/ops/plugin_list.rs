@@ -37,6 +37,7 @@ fn ours_with(managed: ManagedPlugin, socket: Option<PluginInfo>) -> PluginEntry 
             Some(socket) if !socket.interfaces.is_empty() => socket.interfaces.clone(),
             _ => managed.interfaces.clone(),
         },
+        subscriptions: Vec::new(),
         managed: Some(Box::new(managed)),
         socket,
     }
@@ -58,6 +59,7 @@ fn external(socket: PluginInfo) -> PluginEntry {
         state: state.to_owned(),
         status: socket.status.clone(),
         interfaces: socket.interfaces.clone(),
+        subscriptions: Vec::new(),
         managed: None,
         socket: Some(socket),
     }
