@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Takes the README's pictures from the running window.
+# Takes the README's pictures from the running window, with the four examples installed.
+# ORRERY_SETTLE_S is how long the window gathers readings first.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh all
 scripts/ui.sh
-cargo build -p orrery-desktop -p orrery-example-iowait
-node tests/desktop/screenshots.mjs
+target=${CARGO_TARGET_DIR:-target}
+cargo build --quiet -p orrery-desktop -p orrery-cli
+ORRERY_PROFILE=dev scripts/plugins.sh "$target/screenshots/packages" >/dev/null
+node tests/desktop/screenshots.mjs "$target/screenshots/packages"

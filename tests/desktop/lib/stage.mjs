@@ -50,8 +50,8 @@ export class Stage {
     return join(this.dir, 'data');
   }
 
-  async open() {
-    this.driver = await Driver.open(this.driverUrl, this.binary, ['--data', this.data, '--plugins', this.plugins]);
+  async open(...more) {
+    this.driver = await Driver.open(this.driverUrl, this.binary, ['--data', this.data, '--plugins', this.plugins, ...more]);
     return this.driver;
   }
 

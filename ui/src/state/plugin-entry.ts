@@ -108,7 +108,11 @@ function managedState(plugin: ManagedPlugin, operation: OperationView | null): S
 function troubleOf(plugin: ManagedPlugin, socket: PluginInfo | null): string {
   const { instance } = plugin;
   const wrote = TROUBLE.has(instance.state) ? (instance.last_exit?.last_lines.findLast((line) => line.trim() !== '')?.trim() ?? '') : '';
-  if (instance.reason) return withLastLine(sentence(instance.reason.split('\n')[0]?.replace(NEEDS, '') ?? ''), wrote);
+  if (instance.reason) {
+    const said = sentence(instance.reason.split('\n')[0]?.replace(NEEDS, '') ?? '');
+    // A reason that is the bare end says little; what was written before it says more.
+    return said === sentence(instance.last_exit?.text.split('\n')[0] ?? '') ? withLastLine(said, wrote) : said;
+  }
   if (TROUBLE.has(instance.state) && instance.last_exit) return withLastLine(sentence(instance.last_exit.text.split('\n')[0] ?? ''), wrote);
   const said = instance.health.checks.at(-1)?.messages.join(' ') ?? '';
   return sentence(said) || (socket ? statusReason(socket) : '');

@@ -151,11 +151,11 @@ export function routeLines(service: ServiceObject): RouteLine[] {
 
 /** What a person may change of an object: neither what the engine counts nor what it found. */
 export function editable(service: ServiceObject): Record<string, unknown> {
-  const { name, labels, annotations, resourceVersion } = service.metadata;
+  const { name, labels, annotations } = service.metadata;
   return {
     apiVersion: service.apiVersion,
     kind: service.kind,
-    metadata: { name, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}), ...(resourceVersion ? { resourceVersion } : {}) },
+    metadata: { name, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) },
     spec: service.spec,
   };
 }

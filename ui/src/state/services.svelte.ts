@@ -1,4 +1,4 @@
-import { type Backend, type LineHandle, toApiError } from '../backend/backend';
+import { apiError, type Backend, type LineHandle, toApiError } from '../backend/backend';
 import type { ApiError } from '../generated/ApiError';
 import { Poll } from './poll';
 import { addressOf, type ServiceEvent, type ServiceList, type ServiceObject, SERVICES_PATH, serviceState } from './service-object';
@@ -56,16 +56,26 @@ export class Services {
   /** Makes or changes every object of a text. Rejects with an {@link ApiError} that names the fields. */
   async apply(yaml: string): Promise<ServiceObject[]> {
     const { items } = await this.#backend.send<ServiceList>({ method: 'PUT', path: SERVICES_PATH, mediaType: 'application/yaml', body: yaml });
-    for (const item of items) this.#objects.set(item.metadata.name, item);
+    // A change that followed at once may have arrived before this answer.
+    for (const item of items) if (isNewer(item, this.#objects.get(item.metadata.name))) this.#objects.set(item.metadata.name, item);
     this.#show();
     return items;
   }
 
+  /**
+   * True when somebody else changed what is wanted since a person saw it. Its `resourceVersion` says nothing of
+   * that: it changes with every finding, too.
+   */
+  isOld(seen: ServiceObject): boolean {
+    const now = this.#objects.get(seen.metadata.name);
+    return now !== undefined && (now.metadata.uid !== seen.metadata.uid || now.metadata.generation !== seen.metadata.generation);
+  }
+
   /** Deletes an object, if it is still the one that a person saw. */
   async delete(service: ServiceObject): Promise<void> {
-    const { name, resourceVersion } = service.metadata;
-    const query = resourceVersion ? `?resourceVersion=${encodeURIComponent(resourceVersion)}` : '';
-    await this.#backend.send({ method: 'DELETE', path: `${SERVICES_PATH}/${encodeURIComponent(name)}${query}` });
+    const { name } = service.metadata;
+    if (this.isOld(service)) throw apiError('conflict', 'Somebody else changed it meanwhile. Look at it again first.');
+    await this.#backend.send({ method: 'DELETE', path: `${SERVICES_PATH}/${encodeURIComponent(name)}` });
     this.#objects.delete(name);
     this.#show();
   }
@@ -123,7 +133,7 @@ export class Services {
     if (event.type === 'ERROR') return;
     this.#broken = 0;
     if (event.type === 'DELETED') this.#objects.delete(event.object.metadata.name);
-    else this.#objects.set(event.object.metadata.name, event.object);
+    else if (isNewer(event.object, this.#objects.get(event.object.metadata.name))) this.#objects.set(event.object.metadata.name, event.object);
     this.#show();
   }
 
@@ -140,4 +150,9 @@ export class Services {
   #show(): void {
     this.list = [...this.#objects.values()].sort((a, b) => serviceState(a).rank - serviceState(b).rank || addressOf(a).localeCompare(addressOf(b)) || (a.metadata.name < b.metadata.name ? -1 : 1));
   }
+}
+
+/** Another life of an object is always newer. */
+function isNewer(object: ServiceObject, held: ServiceObject | undefined): boolean {
+  return held === undefined || held.metadata.uid !== object.metadata.uid || Number(object.metadata.resourceVersion ?? 0) >= Number(held.metadata.resourceVersion ?? 0);
 }
