@@ -81,7 +81,7 @@ fn stream(inner: &Arc<Inner>) {
         let Some(subscription) = inner.subscriptions.subscription(&id) else {
             continue;
         };
-        let collected = inner.subscriptions.collect(&subscription);
+        let collected = subscription.collect();
         let mut state = inner.state();
         let Some(entry) = state.tasks.get_mut(&id) else {
             continue;

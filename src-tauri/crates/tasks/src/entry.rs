@@ -13,7 +13,7 @@ use crate::manifest::TaskSpec;
 use crate::run;
 use crate::sample::{Sample, Series};
 use crate::schedule::{Now, Schedule};
-use crate::seams::{Subscription, TaskRecord};
+use crate::seams::TaskRecord;
 use crate::tasks::Inner;
 use crate::view::{TaskDetails, TaskInfo};
 use crate::watch::{Events, RunReport, TaskDid};
@@ -244,7 +244,7 @@ impl State {
 /// Lets a task know whether what it needs is there.
 fn bind(inner: &Arc<Inner>, entry: &mut Entry) -> Vec<Effect> {
     let bound = match inner.subscriptions.subscription(&entry.id) {
-        Some(subscription) => lacks(&subscription),
+        Some(subscription) => subscription.lacks().map_or(Ok(()), Err),
         None => return Vec::new(),
     };
     // Nothing that is told of the world is ever refused.
@@ -252,13 +252,6 @@ fn bind(inner: &Arc<Inner>, entry: &mut Entry) -> Vec<Effect> {
         .life
         .step(Input::Bound(bound), inner.now())
         .unwrap_or_default()
-}
-
-fn lacks(subscription: &Subscription) -> Result<(), String> {
-    match subscription.problems.as_slice() {
-        [] => Ok(()),
-        problems => Err(problems.join("; ")),
-    }
 }
 
 fn tell(inner: &Arc<Inner>, entry: &Entry, happened: Happened) {

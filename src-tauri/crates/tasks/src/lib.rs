@@ -27,3 +27,4 @@ pub use error::TaskError;
 pub use sample::{Sample, Series};
 pub use tasks::Tasks;
 pub use watch::{RunReport, TaskDid, TaskEvent, Watcher};
+pub use workflow::built_in;

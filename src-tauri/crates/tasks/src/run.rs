@@ -12,7 +12,7 @@ use crate::limits::RUN_SAMPLES_MAX;
 use crate::manifest::TaskSpec;
 use crate::sample::{Sample, is_below};
 use crate::schedule::Schedule;
-use crate::seams::{Collected, Subscription};
+use crate::seams::{Collected, Subscribed};
 use crate::tasks::Inner;
 use crate::watch::{Events, RunReport, TaskDid};
 use crate::workflow::{Bounds, Workflow};
@@ -22,7 +22,7 @@ struct Run {
     id: String,
     spec: Arc<TaskSpec>,
     workflow: Arc<Workflow>,
-    subscription: Arc<Subscription>,
+    subscription: Option<Arc<dyn Subscribed>>,
     /// What a stream brought; none when values are to be collected.
     streamed: Option<Vec<Sample>>,
     events: Arc<Events>,
@@ -38,7 +38,7 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &mut Entry) {
         id: entry.id.clone(),
         spec: entry.spec.clone(),
         workflow: entry.workflow.clone(),
-        subscription: inner.subscriptions.subscription(&entry.id).unwrap_or_default(),
+        subscription: inner.subscriptions.subscription(&entry.id),
         streamed,
         events: entry.events.clone(),
     };
@@ -66,7 +66,10 @@ impl Run {
                 samples: samples.clone(),
                 problems: Vec::new(),
             },
-            None => inner.subscriptions.collect(&self.subscription),
+            None => match &self.subscription {
+                Some(subscription) => subscription.collect(),
+                None => Collected::default(),
+            },
         };
         if samples.len() > RUN_SAMPLES_MAX {
             problems.push(format!(

@@ -5,39 +5,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use ts_rs::TS;
 
 use crate::life::{Happened, Kept};
-use crate::manifest::{Fault, NodeRole, TaskSpec};
+use crate::manifest::{Fault, TaskSpec};
 use crate::sample::Sample;
 
 /// An answer that comes later.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// What a task's request comes to at this moment: its subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, TS, JsonSchema)]
-pub struct Subscription {
-    /// Id of the task.
-    pub task: String,
-    /// Rises with every change.
-    pub generation: u64,
-    /// Queries that were asked for.
-    pub requested: Vec<String>,
-    /// Plugins that it needs.
-    pub plugins: Vec<String>,
-    /// Metrics that the queries come to, as namespaces.
-    pub metrics: Vec<String>,
-    /// Config by metric, what is secret left out.
-    #[ts(type = "Record<string, unknown>")]
-    pub config: std::collections::BTreeMap<String, serde_json::Value>,
-    /// Why it cannot run; empty when it can.
-    pub problems: Vec<String>,
-    /// What is missing that it can do without.
-    pub notes: Vec<String>,
-}
 
 /// What a run collected.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,7 +26,7 @@ pub struct Collected {
 
 /// Where values come from, and what has to run for them.
 pub trait Subscriptions: Send + Sync + 'static {
-    /// What is wrong with what a task asks for, if it were made now.
+    /// What is wrong with what a task asks for: what can never be had, and what is not there at present.
     fn check(&self, spec: &TaskSpec) -> Vec<Fault>;
 
     /// Begins to see to it that everything which a task asks for is there. Asked again, the new request takes the
@@ -61,16 +37,22 @@ pub trait Subscriptions: Send + Sync + 'static {
     fn unsubscribe(&self, task: &str);
 
     /// What a task's request comes to at this moment; none when it has none.
-    fn subscription(&self, task: &str) -> Option<Arc<Subscription>>;
+    fn subscription(&self, task: &str) -> Option<Arc<dyn Subscribed>>;
 
     /// Rises when a subscription may have changed.
     fn changed(&self) -> watch::Receiver<u64>;
 
     /// Rises when there are new values.
     fn arrived(&self) -> watch::Receiver<u64>;
+}
 
-    /// Values of a subscription. Asks nobody: they are there.
-    fn collect(&self, subscription: &Subscription) -> Collected;
+/// What a task's request came to at a moment. It never changes, so that a run has one throughout.
+pub trait Subscribed: Send + Sync {
+    /// What is missing for the task to run; none when it can.
+    fn lacks(&self) -> Option<String>;
+
+    /// Its values. Asks nobody: they are there.
+    fn collect(&self) -> Collected;
 }
 
 /// What is shown on the desktop.
@@ -114,11 +96,11 @@ pub trait Host: Send + Sync + 'static {
         timeout: Duration,
     ) -> Later<'a, Result<Vec<u8>, String>>;
 
-    /// Whether there is a plugin that can be such a node.
-    fn has_plugin(&self, plugin: &str, role: NodeRole) -> bool;
-
-    /// A secret by its name.
-    fn secret(&self, name: &str) -> Option<String>;
+    /// A secret by where it is, such as `env:NAME`.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn secret(&self, reference: &str) -> Result<String, String>;
 
     /// Told of what happens to tasks.
     fn happened(&self, task: &str, name: &str, happened: &Happened);

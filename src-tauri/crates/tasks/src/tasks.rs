@@ -16,7 +16,7 @@ use crate::life::{Input, Life};
 use crate::limits::{STOP_WAIT, TASKS_MAX};
 use crate::manifest::{Fault, TaskSpec};
 use crate::schedule::Now;
-use crate::seams::{Host, Records, Subscription, Subscriptions, TaskRecord};
+use crate::seams::{Host, Records, Subscriptions, TaskRecord};
 use crate::view::{TaskDetails, TaskInfo};
 use crate::watch::{RunReport, Watcher};
 use crate::workflow::Workflow;
@@ -103,12 +103,13 @@ impl Tasks {
     #[must_use]
     pub fn check(&self, manifest: &str) -> Vec<Fault> {
         match TaskSpec::read(manifest) {
-            Ok(spec) => self.checked(&spec).err().unwrap_or_default(),
+            Ok(spec) => self.checked(&spec, false).err().unwrap_or_default(),
             Err(faults) => faults,
         }
     }
 
-    /// Makes a task. It is started unless its manifest or the caller says otherwise.
+    /// Makes a task. It is started unless its manifest or the caller says otherwise. With `force` it is made though
+    /// what it needs is not there, and waits for that.
     ///
     /// # Errors
     /// When the manifest is wrong, there are too many tasks, or it cannot be written down.
@@ -117,9 +118,10 @@ impl Tasks {
         manifest: &str,
         user: &str,
         start: Option<bool>,
+        force: bool,
     ) -> Result<TaskInfo, TaskError> {
         let spec = TaskSpec::read(manifest).map_err(TaskError::Invalid)?;
-        let workflow = self.checked(&spec).map_err(TaskError::Invalid)?;
+        let workflow = self.checked(&spec, force).map_err(TaskError::Invalid)?;
         let wants_start = start.or(spec.start).unwrap_or(true);
         if wants_start && spec.schedule.is_past(self.inner.host.wall_ms()) {
             return Err(TaskError::Invalid(vec![Fault {
@@ -143,7 +145,7 @@ impl Tasks {
     }
 
     /// Gives a task another manifest; id, counts and history stay. With `expected` it is changed only when it is at
-    /// that generation.
+    /// that generation; with `force`, though what it needs is not there.
     ///
     /// # Errors
     /// When the manifest is wrong, somebody else changed it, or it cannot be written down.
@@ -152,10 +154,11 @@ impl Tasks {
         task: &str,
         manifest: &str,
         expected: Option<u64>,
+        force: bool,
     ) -> Result<TaskInfo, TaskError> {
         let id = self.find(task)?;
         let spec = TaskSpec::read(manifest).map_err(TaskError::Invalid)?;
-        let workflow = self.checked(&spec).map_err(TaskError::Invalid)?;
+        let workflow = self.checked(&spec, force).map_err(TaskError::Invalid)?;
         let record = {
             let state = self.open_state()?;
             let entry = state.entry(&id)?;
@@ -275,13 +278,14 @@ impl Tasks {
         Ok(self.inner.state().entry(&id)?.spec.to_value())
     }
 
-    /// What a task's request comes to; what it would come to, when it is not started.
+    /// Id and manifest of a task that is named by id or name.
     ///
     /// # Errors
     /// When there is none, or several of that name.
-    pub fn subscription(&self, task: &str) -> Result<Option<Arc<Subscription>>, TaskError> {
+    pub fn spec(&self, task: &str) -> Result<(String, Arc<TaskSpec>), TaskError> {
         let id = self.find(task)?;
-        Ok(self.inner.subscriptions.subscription(&id))
+        let spec = self.inner.state().entry(&id)?.spec.clone();
+        Ok((id, spec))
     }
 
     /// What a task does from here on, or after an event.
@@ -323,9 +327,13 @@ impl Tasks {
         }
     }
 
-    fn checked(&self, spec: &TaskSpec) -> Result<Workflow, Vec<Fault>> {
-        let mut faults = self.inner.subscriptions.check(spec);
-        match Workflow::of(spec, &self.inner.host, true) {
+    fn checked(&self, spec: &TaskSpec, force: bool) -> Result<Workflow, Vec<Fault>> {
+        let mut faults = if force {
+            Vec::new()
+        } else {
+            self.inner.subscriptions.check(spec)
+        };
+        match Workflow::of(spec, &self.inner.host) {
             Ok(workflow) if faults.is_empty() => Ok(workflow),
             Ok(_) => Err(faults),
             Err(more) => {
@@ -356,7 +364,7 @@ impl Tasks {
 fn resume(inner: &Arc<Inner>, state: &mut State, record: TaskRecord) {
     let id = record.id;
     let made = TaskSpec::from_value(&record.manifest)
-        .and_then(|spec| Workflow::of(&spec, &inner.host, false).map(|workflow| (spec, workflow)));
+        .and_then(|spec| Workflow::of(&spec, &inner.host).map(|workflow| (spec, workflow)));
     let (spec, workflow) = match made {
         Ok(made) => made,
         Err(faults) => {

@@ -25,6 +25,10 @@ impl Endpoint {
     /// From the keys `url` and `headers`.
     pub(super) fn read(config: &Table<'_>, host: &Arc<dyn Host>) -> Option<Endpoint> {
         let url = config.needed_text("url").and_then(|text| match Url::parse(text) {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                config.fault("url", "holds a user or password: send them in a header");
+                None
+            }
             Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
             Ok(_) => {
                 config.fault("url", "begins with neither http:// nor https://");
@@ -39,11 +43,13 @@ impl Endpoint {
         for (name, value) in config.text_map("headers") {
             match HeaderName::try_from(name) {
                 Ok(header) => {
-                    if value
-                        .strip_prefix(SECRET)
-                        .is_some_and(|name| host.secret(name).is_none())
-                    {
-                        config.fault(&format!("headers.{name}"), "names a secret that is not there");
+                    if is_reference(&value) {
+                        if let Err(why) = host.secret(&value) {
+                            config.fault(&format!("headers.{name}"), why);
+                        }
+                    } else if opens_something(&header) {
+                        let message = "is a secret: say where it is instead, as env:NAME or file:/PATH";
+                        config.fault(&format!("headers.{name}"), message);
                     }
                     headers.push((header, value));
                 }
@@ -75,12 +81,9 @@ impl Endpoint {
     ) -> Result<(), Undelivered> {
         let mut headers = kind;
         for (name, value) in &self.headers {
-            let value = match value.strip_prefix(SECRET) {
-                Some(secret) => self
-                    .host
-                    .secret(secret)
-                    .ok_or_else(|| Undelivered::Later(format!("the secret {secret} is not there")))?,
-                None => value.clone(),
+            let value = match is_reference(value) {
+                true => self.host.secret(value).map_err(Undelivered::Later)?,
+                false => value.clone(),
             };
             let mut value = HeaderValue::try_from(value)
                 .map_err(|_| Undelivered::Never(format!("the header {name} cannot be sent")))?;
@@ -122,15 +125,30 @@ impl Endpoint {
     fn shown(&self) -> String {
         let mut url = self.url.clone();
         url.set_query(None);
-        // Only addresses that can have neither refuse.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
         url.to_string()
     }
 }
 
-/// What a reference to a secret begins with.
-const SECRET: &str = "secret:";
+/// Whether a value says where a secret is.
+fn is_reference(value: &str) -> bool {
+    value.starts_with("env:") || value.starts_with("file:")
+}
+
+/// Whether a header's value is a secret by its name.
+fn opens_something(header: &HeaderName) -> bool {
+    let name = header.as_str();
+    [
+        "authorization",
+        "cookie",
+        "token",
+        "secret",
+        "password",
+        "api-key",
+        "apikey",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
+}
 
 fn client() -> Result<Client, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -52,11 +52,10 @@ impl Bounds {
 }
 
 impl Workflow {
-    /// Of a task, with everything that is wrong with it. A plugin that is not there is wrong only where `host` is
-    /// asked, which is when a task is made.
-    pub(crate) fn of(spec: &TaskSpec, host: &Arc<dyn Host>, ask_host: bool) -> Result<Workflow, Vec<Fault>> {
+    /// Of a task, with everything that is wrong with it. Whether its plugins are there is not looked at.
+    pub(crate) fn of(spec: &TaskSpec, host: &Arc<dyn Host>) -> Result<Workflow, Vec<Fault>> {
         let faults = Faults::default();
-        let nodes = made("", &spec.then, host, ask_host, &faults);
+        let nodes = made("", &spec.then, host, &faults);
         if faults.is_empty() {
             Ok(Workflow { nodes })
         } else {
@@ -75,7 +74,7 @@ impl Workflow {
     }
 }
 
-fn made(path: &str, specs: &[NodeSpec], host: &Arc<dyn Host>, ask_host: bool, faults: &Faults) -> Vec<Node> {
+fn made(path: &str, specs: &[NodeSpec], host: &Arc<dyn Host>, faults: &Faults) -> Vec<Node> {
     let mut nodes = Vec::new();
     for role in [NodeRole::Process, NodeRole::Publish] {
         for (index, spec) in specs.iter().filter(|s| s.role == role).enumerate() {
@@ -83,8 +82,8 @@ fn made(path: &str, specs: &[NodeSpec], host: &Arc<dyn Host>, ask_host: bool, fa
                 "" => format!("{}[{index}]", role.key()),
                 path => format!("{path}.{}[{index}]", role.key()),
             };
-            let then = made(&place, &spec.then, host, ask_host, faults);
-            let work = work(&place, spec, host, ask_host, faults);
+            let then = made(&place, &spec.then, host, faults);
+            let work = work(&place, spec, host, faults);
             nodes.extend(work.map(|work| Node {
                 path: place,
                 work,
@@ -95,12 +94,9 @@ fn made(path: &str, specs: &[NodeSpec], host: &Arc<dyn Host>, ask_host: bool, fa
     nodes
 }
 
-fn work(path: &str, spec: &NodeSpec, host: &Arc<dyn Host>, ask_host: bool, faults: &Faults) -> Option<Work> {
+fn work(path: &str, spec: &NodeSpec, host: &Arc<dyn Host>, faults: &Faults) -> Option<Work> {
     let name = spec.plugin.as_str();
-    let known = match spec.role {
-        NodeRole::Process => process::BUILT_IN,
-        NodeRole::Publish => publish::BUILT_IN,
-    };
+    let known = built_in(spec.role);
     if known.contains(&name) {
         let config = Table::new(&spec.config, format!("{path}.config"), faults);
         return match spec.role {
@@ -121,15 +117,6 @@ fn work(path: &str, spec: &NodeSpec, host: &Arc<dyn Host>, ask_host: bool, fault
         );
         return None;
     }
-    if ask_host && !host.has_plugin(name, spec.role) {
-        let what = spec.role.key();
-        let message = format!(
-            "is neither built in ({}) nor a plugin with the interface {what}",
-            known.join(", ")
-        );
-        faults.add(place, message);
-        return None;
-    }
     let config = serde_json::Value::Object(spec.config.clone());
     Some(match spec.role {
         NodeRole::Process => Work::Plugin {
@@ -138,6 +125,15 @@ fn work(path: &str, spec: &NodeSpec, host: &Arc<dyn Host>, ask_host: bool, fault
         },
         NodeRole::Publish => Work::Publish(Publisher::plugin(name, config, spec.buffer, host)),
     })
+}
+
+/// Names of the processors or publishers that are built in.
+#[must_use]
+pub fn built_in(role: NodeRole) -> &'static [&'static str] {
+    match role {
+        NodeRole::Process => process::BUILT_IN,
+        NodeRole::Publish => publish::BUILT_IN,
+    }
 }
 
 fn is_plugin_id(name: &str) -> bool {

@@ -1,0 +1,8 @@
+//! Tasks as a whole: executor, publishers and records, in a world that does as it is told.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+mod lives;
+mod sinks;
+mod speed;
+mod world;
