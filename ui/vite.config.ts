@@ -10,7 +10,7 @@ export default defineConfig({
   base: './',
   plugins: [svelte(), svelteTesting()],
   clearScreen: false,
-  server: { port: 5173, strictPort: true, host: '127.0.0.1', proxy: { '/api': { target: engine, ws: true } } },
+  server: { port: 5173, strictPort: true, host: '127.0.0.1', proxy: { '/api': { target: engine, ws: true }, '/apis': { target: engine } } },
   build: {
     // The oldest engine that shows the window is WebKitGTK 2.44.
     target: ['safari17', 'chrome120'],
