@@ -126,14 +126,19 @@ pub fn exposition(bytes: &[u8]) {
     match orrery_exposition::parse(&text) {
         Ok(families) => {
             let mut merged = orrery_exposition::Merged::default();
-            merged.plugin("fuzz", families);
-            let again = orrery_exposition::parse(&merged.text());
-            // The plugin's name before a metric's may make it longer than plugins may send.
-            let beyond = |message: &str| message.contains("is longer than");
-            assert!(
-                again.as_ref().map_or_else(|e| beyond(&e.message), |_| true),
-                "what is written can be read: {again:?}"
-            );
+            merged.plugin("fuzz", &families);
+            for format in [
+                orrery_exposition::Format::Text,
+                orrery_exposition::Format::OpenMetrics,
+            ] {
+                let again = orrery_exposition::parse(&merged.text(format));
+                // The plugin's name before a metric's may make it longer than plugins may send.
+                let beyond = |message: &str| message.contains("is longer than");
+                assert!(
+                    again.as_ref().map_or_else(|e| beyond(&e.message), |_| true),
+                    "what is written can be read: {again:?}"
+                );
+            }
         }
         Err(error) => {
             let lines = text.lines().count().max(1);

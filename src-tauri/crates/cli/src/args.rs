@@ -240,6 +240,9 @@ pub(crate) struct Serve {
     /// Listen on the instance socket alone, on no TCP port.
     #[arg(long, conflicts_with = "listen")]
     pub(crate) no_listen: bool,
+    /// Send metrics to the OTLP collector at this address.
+    #[arg(long, env = "ORRERY_OTLP", value_name = "URL")]
+    pub(crate) otlp: Option<String>,
     #[command(flatten)]
     pub(crate) access: crate::access::Access,
 }
@@ -267,6 +270,7 @@ mod tests {
     fn every_command_is_read() {
         let lines = [
             "serve --listen 127.0.0.1:0 --plugins a --probes host --interval 1s --read-only",
+            "serve --otlp http://localhost:4318",
             "serve --no-listen --no-probes --token 0123456789abcdef --data d",
             "report --format msgpack --at -10m",
             "topology --json",

@@ -21,7 +21,10 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
         .config
         .clone()
         .unwrap_or_else(|| paths.config.join("config.toml"));
-    let settings = Settings::read(&file, common.config.is_some()).map_err(Exit::usage)?;
+    let mut settings = Settings::read(&file, common.config.is_some()).map_err(Exit::usage)?;
+    if options.otlp.is_some() {
+        settings.export.otlp.endpoint.clone_from(&options.otlp);
+    }
     let listen = if options.no_listen {
         None
     } else {
@@ -82,6 +85,7 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     let gateway = Gateway::new(engine.clone(), keys.clone(), None).scope_open(scope_open);
     let services = gateway.with_services(ServicesConfig::at(&paths)).await;
     let gateway = services.map_err(Exit::failed)?;
+    let gateway = gateway.with_otlp(&settings.export.otlp).map_err(Exit::usage)?;
     let stop = CancellationToken::new();
     let mut serving = vec![tokio::spawn(orrery_gateway::serve_unix(
         socket,

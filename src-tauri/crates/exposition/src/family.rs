@@ -27,6 +27,23 @@ impl Kind {
         }
     }
 
+    /// Its word in OpenMetrics.
+    pub(crate) fn openmetrics_word(self) -> &'static str {
+        match self {
+            Kind::Untyped => "unknown",
+            kind => kind.word(),
+        }
+    }
+
+    /// Endings of the names that a family of this kind takes for itself: nobody else's family may be called so.
+    pub(crate) fn claims(self) -> &'static [&'static str] {
+        match self {
+            Kind::Counter | Kind::Gauge | Kind::Untyped => &[""],
+            Kind::Histogram => &["", "_bucket", "_sum", "_count"],
+            Kind::Summary => &["", "_sum", "_count"],
+        }
+    }
+
     /// Endings that a sample's name may have beyond the family's.
     pub(crate) fn suffixes(self) -> &'static [&'static str] {
         match self {
@@ -37,6 +54,8 @@ impl Kind {
         }
     }
 }
+
+const UNITS: [&str; 4] = ["seconds", "bytes", "ratio", "percent"];
 
 /// Samples that share a name, a kind and a help text.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +115,13 @@ impl Family {
         sample("_bucket", Some("+Inf".to_owned()), count as f64);
         sample("_sum", None, sum);
         sample("_count", None, count as f64);
+    }
+
+    /// Unit that its name ends in, such as `seconds`, `bytes`, `ratio` or `percent`.
+    pub fn unit(&self) -> Option<&'static str> {
+        let name = self.name.strip_suffix("_total").unwrap_or(&self.name);
+        let ends = |unit: &&str| name.strip_suffix(*unit).is_some_and(|rest| rest.ends_with('_'));
+        UNITS.into_iter().find(ends)
     }
 
     fn of(kind: Kind, name: &str, help: &str) -> Self {

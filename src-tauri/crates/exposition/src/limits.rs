@@ -14,3 +14,9 @@ pub const NAME_BYTES_MAX: usize = 512;
 pub const VALUE_BYTES_MAX: usize = 16 * 1024;
 /// Length of a help text, in bytes; what is beyond is cut.
 pub const HELP_BYTES_MAX: usize = 1_024;
+/// Samples of all plugins together.
+pub const MERGED_SAMPLES_MAX: usize = 200_000;
+/// Conflicts of types that are told by name.
+pub const CONFLICTS_MAX: usize = 100;
+/// Length of what plugins' families are called with before their own name, in bytes.
+pub const PREFIX_BYTES_MAX: usize = 64;

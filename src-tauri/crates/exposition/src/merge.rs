@@ -2,61 +2,204 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::family::{Family, Kind, Sample};
-use crate::write;
+use crate::family::{Family, Kind, Sample, is_metric_name};
+use crate::limits::{CONFLICTS_MAX, MERGED_SAMPLES_MAX, PREFIX_BYTES_MAX};
+use crate::negotiate::Format;
+use crate::{sound, write};
 
 /// Label that names the plugin.
 const PLUGIN: &str = "plugin_id";
 /// What a plugin's own label of that name becomes.
 const EXPORTED: &str = "exported_plugin_id";
-/// What plugins' families are called with before their own name.
+/// What plugins' families are called with before their own name, unless a scraper asks otherwise.
 const PREFIX: &str = "plugin_";
+/// What our own families are called with. Plugins have no families of such a name.
+const OWN: &str = "orrery_";
 
-/// Samples left out, by plugin and reason: `type_conflict` or `duplicate`.
-pub type Drops = BTreeMap<(String, &'static str), u64>;
+/// Why a sample was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Another plugin, whose id comes first, exposes the family as another type.
+    TypeConflict,
+    /// The family's name means a part of another one, as `x_sum` beside the histogram `x`.
+    NameConflict,
+    /// The series is there already.
+    Duplicate,
+    /// A label has a name that scrapers keep to themselves.
+    ReservedLabel,
+    /// The family has a name that is our own.
+    ReservedName,
+    /// A bucket or quantile without its bound, or a bound that is no number.
+    Malformed,
+    /// There are too many of all plugins together.
+    Limit,
+}
+
+impl Reason {
+    /// The word for it in metrics.
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::TypeConflict => "type_conflict",
+            Reason::NameConflict => "name_conflict",
+            Reason::Duplicate => "duplicate",
+            Reason::ReservedLabel => "reserved_label",
+            Reason::ReservedName => "reserved_name",
+            Reason::Malformed => "malformed",
+            Reason::Limit => "limit",
+        }
+    }
+}
+
+/// Samples left out, by plugin and reason.
+pub type Drops = BTreeMap<(String, Reason), u64>;
+
+/// A family that a plugin exposes as another type than somebody before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conflict {
+    /// The plugin.
+    pub plugin: String,
+    /// Name of the family as it is in the merged text.
+    pub family: String,
+    /// The type that was left out.
+    pub left_out: Kind,
+    /// The type that holds.
+    pub kept: Kind,
+}
 
 /// Families of everybody, by name.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Merged {
+    prefix: String,
     families: BTreeMap<String, Family>,
+    /// Whose family each name means.
+    claimed: BTreeMap<String, String>,
+    samples: usize,
     drops: Drops,
+    conflicts: Vec<Conflict>,
+}
+
+impl Default for Merged {
+    fn default() -> Self {
+        Merged {
+            prefix: PREFIX.to_owned(),
+            families: BTreeMap::new(),
+            claimed: BTreeMap::new(),
+            samples: 0,
+            drops: Drops::new(),
+            conflicts: Vec::new(),
+        }
+    }
 }
 
 impl Merged {
-    /// Adds families of the host itself, as they are.
+    /// One in which plugins' families are called with this before their own name; with nothing, they keep it.
+    /// None when no name can begin so.
+    pub fn with_prefix(prefix: &str) -> Option<Self> {
+        let allowed = prefix.is_empty()
+            || (prefix.len() <= PREFIX_BYTES_MAX && is_metric_name(prefix) && !prefix.starts_with(OWN));
+        allowed.then(|| Merged {
+            prefix: prefix.to_owned(),
+            ..Merged::default()
+        })
+    }
+
+    /// Adds families of the host itself, as they are. They go first: what plugins expose is compared with them.
     pub fn own(&mut self, families: impl IntoIterator<Item = Family>) {
         for family in families {
-            self.families.insert(family.name.clone(), family);
+            self.claim(&family.name, family.kind);
+            match self.families.get_mut(&family.name) {
+                Some(held) => held.samples.extend(family.samples),
+                None => {
+                    self.families.insert(family.name.clone(), family);
+                }
+            }
         }
     }
 
     /// Adds what a plugin exposes, each sample labelled with its id. The first to expose a family gives its type;
-    /// who says otherwise later is left out and counted.
-    pub fn plugin(&mut self, id: &str, families: Vec<Family>) {
+    /// who says otherwise later is left out, counted and named.
+    pub fn plugin(&mut self, id: &str, families: &[Family]) {
         for family in families {
-            let name = format!("{PREFIX}{}", family.name);
-            let count = u64::try_from(family.samples.len()).unwrap_or(u64::MAX);
-            let held = self.families.entry(name.clone()).or_insert_with(|| Family {
-                name,
-                kind: family.kind,
-                help: family.help.clone(),
-                samples: Vec::new(),
-            });
-            if held.kind != family.kind {
-                *self.drops.entry((id.to_owned(), "type_conflict")).or_default() += count;
-                continue;
+            for (name, samples) in sound::split(family) {
+                self.family(id, family, &format!("{}{name}", self.prefix), &samples);
             }
-            let mut seen: BTreeSet<(&'static str, Vec<(String, String)>)> = BTreeSet::new();
-            for sample in family.samples {
-                let labels = labelled(id, sample.labels);
-                let mut key = labels.clone();
-                key.sort();
-                if seen.insert((sample.suffix, key)) {
-                    held.samples.push(Sample { labels, ..sample });
-                } else {
-                    *self.drops.entry((id.to_owned(), "duplicate")).or_default() += 1;
+        }
+    }
+
+    fn family(&mut self, id: &str, family: &Family, name: &str, samples: &[&Sample]) {
+        if samples.is_empty() {
+            return;
+        }
+        if let Some(reason) = self.refused(id, name, family.kind) {
+            let count = u64::try_from(samples.len()).unwrap_or(u64::MAX);
+            *self.drops.entry((id.to_owned(), reason)).or_default() += count;
+            return;
+        }
+        self.claim(name, family.kind);
+        let held = self.families.entry(name.to_owned()).or_insert_with(|| Family {
+            name: name.to_owned(),
+            kind: family.kind,
+            help: String::new(),
+            samples: Vec::new(),
+        });
+        if held.help.is_empty() {
+            held.help.clone_from(&family.help);
+        }
+        let renamed = family.kind == Kind::Counter;
+        let mut seen: BTreeSet<(&'static str, Vec<(String, String)>)> = BTreeSet::new();
+        for sample in samples {
+            let suffix = if renamed { "" } else { sample.suffix };
+            let labels = labelled(id, &sample.labels);
+            let mut key = labels.clone();
+            key.sort();
+            let reason = match sound::fault(family.kind, sample) {
+                Some(reason) => reason,
+                None if self.samples >= MERGED_SAMPLES_MAX => Reason::Limit,
+                None if !seen.insert((suffix, key)) => Reason::Duplicate,
+                None => {
+                    self.samples += 1;
+                    held.samples.push(Sample {
+                        suffix,
+                        labels,
+                        value: sample.value,
+                    });
+                    continue;
                 }
+            };
+            *self.drops.entry((id.to_owned(), reason)).or_default() += 1;
+        }
+    }
+
+    /// Why a plugin's family cannot be here, if it cannot.
+    fn refused(&mut self, id: &str, name: &str, kind: Kind) -> Option<Reason> {
+        if name.starts_with(OWN) {
+            return Some(Reason::ReservedName);
+        }
+        if let Some(held) = self.families.get(name).filter(|held| held.kind != kind) {
+            if self.conflicts.len() < CONFLICTS_MAX {
+                self.conflicts.push(Conflict {
+                    plugin: id.to_owned(),
+                    family: name.to_owned(),
+                    left_out: kind,
+                    kept: held.kind,
+                });
             }
+            return Some(Reason::TypeConflict);
+        }
+        let others = |ending: &&str| {
+            let owner = self.claimed.get(&format!("{name}{ending}"));
+            owner.is_some_and(|owner| owner != name)
+        };
+        kind.claims()
+            .iter()
+            .find(|e| others(e))
+            .map(|_| Reason::NameConflict)
+    }
+
+    fn claim(&mut self, name: &str, kind: Kind) {
+        for ending in kind.claims() {
+            let claimed = self.claimed.entry(format!("{name}{ending}"));
+            claimed.or_insert_with(|| name.to_owned());
         }
     }
 
@@ -65,99 +208,44 @@ impl Merged {
         &self.drops
     }
 
+    /// Families whose types contradict each other; the first hundred.
+    pub fn conflicts(&self) -> &[Conflict] {
+        &self.conflicts
+    }
+
+    /// The families, by name.
+    pub fn into_families(self) -> impl Iterator<Item = Family> {
+        self.families.into_values().filter(|f| !f.samples.is_empty())
+    }
+
     /// All of it as text, by family name.
-    pub fn text(&self) -> String {
+    pub fn text(&self, format: Format) -> String {
         let mut out = String::new();
         for family in self.families.values().filter(|f| !f.samples.is_empty()) {
-            if family.help.is_empty() {
-                let help = match family.kind {
-                    Kind::Untyped => "Exposed without a type.".to_owned(),
-                    kind => format!("A {} without a help text.", kind.word()),
-                };
-                write::family(
-                    &mut out,
-                    &Family {
-                        help,
-                        ..family.clone()
-                    },
-                );
-            } else {
-                write::family(&mut out, family);
-            }
+            write::family(&mut out, family, format, |name| self.claimed.contains_key(name));
+        }
+        if format == Format::OpenMetrics {
+            out.push_str("# EOF\n");
         }
         out
     }
 }
 
-fn labelled(id: &str, own: Vec<(String, String)>) -> Vec<(String, String)> {
-    let mut labels = vec![(PLUGIN.to_owned(), id.to_owned())];
+fn labelled(id: &str, own: &[(String, String)]) -> Vec<(String, String)> {
+    let mut labels = Vec::with_capacity(own.len() + 1);
+    labels.push((PLUGIN.to_owned(), id.to_owned()));
+    let renamed = own.iter().any(|(name, _)| name == PLUGIN);
     for (name, value) in own {
-        if name == PLUGIN {
+        match name.as_str() {
+            PLUGIN => labels.push((EXPORTED.to_owned(), value.clone())),
             // A label of the new name that was there already gives way: it names nothing we know.
-            labels.retain(|(n, _)| n != EXPORTED);
-            labels.push((EXPORTED.to_owned(), value));
-        } else if name != EXPORTED || !labels.iter().any(|(n, _)| n == EXPORTED) {
-            labels.push((name, value));
+            EXPORTED if renamed => {}
+            _ => labels.push((name.clone(), value.clone())),
         }
     }
     labels
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::parse;
-
-    fn merged(plugins: &[(&str, &str)]) -> Merged {
-        let mut merged = Merged::default();
-        for (id, text) in plugins {
-            merged.plugin(id, parse(text).unwrap());
-        }
-        merged
-    }
-
-    #[test]
-    fn one_family_has_one_head_and_everybodys_samples() {
-        let text = "# HELP r Requests.\n# TYPE r counter\nr{code=\"200\"} 3\n";
-        assert_eq!(
-            merged(&[("a", text), ("b", text)]).text(),
-            "# HELP plugin_r Requests.\n# TYPE plugin_r counter\nplugin_r{plugin_id=\"a\",code=\"200\"} 3\n\
-             plugin_r{plugin_id=\"b\",code=\"200\"} 3\n"
-        );
-    }
-
-    #[test]
-    fn another_type_later_is_left_out_and_counted() {
-        let merged = merged(&[
-            ("a", "# TYPE r counter\nr 1\n"),
-            ("b", "# TYPE r gauge\nr 2\n# TYPE ok gauge\nok 1\n"),
-        ]);
-        assert_eq!(
-            merged.drops(),
-            &Drops::from([(("b".to_owned(), "type_conflict"), 1)])
-        );
-        assert!(merged.text().contains("plugin_ok{plugin_id=\"b\"} 1"));
-        assert!(!merged.text().contains("plugin_r{plugin_id=\"b\"}"));
-    }
-
-    #[test]
-    fn an_own_label_of_our_name_is_kept_under_another() {
-        let merged = merged(&[(
-            "a",
-            "m{exported_plugin_id=\"x\",plugin_id=\"y\"} 1\nm{q=\"\\\"\\\\\\n\"} +Inf\n",
-        )]);
-        assert_eq!(
-            merged.text(),
-            "# HELP plugin_m Exposed without a type.\n# TYPE plugin_m untyped\n\
-             plugin_m{plugin_id=\"a\",exported_plugin_id=\"y\"} 1\n\
-             plugin_m{plugin_id=\"a\",q=\"\\\"\\\\\\n\"} +Inf\n"
-        );
-    }
-
-    #[test]
-    fn a_series_is_there_once() {
-        let merged = merged(&[("a", "m{x=\"1\",y=\"2\"} 1\nm{y=\"2\",x=\"1\"} 2\n")]);
-        assert_eq!(merged.drops(), &Drops::from([(("a".to_owned(), "duplicate"), 1)]));
-        assert_eq!(merged.text().matches("plugin_m{").count(), 1);
-    }
-}
+#[path = "merge_tests.rs"]
+mod tests;

@@ -154,7 +154,7 @@ const RULES: &[Rule] = &[
     admin("POST", "/api/uploads").changes().audited("upload package"),
     // Metrics.
     view("GET", "/metrics"),
-    view("GET", "/metrics/nodes"),
+    view("GET", "/metrics/topology"),
     view("GET", "/metrics/plugins/{id}"),
     view("GET", "/api/plugin-metrics/targets"),
     // What plugins serve: each service says itself whom it is for.

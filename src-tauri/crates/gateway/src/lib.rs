@@ -37,6 +37,7 @@ mod wire;
 pub use client::Instance;
 pub use guard::Door;
 pub use keys::{KeyView, Keys, OWNER};
+pub use metrics::OtlpError;
 pub use openapi::document as openapi_document;
 pub use router::{Gateway, Raise};
 pub use serve::{Bounds, serve_tcp, serve_tcp_within, serve_tls, serve_unix};

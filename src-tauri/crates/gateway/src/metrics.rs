@@ -1,95 +1,86 @@
-//! `/metrics` for Prometheus: our own, every plugin's joined by family, each plugin's raw, and nodes' on request.
+//! `/metrics` for Prometheus: our own, every plugin's joined by family, each plugin's raw, and on request those of
+//! every node of the map.
 
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Json, Router};
+use axum::{Json, Router};
 use futures_util::future::join_all;
 use http::{HeaderMap, StatusCode, header};
-use orrery_engine::api::{ApiError, Caller, Code};
-use orrery_exposition::{Family, Merged, parse};
+use orrery_engine::api::{ApiError, Code};
+use orrery_exposition::{Format, Merged};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use crate::error::Failure;
-use crate::limits::{NODE_SERIES_MAX, SCRAPE_BUDGET, SCRAPE_BYTES_MAX, SCRAPE_MARGIN};
+use crate::limits::{SCRAPE_BUDGET, SCRAPE_BYTES_MAX, SCRAPE_MARGIN};
 use crate::params::Params;
 use crate::router::Gateway;
 
+mod discovery;
+mod otlp;
 mod own;
+mod running;
+mod scraped;
+mod scrapes;
+mod topology;
 
-/// Media type of the text format.
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub use otlp::OtlpError;
+pub(crate) use scrapes::Scrapes;
 
 /// The routes.
 pub(crate) fn routes() -> Router<Gateway> {
     Router::new()
         .route("/metrics", get(all))
-        .route("/metrics/nodes", get(nodes))
+        .route("/metrics/topology", get(topology::serve))
         .route("/metrics/plugins/{id}", get(raw))
         .route("/api/plugins/{id}/metrics", get(raw))
-        .route("/api/plugin-metrics/targets", get(targets))
+        .route("/api/plugin-metrics/targets", get(discovery::targets))
 }
 
 type Answer = Result<Response, Failure>;
 
-/// `?plugins=0` leaves the plugins out.
+/// What is asked of `/metrics`.
 #[derive(Deserialize)]
 struct Which {
+    /// 0 leaves out what plugins expose.
     plugins: Option<u8>,
+    /// What plugins' families are called with before their own name; empty for their own names alone.
+    prefix: Option<String>,
 }
 
-async fn all(
-    State(gateway): State<Gateway>,
-    Extension(caller): Extension<Caller>,
-    Params(which): Params<Which>,
-    headers: HeaderMap,
-) -> Response {
-    let engine = &gateway.engine;
-    let mut merged = Merged::default();
-    let mut families = own::families(engine, &caller);
-    if let Some(services) = &gateway.services {
-        families.extend(own::services(&services.plane.traffic()));
-    }
+async fn all(State(gateway): State<Gateway>, Params(which): Params<Which>, headers: HeaderMap) -> Answer {
+    let mut merged = match which.prefix.as_deref() {
+        None => Merged::default(),
+        Some(prefix) => Merged::with_prefix(prefix).ok_or_else(|| {
+            ApiError::bad_request(format!(
+                "No metric's name of a plugin can begin with {prefix:?}: letters, digits, _ and : may be in it, \
+                 it does not begin with a digit, and orrery_ is taken."
+            ))
+        })?,
+    };
+    merged.own(own::families(&gateway));
+    merged.own(running::families(&gateway.engine));
     if which.plugins != Some(0) {
-        let budget = budget(&headers);
-        let plugins = engine.answering_plugins();
-        // All at once, each with its own deadline: a slow one delays nobody beyond it.
-        let scrapes = join_all(plugins.iter().map(|p| scrape(&gateway, &p.id, budget))).await;
-        let mut took = Family::gauge(
-            "orrery_plugin_scrape_duration_seconds",
-            "How long a plugin's scrape took.",
-        );
-        let mut good = Family::gauge(
-            "orrery_plugin_scrape_success",
-            "1 when a plugin's scrape succeeded.",
-        );
-        for (plugin, (seconds, scraped)) in plugins.iter().zip(scrapes) {
-            let label = [("plugin_id", plugin.id.as_str())];
-            took.push(&label, seconds);
-            good.push(&label, f64::from(u8::from(scraped.is_ok())));
-            match scraped {
-                Ok(families) => merged.plugin(&plugin.id, families),
-                Err(reason) => tracing::debug!(plugin = %plugin.id, reason, "a scrape failed"),
-            }
-        }
-        let mut dropped = Family::gauge(
-            "orrery_plugin_metrics_dropped",
-            "Samples that this scrape left out, by plugin and reason.",
-        );
-        for ((plugin, reason), count) in merged.drops() {
-            dropped.push(
-                &[("plugin_id", plugin.as_str()), ("reason", reason)],
-                *count as f64,
-            );
-        }
-        families.extend([took, good, dropped]);
+        let scrapes = every_plugin(&gateway, budget(&headers)).await;
+        merged = working(move || scraped::add(merged, &scrapes)).await?;
+        gateway.scrapes.count(merged.drops());
+        merged.own([gateway.scrapes.dropped()]);
     }
-    merged.own(families);
-    ([(header::CONTENT_TYPE, TEXT)], merged.text()).into_response()
+    exposed(merged, &headers).await
+}
+
+/// Every plugin that answers, scraped at once, each with its own deadline: a slow one delays nobody beyond it, and
+/// one that is known to be slow hardly at all.
+pub(crate) async fn every_plugin(gateway: &Gateway, budget: Duration) -> Vec<(String, scrapes::Outcome)> {
+    let plugins = gateway.engine.answering_plugins();
+    gateway.scrapes.keep(plugins.iter().map(|p| p.id.as_str()));
+    let scrapes = plugins.into_iter().map(|plugin| async move {
+        let outcome = gateway.scrapes.scrape(&gateway.engine, &plugin.id, budget).await;
+        (plugin.id, outcome)
+    });
+    join_all(scrapes).await
 }
 
 /// The scraper says how long it waits; we answer before.
@@ -104,24 +95,16 @@ fn budget(headers: &HeaderMap) -> Duration {
         })
 }
 
-/// Seconds it took, and the families or why there are none.
-async fn scrape(gateway: &Gateway, id: &str, budget: Duration) -> (f64, Result<Vec<Family>, String>) {
-    let began = Instant::now();
-    let exposed = gateway
-        .engine
-        .plugin_exposition(id, budget, SCRAPE_BYTES_MAX)
-        .await;
-    let families = match exposed {
-        Ok(None) => Ok(Vec::new()),
-        Ok(Some(bytes)) => tokio::task::spawn_blocking(move || {
-            let text = std::str::from_utf8(&bytes).map_err(|e| e.to_string())?;
-            parse(text).map_err(|e| e.to_string())
-        })
-        .await
-        .unwrap_or_else(|e| Err(e.to_string())),
-        Err(error) => Err(error.message),
-    };
-    (began.elapsed().as_secs_f64(), families)
+/// Families as an answer, in the format that is asked for.
+async fn exposed(merged: Merged, headers: &HeaderMap) -> Answer {
+    let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok());
+    let format = accept.map_or(Format::Text, Format::accepted);
+    let text = working(move || merged.text(format)).await?;
+    let headers = [
+        (header::CONTENT_TYPE, format.media_type()),
+        (header::VARY, "accept"),
+    ];
+    Ok((headers, text).into_response())
 }
 
 /// A plugin's own text, byte for byte.
@@ -131,7 +114,15 @@ async fn raw(State(gateway): State<Gateway>, Path(id): Path<String>, headers: He
         .plugin_exposition(&id, budget(&headers), SCRAPE_BYTES_MAX)
         .await;
     match exposed {
-        Ok(Some(bytes)) => Ok(([(header::CONTENT_TYPE, TEXT)], bytes).into_response()),
+        Ok(Some(bytes)) => {
+            // A plugin that speaks OpenMetrics ends like this; read as the other format it would not parse.
+            let format = if bytes.trim_ascii_end().ends_with(b"# EOF") {
+                Format::OpenMetrics
+            } else {
+                Format::Text
+            };
+            Ok(([(header::CONTENT_TYPE, format.media_type())], bytes).into_response())
+        }
         Ok(None) => Err(ApiError::not_found(format!("Plugin {id} exposes no metrics.")).into()),
         Err(error) if matches!(error.code, Code::Timeout | Code::Refused) => {
             Ok((StatusCode::BAD_GATEWAY, Json(error)).into_response())
@@ -140,67 +131,9 @@ async fn raw(State(gateway): State<Gateway>, Path(id): Path<String>, headers: He
     }
 }
 
-/// Prometheus' HTTP service discovery: one target for each plugin, all behind this address.
-async fn targets(State(gateway): State<Gateway>, headers: HeaderMap) -> Response {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("localhost");
-    let list: Vec<Value> = gateway
-        .engine
-        .answering_plugins()
-        .iter()
-        .map(|p| {
-            json!({
-                "targets": [host],
-                "labels": {
-                    "__metrics_path__": format!("/api/plugins/{}/metrics", p.id),
-                    "plugin_id": p.id,
-                },
-            })
-        })
-        .collect();
-    Json(list).into_response()
-}
-
-/// Which nodes' metrics.
-#[derive(Deserialize)]
-struct Nodes {
-    topology: Option<String>,
-    metric: Option<String>,
-    limit: Option<usize>,
-}
-
-/// Every metric of every node, one family for each metric, so that dashboards graph what the map shows.
-async fn nodes(State(gateway): State<Gateway>, Params(q): Params<Nodes>) -> Answer {
-    let limit = q.limit.unwrap_or(NODE_SERIES_MAX).min(NODE_SERIES_MAX);
-    let (values, beyond) = gateway
-        .engine
-        .node_values(q.topology.as_deref(), q.metric.as_deref(), limit)?;
-    let mut families: std::collections::BTreeMap<String, Family> = Default::default();
-    for v in &values {
-        let name = own::node_family(&v.metric);
-        let family = families.entry(name).or_insert_with_key(|name| {
-            let label = if v.metric_label.is_empty() {
-                &v.metric
-            } else {
-                &v.metric_label
-            };
-            Family::gauge(name, &format!("{label}, as the map shows it."))
-        });
-        let labels = [
-            ("topology", v.topology),
-            ("node", v.node.as_str()),
-            ("label", v.label.as_str()),
-        ];
-        family.push(&labels, v.value);
-    }
-    let cut = Family::gauge(
-        "orrery_node_series_beyond_limit",
-        "Series that were left out by the limit.",
-    )
-    .with(&[], beyond as f64);
-    let mut merged = Merged::default();
-    merged.own(families.into_values().chain([cut]));
-    Ok(([(header::CONTENT_TYPE, TEXT)], merged.text()).into_response())
+/// Joining and writing may take longer than the threads that serve sockets have.
+async fn working<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(ApiError::internal)
 }

@@ -32,6 +32,9 @@ pub struct Gateway {
     pub(crate) engine: Engine,
     pub(crate) feeds: Arc<scope::Feeds>,
     pub(crate) keys: Keys,
+    pub(crate) scrapes: Arc<metrics::Scrapes>,
+    /// What sends metrics to a collector; none while nobody asked for it.
+    pub(crate) otlp: Option<Arc<orrery_export::Exporter>>,
     /// What plugins serve below `/apis`; none while nobody asked for it.
     pub(crate) services: Option<Arc<Services>>,
     /// Scope's own addresses are open to everybody on this machine.
@@ -55,6 +58,8 @@ impl Gateway {
             engine,
             feeds: Arc::default(),
             keys: keys.into(),
+            scrapes: Arc::default(),
+            otlp: None,
             services: None,
             scope_open: false,
             raise,

@@ -1,13 +1,26 @@
 //! What Orrery says of itself.
 
+use std::time::Duration;
+
 use orrery_engine::Engine;
-use orrery_engine::api::{Caller, PluginState, SourceState};
+use orrery_engine::api::{Caller, Origin, PluginState, Role, SourceState, Status};
+use orrery_export::Standing;
 use orrery_exposition::Family;
 use orrery_services::traffic::{BUCKETS, Traffic};
 
-/// Families about this instance: itself, its sources, its history, its plugins.
-pub(super) fn families(engine: &Engine, caller: &Caller) -> Vec<Family> {
-    let status = engine.status(caller);
+use crate::router::Gateway;
+
+/// Families about this instance: its process, itself, its sources, its history, its plugins, and the requests to what
+/// plugins serve.
+pub(crate) fn families(gateway: &Gateway) -> Vec<Family> {
+    let engine = &gateway.engine;
+    let anybody = Caller {
+        user: String::new(),
+        role: Role::View,
+        origin: Origin::Http,
+        from: String::new(),
+    };
+    let status = engine.status(&anybody);
     let mut families = vec![
         Family::gauge("orrery_build_info", "1, labelled with the version.")
             .with(&[("version", status.version.as_str())], 1.0),
@@ -58,7 +71,61 @@ pub(super) fn families(engine: &Engine, caller: &Caller) -> Vec<Family> {
         sources.push(&[("source", source.id.as_str())], f64::from(u8::from(up)));
     }
     families.extend([nodes, sources]);
+    families.extend(process(&status));
     families.extend(plugins(engine));
+    if let Some(data_plane) = &gateway.services {
+        families.extend(services(&data_plane.plane.traffic()));
+    }
+    if let Some(exporter) = &gateway.otlp {
+        families.extend(exported(&exporter.standing()));
+    }
+    families
+}
+
+/// How sending metrics to a collector goes.
+fn exported(standing: &Standing) -> [Family; 4] {
+    let arrives = standing.arrives.map(|yes| f64::from(u8::from(yes)));
+    let mut up = Family::gauge(
+        "orrery_otlp_up",
+        "1 when the last metrics arrived at the OTLP collector.",
+    );
+    if let Some(arrives) = arrives {
+        up.push(&[], arrives);
+    }
+    [
+        up,
+        Family::counter("orrery_otlp_points_total", "Data points that arrived there.")
+            .with(&[], standing.sent as f64),
+        Family::counter(
+            "orrery_otlp_points_left_out_total",
+            "Data points that it refused, or that were too many.",
+        )
+        .with(&[], standing.left_out as f64),
+        Family::counter("orrery_otlp_failures_total", "Times that nothing arrived there.")
+            .with(&[], standing.failures as f64),
+    ]
+}
+
+/// What every program exposes of itself, under the names that dashboards know.
+fn process(status: &Status) -> Vec<Family> {
+    let cpu = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+    let cpu = Duration::try_from(cpu).unwrap_or_default();
+    let mut families = vec![
+        Family::counter("process_cpu_seconds_total", "CPU time used, user and system.")
+            .with(&[], cpu.as_secs_f64()),
+        Family::gauge("process_resident_memory_bytes", "Resident memory.")
+            .with(&[], status.own_memory_bytes as f64),
+        Family::gauge(
+            "process_start_time_seconds",
+            "When this process began, since the epoch.",
+        )
+        .with(&[], status.started_ms as f64 / 1e3),
+    ];
+    if let Ok(open) = std::fs::read_dir("/proc/self/fd") {
+        // The listing has a descriptor of its own.
+        let open = open.count().saturating_sub(1);
+        families.push(Family::gauge("process_open_fds", "Open file descriptors.").with(&[], open as f64));
+    }
     families
 }
 
@@ -89,7 +156,7 @@ fn plugins(engine: &Engine) -> [Family; 4] {
 }
 
 /// Families about requests to what plugins serve.
-pub(super) fn services(traffic: &[Traffic]) -> [Family; 5] {
+fn services(traffic: &[Traffic]) -> [Family; 6] {
     let mut took = Family::histogram(
         "orrery_service_request_duration_seconds",
         "Time until the head of the answer, by how the request ended.",
@@ -102,6 +169,10 @@ pub(super) fn services(traffic: &[Traffic]) -> [Family; 5] {
         "orrery_service_open_streams",
         "Answers and upgraded connections under way.",
     );
+    let mut stalled = Family::counter(
+        "orrery_service_stalled_total",
+        "Answers and upgraded connections that were cut because nothing moved for too long.",
+    );
     let mut received = Family::counter("orrery_service_request_bytes_total", "Bytes of requests' bodies.");
     let mut sent = Family::counter("orrery_service_response_bytes_total", "Bytes of answers' bodies.");
     for one in traffic {
@@ -113,6 +184,7 @@ pub(super) fn services(traffic: &[Traffic]) -> [Family; 5] {
         ];
         open.push(&labels, one.in_flight as f64);
         streams.push(&labels, one.open_streams as f64);
+        stalled.push(&labels, one.stalled as f64);
         received.push(&labels, one.request_bytes as f64);
         sent.push(&labels, one.response_bytes as f64);
         for (result, durations) in &one.results {
@@ -122,13 +194,5 @@ pub(super) fn services(traffic: &[Traffic]) -> [Family; 5] {
             took.observe(&labels, &buckets, durations.count, durations.sum_seconds);
         }
     }
-    [took, open, streams, received, sent]
-}
-
-/// Name of the family of a node's metric: what names may not hold becomes `_`.
-pub(super) fn node_family(metric: &str) -> String {
-    let safe = metric
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
-    format!("orrery_node_{}", safe.collect::<String>())
+    [took, open, streams, stalled, received, sent]
 }

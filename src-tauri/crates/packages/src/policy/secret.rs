@@ -39,8 +39,11 @@ impl FromStr for SecretRef {
 }
 
 impl SecretRef {
-    /// The secret. Hand it to the plugin and keep no copy.
-    fn read(&self) -> Result<String, String> {
+    /// The secret. Hand it to whom it is for and keep no copy.
+    ///
+    /// # Errors
+    /// Why it cannot be read, in words that do not hold it.
+    pub fn read(&self) -> Result<String, String> {
         match self {
             Self::Env(name) => {
                 std::env::var(name).map_err(|_| format!("the environment variable {name} is not set"))
