@@ -18,22 +18,44 @@ async fn one_real_run_of_each_kind_of_schedule() {
     let tasks = world.tasks();
     let kinds = [
         ("simple", "{ type: simple, interval: 100ms, count: 2 }"),
-        ("windowed", "{ type: windowed, interval: 100ms, start: 2020-01-01T00:00:00Z, count: 2 }"),
-        ("cron", "{ type: cron, entry: '* * * * * *', timezone: UTC, count: 1 }"),
+        (
+            "windowed",
+            "{ type: windowed, interval: 100ms, start: 2020-01-01T00:00:00Z, count: 2 }",
+        ),
+        (
+            "cron",
+            "{ type: cron, entry: '* * * * * *', timezone: UTC, count: 1 }",
+        ),
     ];
     for (name, schedule) in kinds {
-        tasks.create(&manifest(name, schedule, HISTORY), "me", None, false).await.unwrap();
+        tasks
+            .create(&manifest(name, schedule, HISTORY), "me", None, false)
+            .await
+            .unwrap();
     }
     for (name, _) in kinds {
         let info = until_is(&tasks, name, Phase::Ended).await;
         assert_eq!(info.counts.failed, 0, "{name}");
         assert!(info.counts.ok >= 1, "{name}");
     }
-    tasks.create(&manifest("manual", "{ type: manual }", HISTORY), "me", None, false).await.unwrap();
+    tasks
+        .create(
+            &manifest("manual", "{ type: manual }", HISTORY),
+            "me",
+            None,
+            false,
+        )
+        .await
+        .unwrap();
     let report = tasks.run_now("manual").await.unwrap();
     assert_eq!((report.outcome.as_str(), report.samples), ("ok", 1));
     tasks
-        .create(&manifest("stream", "{ type: stream, count: 2 }", HISTORY), "me", None, false)
+        .create(
+            &manifest("stream", "{ type: stream, count: 2 }", HISTORY),
+            "me",
+            None,
+            false,
+        )
         .await
         .unwrap();
     for runs in 1..=2 {
@@ -41,7 +63,10 @@ async fn one_real_run_of_each_kind_of_schedule() {
         until(&tasks, "stream", "a run", |info| info.counts.ok >= runs).await;
     }
     until_is(&tasks, "stream", Phase::Ended).await;
-    assert!(world.subscribed.lock().unwrap().keys().len() == 1, "only the manual one is left");
+    assert!(
+        world.subscribed.lock().unwrap().keys().len() == 1,
+        "only the manual one is left"
+    );
     tasks.shutdown().await;
 }
 
@@ -66,9 +91,18 @@ async fn a_stream_brings_nothing_twice() {
 async fn orders_and_refusals() {
     let world = World::new();
     let tasks = world.tasks();
-    let info = tasks.create(&manifest("a", OFTEN, HISTORY), "me", Some(false), false).await.unwrap();
-    assert_eq!((info.state, info.counts.runs, info.user.as_str()), (Phase::Stopped, 0, "me"));
-    assert!(world.subscribed.lock().unwrap().is_empty(), "made without being started");
+    let info = tasks
+        .create(&manifest("a", OFTEN, HISTORY), "me", Some(false), false)
+        .await
+        .unwrap();
+    assert_eq!(
+        (info.state, info.counts.runs, info.user.as_str()),
+        (Phase::Stopped, 0, "me")
+    );
+    assert!(
+        world.subscribed.lock().unwrap().is_empty(),
+        "made without being started"
+    );
     assert_eq!(tasks.end("a"), Err(Refusal::AlreadyStopped.into()));
     assert_eq!(tasks.enable("a"), Err(Refusal::NotDisabled.into()));
     tasks.begin(&info.id).unwrap();
@@ -86,12 +120,20 @@ async fn orders_and_refusals() {
     assert!(world.records.lock().unwrap().is_empty() && tasks.list().is_empty());
     assert_eq!(tasks.begin("a"), Err(TaskError::NotFound("a".to_owned())));
     for _ in 0..2 {
-        tasks.create(&manifest("twin", OFTEN, ""), "me", Some(false), false).await.unwrap();
+        tasks
+            .create(&manifest("twin", OFTEN, ""), "me", Some(false), false)
+            .await
+            .unwrap();
     }
-    assert!(matches!(tasks.begin("twin"), Err(TaskError::Ambiguous { count: 2, .. })));
+    assert!(matches!(
+        tasks.begin("twin"),
+        Err(TaskError::Ambiguous { count: 2, .. })
+    ));
     tasks.shutdown().await;
     assert_eq!(tasks.begin("twin").unwrap_err().code(), "ambiguous");
-    let made = tasks.create(&manifest("late", OFTEN, ""), "me", None, false).await;
+    let made = tasks
+        .create(&manifest("late", OFTEN, ""), "me", None, false)
+        .await;
     assert_eq!(made, Err(TaskError::ShuttingDown));
 }
 
@@ -128,7 +170,10 @@ publish:
     assert_eq!(same, faults);
     assert!(tasks.list().is_empty() && world.records.lock().unwrap().is_empty());
     let past = "{ type: windowed, interval: 1s, stop: 2020-01-01T00:00:00Z }";
-    let error = tasks.create(&manifest("x", past, ""), "me", None, false).await.unwrap_err();
+    let error = tasks
+        .create(&manifest("x", past, ""), "me", None, false)
+        .await
+        .unwrap_err();
     assert!(matches!(error, TaskError::Invalid(_)), "a window in the past");
     let waiting = "version: 2\nschedule: { type: manual }\ncollect: { /nowhere/host/*/m: }";
     tasks.create(waiting, "me", None, true).await.unwrap();
@@ -141,7 +186,10 @@ async fn a_task_waits_for_its_plugin_and_goes_on_by_itself() {
     world.set_away("p", Some("p is not there"));
     let tasks = world.tasks();
     let rest = "on_failure: { after: 1, then: disable }\npublish: [ { plugin: history } ]";
-    tasks.create(&manifest("w", OFTEN, rest), "me", None, false).await.unwrap();
+    tasks
+        .create(&manifest("w", OFTEN, rest), "me", None, false)
+        .await
+        .unwrap();
     let info = until_is(&tasks, "w", Phase::Waiting).await;
     assert_eq!((info.waits_for.as_str(), info.counts.runs), ("p is not there", 0));
     world.set_away("p", None);
@@ -161,7 +209,10 @@ async fn partial_results_are_no_failures() {
     world.problems.lock().unwrap().push("q did not answer".to_owned());
     let tasks = world.tasks();
     let rest = "on_failure: { after: 1, then: disable }";
-    tasks.create(&manifest("p", OFTEN, rest), "me", None, false).await.unwrap();
+    tasks
+        .create(&manifest("p", OFTEN, rest), "me", None, false)
+        .await
+        .unwrap();
     let info = until(&tasks, "p", "partial runs", |info| info.counts.partial > 2).await;
     assert_eq!(info.counts.failed, 0);
     assert_eq!(info.counts.errors[0].text, "q did not answer");
@@ -174,7 +225,10 @@ async fn what_runs_goes_on_after_a_restart() {
     let tasks = world.tasks();
     let text = manifest("r", OFTEN, HISTORY);
     let id = tasks.create(&text, "me", None, false).await.unwrap().id;
-    tasks.create(&manifest("idle", OFTEN, ""), "me", Some(false), false).await.unwrap();
+    tasks
+        .create(&manifest("idle", OFTEN, ""), "me", Some(false), false)
+        .await
+        .unwrap();
     let before = until(&tasks, "r", "runs", |info| info.counts.ok > 2).await;
     tasks.shutdown().await;
     world.subscribed.lock().unwrap().clear();
@@ -185,7 +239,10 @@ async fn what_runs_goes_on_after_a_restart() {
     };
     world.records.lock().unwrap().insert(broken.id.clone(), broken);
     let tasks = world.tasks();
-    let after = until(&tasks, &id, "more runs", |info| info.counts.ok > before.counts.ok + 2).await;
+    let after = until(&tasks, &id, "more runs", |info| {
+        info.counts.ok > before.counts.ok + 2
+    })
+    .await;
     assert_eq!((after.name.as_str(), after.created_ms), ("r", before.created_ms));
     assert_eq!(tasks.show("idle").unwrap().info.state, Phase::Stopped);
     assert_eq!(tasks.list().len(), 2, "one broken task costs itself alone");
@@ -196,14 +253,20 @@ async fn what_runs_goes_on_after_a_restart() {
 async fn a_task_is_changed_in_place() {
     let world = World::new();
     let tasks = world.tasks();
-    let made = tasks.create(&manifest("c", OFTEN, ""), "me", None, false).await.unwrap();
+    let made = tasks
+        .create(&manifest("c", OFTEN, ""), "me", None, false)
+        .await
+        .unwrap();
     let before = until(&tasks, "c", "runs", |info| info.counts.ok > 1).await;
     let text = manifest("renamed", OFTEN, HISTORY);
     let stale = tasks.update("c", &text, Some(7), false).await;
     assert_eq!(stale, Err(TaskError::Generation { current: 1 }));
     let changed = tasks.update("c", &text, Some(1), false).await.unwrap();
     assert_eq!((changed.id.as_str(), changed.generation), (made.id.as_str(), 2));
-    let after = until(&tasks, "renamed", "runs", |info| info.counts.ok > before.counts.ok + 2).await;
+    let after = until(&tasks, "renamed", "runs", |info| {
+        info.counts.ok > before.counts.ok + 2
+    })
+    .await;
     assert!(after.counts.runs > before.counts.runs);
     assert!(!world.history.lock().unwrap().is_empty());
     let wrong = tasks.update("renamed", "version: 2", None, false).await;

@@ -58,11 +58,21 @@ async fn a_sink_that_is_down_slows_its_own_task_alone_and_gets_what_waited() {
     tasks.create(&other, "me", None, false).await.unwrap();
     let failing = until_is(&tasks, "t", Phase::Failing).await;
     assert!(failing.held <= 3, "the buffer's bound");
-    assert!(failing.counts.errors[0].text.contains("503"), "{:?}", failing.counts.errors);
-    assert!(!format!("{:?}", tasks.show("t").unwrap()).contains("hush"), "the secret is shown");
+    assert!(
+        failing.counts.errors[0].text.contains("503"),
+        "{:?}",
+        failing.counts.errors
+    );
+    assert!(
+        !format!("{:?}", tasks.show("t").unwrap()).contains("hush"),
+        "the secret is shown"
+    );
     until(&tasks, "other", "runs", |info| info.counts.ok > 10).await;
     server.is_down.store(false, Ordering::SeqCst);
-    let info = until(&tasks, "t", "recovery", |info| info.state == Phase::Scheduled && info.counts.ok > 0).await;
+    let info = until(&tasks, "t", "recovery", |info| {
+        info.state == Phase::Scheduled && info.counts.ok > 0
+    })
+    .await;
     assert_eq!(info.held, 0);
     let bodies = server.bodies.lock().unwrap();
     let (headers, body) = &bodies[0];
@@ -80,7 +90,10 @@ async fn prometheus_gets_its_remote_write() {
     let world = World::new();
     let tasks = world.tasks();
     let rest = format!("publish: [ {{ plugin: prometheus-remote-write, config: {{ url: '{url}' }} }} ]");
-    tasks.create(&manifest(&rest), "me", Some(false), false).await.unwrap();
+    tasks
+        .create(&manifest(&rest), "me", Some(false), false)
+        .await
+        .unwrap();
     assert_eq!(tasks.run_now("t").await.unwrap().outcome, "ok");
     let bodies = server.bodies.lock().unwrap();
     let (headers, body) = &bodies[0];
@@ -114,14 +127,20 @@ publish:
 ",
         path.display()
     );
-    tasks.create(&manifest(&rest), "me", Some(false), false).await.unwrap();
+    tasks
+        .create(&manifest(&rest), "me", Some(false), false)
+        .await
+        .unwrap();
     let report = tasks.run_now("t").await.unwrap();
     assert_eq!(report.outcome, "failed");
     assert_eq!(report.why, "process[1]: plugin broken: I cannot");
     assert_eq!(world.history.lock().unwrap()[0].value, 2.0);
     let shown = world.topology.lock().unwrap().clone();
     assert_eq!(shown.len(), 1, "what follows the broken one is left out");
-    assert_eq!((shown[0].series.metric.as_str(), shown[0].value), ("m_twice", 2.0));
+    assert_eq!(
+        (shown[0].series.metric.as_str(), shown[0].value),
+        ("m_twice", 2.0)
+    );
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.lines().nth(1).unwrap().contains("/p/host/n/m"), "{text}");
     tasks.shutdown().await;
@@ -131,12 +150,20 @@ publish:
 async fn a_call_that_hangs_ends_at_the_deadline() {
     let world = World::new();
     let tasks = world.tasks();
-    let rest = "timeout: 50ms\ndeadline: 200ms\nprocess: [ { plugin: hangs } ]\npublish: [ { plugin: history } ]";
-    tasks.create(&manifest(rest), "me", Some(false), false).await.unwrap();
+    let rest =
+        "timeout: 50ms\ndeadline: 200ms\nprocess: [ { plugin: hangs } ]\npublish: [ { plugin: history } ]";
+    tasks
+        .create(&manifest(rest), "me", Some(false), false)
+        .await
+        .unwrap();
     let report = tasks.run_now("t").await.unwrap();
     assert_eq!(report.outcome, "failed");
     assert_eq!(report.why, "process[0]: plugin hangs did not answer in time");
-    assert_eq!(world.history.lock().unwrap().len(), 1, "what stands beside it is done");
+    assert_eq!(
+        world.history.lock().unwrap().len(),
+        1,
+        "what stands beside it is done"
+    );
     tasks.shutdown().await;
 }
 
@@ -146,7 +173,10 @@ async fn a_threshold_notifies_once_for_a_crossing() {
     let tasks = world.tasks();
     let rest = "process:\n  - plugin: threshold\n    config: { above: 3, text: too much }\n    publish: [ { plugin: \
                 notification, config: { title: Alert } } ]";
-    tasks.create(&manifest(rest), "me", Some(false), false).await.unwrap();
+    tasks
+        .create(&manifest(rest), "me", Some(false), false)
+        .await
+        .unwrap();
     for _ in 0..6 {
         world.moment.fetch_add(1, Ordering::SeqCst);
         tasks.run_now("t").await.unwrap();

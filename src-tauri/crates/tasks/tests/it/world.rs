@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use orrery_tasks::life::{Happened, Phase};
 use orrery_tasks::manifest::{Fault, TaskSpec};
-use orrery_tasks::seams::{
-    Collected, Host, Later, Notice, Records, Subscribed, Subscriptions, TaskRecord,
-};
+use orrery_tasks::seams::{Collected, Host, Later, Notice, Records, Subscribed, Subscriptions, TaskRecord};
 use orrery_tasks::view::TaskInfo;
 use orrery_tasks::{Sample, Series, Tasks};
 use tokio::sync::watch;
@@ -98,7 +96,10 @@ struct View {
 
 impl Subscriptions for Everything {
     fn check(&self, spec: &TaskSpec) -> Vec<Fault> {
-        let wanted = spec.collect.iter().filter(|w| !w.optional && w.query.contains("nowhere"));
+        let wanted = spec
+            .collect
+            .iter()
+            .filter(|w| !w.optional && w.query.contains("nowhere"));
         wanted
             .map(|w| Fault {
                 field: format!("collect.{}", w.query),
@@ -148,7 +149,10 @@ impl Subscribed for View {
     fn collect(&self) -> Collected {
         *self.world.collected.lock().unwrap() += 1;
         let at_ms = self.world.moment.load(Ordering::SeqCst);
-        let samples = self.plugins.iter().map(|plugin| sample(plugin, at_ms, at_ms as f64));
+        let samples = self
+            .plugins
+            .iter()
+            .map(|plugin| sample(plugin, at_ms, at_ms as f64));
         Collected {
             samples: samples.collect(),
             problems: self.world.problems.lock().unwrap().clone(),
