@@ -22,6 +22,10 @@ use anyhow::Context as _;
 
 use crate::table::Table;
 
+/// What the command has, so that the same is measured.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 // One thread: what is measured gets the rest of the machine.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {

@@ -3,37 +3,53 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use futures_util::StreamExt as _;
 use orrery_engine::model::{Report, TopologyKind};
+use orrery_testkit::ReportGen;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::backend::{Backend, PATIENCE};
-use crate::table::Table;
+use crate::table::{Table, time};
 use crate::yardstick::{NOW, Yardstick};
 
-/// Clients of one topology.
-const CLIENTS: [usize; 2] = [1, 50];
 /// Reports posted while they watch, one in a second.
 const REPORTS: u32 = 10;
 const BEAT: Duration = Duration::from_secs(1);
 /// One process in this many says something else in every report.
 const CHANGED: usize = 100;
 
-/// Measures with few clients and with many.
+/// Measures with few clients and with many, of what one machine reports and of what twenty do.
 pub(crate) async fn measure(orrery: &Path, yardstick: &Yardstick, table: &mut Table) -> anyhow::Result<()> {
+    let name = "orrery serve takes reports of 2,000 processes, 1 % of them different";
+    with_clients(orrery, yardstick, &yardstick.json, name, table).await?;
+    let many = ReportGen::new(20, 300, 200, 6_000, 1).report(NOW).to_json();
+    let name = "orrery serve takes reports of 6,000 processes of 20 hosts, 1 % of them different";
+    with_clients(orrery, yardstick, &many, name, table).await
+}
+
+async fn with_clients(
+    orrery: &Path,
+    yardstick: &Yardstick,
+    json: &[u8],
+    name: &str,
+    table: &mut Table,
+) -> anyhow::Result<()> {
     let backend = Backend::start(orrery).await?;
-    let reports = reports(&yardstick.json)?;
+    let reports = reports(json)?;
     backend.post_report(&reports[0]).await?;
     table.section(&format!(
-        "orrery serve takes {REPORTS} reports of 2,000 processes, 1 % of them different (its CPU time for each)"
+        "{name} ({REPORTS} of them, CPU time for each, all of it)"
     ));
-    for clients in CLIENTS {
+    let begin = Instant::now();
+    backend.get("/api/topology/processes").await?;
+    table.row("first answer: GET /api/topology/processes", time(begin.elapsed()));
+    for clients in [0, 1, 50] {
         let received = Arc::new(AtomicUsize::new(0));
         let mut watching = JoinSet::new();
         for _ in 0..clients {
@@ -46,26 +62,33 @@ pub(crate) async fn measure(orrery: &Path, yardstick: &Yardstick, table: &mut Ta
             sleep(BEAT).await;
         }
         let spent = (cpu(backend.pid()?)? - begin) / REPORTS;
-        let messages = received.load(Ordering::Relaxed) / clients - 1;
-        let name = format!("{clients} clients of Scope's processes, {messages} messages to each");
+        // The first message to each is the whole topology.
+        let messages = received
+            .load(Ordering::Relaxed)
+            .checked_div(clients)
+            .map_or(0, |each| each - 1);
+        let name = format!("{clients} clients of Scope's processes, {messages} deltas to each");
         yardstick.row(table, &name, spent);
         watching.shutdown().await;
     }
+    table.row("resident memory", format!("{:.0} MB", backend.resident_mb()?));
     Ok(())
 }
 
-/// The recorded report and one in which some readings differ.
+/// Reports of one probe that differ in a fact of some processes. Readings would not do: of two at one moment the
+/// window keeps the larger, so that only the first of them would be news.
 fn reports(json: &[u8]) -> anyhow::Result<[Vec<u8>; 2]> {
-    let mut other = Report::from_json(json, NOW)?.report;
-    let processes = &mut other.topology_mut(TopologyKind::Process).nodes;
-    for node in processes.values_mut().step_by(CHANGED) {
-        for metric in Arc::make_mut(node).metrics.values_mut() {
-            if let Some(sample) = metric.samples.last_mut() {
-                sample.value += 1.0;
-            }
+    let report = Report::from_json(json, NOW)?.report;
+    let [one, other] = ["1", "2"].map(|threads| {
+        let mut report = report.clone();
+        let processes = &mut report.topology_mut(TopologyKind::Process).nodes;
+        for node in processes.values_mut().step_by(CHANGED) {
+            let node = Arc::make_mut(node);
+            *node = std::mem::take(node).with_latest("threads", NOW, threads);
         }
-    }
-    Ok([json.to_vec(), other.to_json()])
+        report.to_json()
+    });
+    Ok([one, other])
 }
 
 /// Counts what one client receives, for as long as it is polled.
