@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::life::{Input, Phase};
@@ -10,9 +11,11 @@ use crate::schedule::Schedule;
 use crate::tasks::Inner;
 
 /// Wakes tasks when their moment comes, when what they need comes or goes, and when a stream brings something.
-pub(crate) async fn run(inner: Arc<Inner>) {
-    let mut changed = inner.subscriptions.changed();
-    let mut arrived = inner.subscriptions.arrived();
+pub(crate) async fn run(
+    inner: Arc<Inner>,
+    mut changed: watch::Receiver<u64>,
+    mut arrived: watch::Receiver<u64>,
+) {
     loop {
         let first = inner.state().timers.first().map(|(at, _)| *at);
         let timer = async {

@@ -74,13 +74,16 @@ impl Tasks {
             runs: TaskTracker::new(),
             lateness: Lateness::default(),
         });
+        // What changes from here on is noticed, however late the loop begins.
+        let changed = inner.subscriptions.changed();
+        let arrived = inner.subscriptions.arrived();
         {
             let mut state = inner.state();
             for record in kept {
                 resume(&inner, &mut state, record);
             }
         }
-        inner.runs.spawn(beat::run(inner.clone()));
+        inner.runs.spawn(beat::run(inner.clone(), changed, arrived));
         inner.runs.spawn(beat::save(inner.clone()));
         Tasks { inner }
     }
