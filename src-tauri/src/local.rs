@@ -55,7 +55,7 @@ impl Local {
         }
         let engine = Engine::start(config).await?;
         let gateway = Gateway::new(engine.clone(), keys, Some(raise))
-            .with_services(ServicesConfig::at(&paths))
+            .with_services(ServicesConfig::at(&paths).reaching(&settings.datasources))
             .await?;
         let stop = CancellationToken::new();
         tokio::spawn(orrery_gateway::serve_unix(

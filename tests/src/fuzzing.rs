@@ -3,12 +3,17 @@
 //! Nothing here may panic but the assertions. `tests/fuzz` calls these functions with bytes a fuzzer makes up,
 //! `tests/tests/corpus.rs` with the files of its corpus.
 
+#[path = "fuzzing/services.rs"]
+mod services;
+
 use std::sync::Arc;
 
 use orrery_model::window::{Completeness, SourceId, Window};
 use orrery_model::{Limits, Report, Timestamp};
 use orrery_topology::derive::{Chosen, Derivation, Options};
 use orrery_topology::query::Query;
+
+pub use services::{resource_parse, route_table};
 
 /// When everything is received.
 const NOW: Timestamp = Timestamp(1_700_000_000_000_000_000);
@@ -27,13 +32,15 @@ const BODY_BYTES: usize = 1 << 20;
 pub type Entry = fn(&[u8]);
 
 /// All entries by the name of their fuzz target, which is that of their corpus folder.
-pub const ENTRIES: [(&str, Entry); 6] = [
+pub const ENTRIES: [(&str, Entry); 8] = [
     ("json_decode", json_decode),
     ("msgpack_decode", msgpack_decode),
     ("merge", merge),
     ("derive", derive),
     ("query_parse", query_parse),
     ("exposition", exposition),
+    ("resource_parse", resource_parse),
+    ("route_table", route_table),
 ];
 
 /// A report in JSON: refused with a short reason, or read; what was read survives writing and reading.

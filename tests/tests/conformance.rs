@@ -8,7 +8,17 @@ use std::path::Path;
 const DOCUMENT: &str = include_str!("../../docs/conformance.md");
 
 /// The lists, each from 1 to its last number.
-const LISTS: &[(&str, u32)] = &[("A", 58), ("N", 30), ("PM", 18), ("LG", 3), ("HL", 6)];
+const LISTS: &[(&str, u32)] = &[
+    ("A", 58),
+    ("N", 30),
+    ("PM", 18),
+    ("LG", 3),
+    ("HL", 6),
+    ("AG", 12),
+    ("PX", 10),
+    ("SE", 4),
+    ("S", 63),
+];
 
 /// Where the paths of the document begin.
 const ROOTS: &[&str] = &["../src-tauri/crates", ".."];

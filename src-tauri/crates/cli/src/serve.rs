@@ -83,7 +83,9 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
 
     let engine = Engine::start(config).await.map_err(Exit::failed)?;
     let gateway = Gateway::new(engine.clone(), keys.clone(), None).scope_open(scope_open);
-    let services = gateway.with_services(ServicesConfig::at(&paths)).await;
+    let services = gateway
+        .with_services(ServicesConfig::at(&paths).reaching(&settings.datasources))
+        .await;
     let gateway = services.map_err(Exit::failed)?;
     let gateway = gateway.with_otlp(&settings.export.otlp).map_err(Exit::usage)?;
     let stop = CancellationToken::new();
@@ -94,7 +96,11 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
     ))];
     if let Some(host) = host {
         let routes = gateway.host_router();
-        serving.push(tokio::spawn(orrery_gateway::serve_unix(host, routes, stop.clone())));
+        serving.push(tokio::spawn(orrery_gateway::serve_unix(
+            host,
+            routes,
+            stop.clone(),
+        )));
     }
     let mut url = None;
     if let Some(listener) = listener {
@@ -127,7 +133,11 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
         }
     }
     engine.shutdown().await;
-    for left in [paths.instance_socket(), paths.host_socket(), paths.data.join("url")] {
+    for left in [
+        paths.instance_socket(),
+        paths.host_socket(),
+        paths.data.join("url"),
+    ] {
         // Gone already is as good.
         let _ = std::fs::remove_file(left);
     }

@@ -58,6 +58,8 @@ pub use otlp_settings::{ExportSettings, OtlpSettings, OtlpWhat};
 pub use paths::Paths;
 pub use pipes::{PipeEnd, PipeError, PipeIo, PipeSender};
 pub use published::Published;
-pub use settings::{HistorySettings, PackageSettings, ScopeApi, Settings, SettingsError, TlsSettings};
+pub use settings::{
+    DatasourceSettings, HistorySettings, PackageSettings, ScopeApi, Settings, SettingsError, TlsSettings,
+};
 pub use user::{user_name, user_name_of};
 pub use views::Encoded;

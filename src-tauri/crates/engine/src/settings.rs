@@ -1,5 +1,6 @@
 //! config.toml: settings that hold until a flag or an environment variable says otherwise.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -42,8 +43,26 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Plugins that we run.
     pub packages: PackageSettings,
+    /// What datasource proxies may reach; they are off when there is none.
+    pub datasources: Vec<DatasourceSettings>,
     /// Metrics that are sent to others.
     pub export: ExportSettings,
+}
+
+/// A `[[datasources]]` table: a place outside that datasource proxies may reach.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatasourceSettings {
+    /// Its name or address, as objects write it.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether it may be this machine itself, or a link-local address.
+    #[serde(default)]
+    pub local: bool,
+    /// Headers that are set on every request to it: the name, and a file that only its owner reads with the value.
+    #[serde(default)]
+    pub headers: BTreeMap<String, PathBuf>,
 }
 
 /// Who may use the addresses that Weave Scope had.

@@ -21,7 +21,9 @@ use crate::guard::Door;
 use crate::keys::Keys;
 use crate::limits::REQUEST_TIMEOUT;
 use crate::services::{self, Services, ServicesConfig, ServicesError};
-use crate::{assets, audit, coming_in, error, metrics, openapi, ops, plugins, scope, uploads, view};
+use crate::{
+    assets, audit, catalog, coming_in, error, metrics, openapi, ops, plugins, scope, tasks, uploads, view,
+};
 
 /// What a shell with a window does when a second start asks for it.
 pub type Raise = Arc<dyn Fn() + Send + Sync>;
@@ -106,6 +108,8 @@ fn routes() -> Router<Gateway> {
         .merge(coming_in::routes())
         .merge(audit::routes())
         .merge(openapi::routes())
+        .merge(catalog::routes())
+        .merge(tasks::routes())
         .route("/api/instance/raise", post(raise))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::GATEWAY_TIMEOUT,
@@ -117,6 +121,8 @@ fn routes() -> Router<Gateway> {
         .route("/api/view", get(view::serve))
         .merge(scope::streams())
         .merge(ops::streams())
+        .merge(catalog::streams())
+        .merge(tasks::streams())
         .merge(uploads::routes())
         .layer(middleware::from_fn(error::in_form));
     Router::new()
@@ -141,11 +147,19 @@ async fn check(
     let api = is_api(request.uri().path());
     let mut response = match open.admit(&peer, matched.as_ref(), request, api) {
         Ok((request, noting)) => {
-            let response = next.run(request).await;
-            if let Some(noting) = noting {
-                audit::ended(noting, &response);
+            let order = matched.is_some_and(|path| is_order(request.method(), path.as_str()));
+            let answered = async move {
+                let response = next.run(request).await;
+                if let Some(noting) = noting {
+                    audit::ended(noting, &response);
+                }
+                response
+            };
+            if order {
+                to_the_end(answered).await
+            } else {
+                answered.await
             }
-            response
         }
         Err(refusal) => *refusal,
     };
@@ -162,6 +176,22 @@ async fn check(
             .or_insert(HeaderValue::from_static("no-store"));
     }
     response
+}
+
+/// Whether a request orders something of us. What is passed on to a plugin is the plugin's affair.
+fn is_order(method: &http::Method, path: &str) -> bool {
+    let looks = matches!(
+        *method,
+        http::Method::GET | http::Method::HEAD | http::Method::OPTIONS
+    );
+    !(looks || services::is_passed_on(path))
+}
+
+/// A question ends with whoever asked it: the server drops what is under way when the client hangs up, also when it
+/// closed its own direction alone. An order that came whole is carried out all the same.
+async fn to_the_end(answered: impl Future<Output = Response> + Send + 'static) -> Response {
+    let answered = tokio::spawn(answered).await;
+    answered.unwrap_or_else(|error| *refusal(ApiError::internal(error.to_string())))
 }
 
 /// On every answer: it is what it says, no other site embeds it, and where it leads learns no address of ours.

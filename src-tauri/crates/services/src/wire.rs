@@ -178,8 +178,10 @@ impl Idle {
 /// One connection.
 struct Link {
     sender: SendRequest<SentBody>,
-    connection: Box<Connection<TokioIo<UnixStream>, SentBody>>,
+    connection: Driver,
 }
+
+type Driver = Box<Connection<TokioIo<UnixStream>, SentBody>>;
 
 /// Why a link has no answer.
 enum Unsent {
@@ -195,39 +197,46 @@ impl Link {
         Pin::new(&mut self.connection).poll(&mut quiet).is_pending() && self.sender.is_ready()
     }
 
-    async fn send(self, request: Request<SentBody>) -> Result<(Response<Incoming>, Option<Self>), Unsent> {
-        let Link {
-            mut sender,
-            connection,
-        } = self;
+    /// Not an `async fn`: the request goes into the connection at once, and need not be carried along.
+    fn send(
+        mut self,
+        request: Request<SentBody>,
+    ) -> impl Future<Output = Result<(Response<Incoming>, Option<Self>), Unsent>> {
+        let answered = self.sender.try_send_request(request);
+        let Link { sender, connection } = self;
         let mut connection = Some(connection);
-        let answered = sender.try_send_request(request);
-        let answer = {
-            let mut answered = pin!(answered);
-            std::future::poll_fn(|cx| {
-                // What the connection hands over in this very call need wake nobody.
-                let mut quiet = Context::from_waker(Waker::noop());
-                if let Poll::Ready(answer) = answered.as_mut().poll(&mut quiet) {
-                    return Poll::Ready(answer);
-                }
-                if let Some(driven) = &mut connection
-                    && Pin::new(driven).poll(cx).is_ready()
-                {
-                    // With it goes what it did not send, which is said to whoever waits.
-                    connection = None;
-                }
-                answered.as_mut().poll(cx)
-            })
-            .await
-        };
-        match answer {
-            Ok(answer) => Ok((answer, connection.map(|connection| Link { sender, connection }))),
-            Err(mut error) => match error.take_message() {
-                Some(request) => Err(Unsent::Back(Box::new(request))),
-                None => Err(Unsent::Failed(error.into_error())),
-            },
+        async move {
+            let answer = driven(pin!(answered), &mut connection).await;
+            match answer {
+                Ok(answer) => Ok((answer, connection.map(|connection| Link { sender, connection }))),
+                Err(mut error) => match error.take_message() {
+                    Some(request) => Err(Unsent::Back(Box::new(request))),
+                    None => Err(Unsent::Failed(error.into_error())),
+                },
+            }
         }
     }
+}
+
+/// Waits for an answer and drives its connection meanwhile.
+fn driven<A>(
+    mut answered: Pin<&mut impl Future<Output = A>>,
+    connection: &mut Option<Driver>,
+) -> impl Future<Output = A> {
+    std::future::poll_fn(move |cx| {
+        // What the connection hands over in this very call need wake nobody.
+        let mut quiet = Context::from_waker(Waker::noop());
+        if let Poll::Ready(answer) = answered.as_mut().poll(&mut quiet) {
+            return Poll::Ready(answer);
+        }
+        if let Some(driver) = connection
+            && Pin::new(driver).poll(cx).is_ready()
+        {
+            // With it goes what it did not send, which is said to whoever waits.
+            *connection = None;
+        }
+        answered.as_mut().poll(cx)
+    })
 }
 
 /// An answer of a plugin.

@@ -1,5 +1,6 @@
 //! The data plane behind the door: what plugins serve below `/apis`, and the objects that declare it.
 
+mod datasources;
 mod keeper;
 mod objects;
 mod packages;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{any, get};
-use orrery_engine::{Engine, Paths};
+use orrery_engine::{DatasourceSettings, Engine, Paths};
 use orrery_services::proxy::AppGroup;
 use orrery_services::registry::{DirectorySource, RegistryError};
 use orrery_services::{Config, DataPlane, object};
@@ -26,6 +27,8 @@ pub struct ServicesConfig {
     pub kept: PathBuf,
     /// Directory whose files declare objects.
     pub watched: PathBuf,
+    /// What datasource proxies may reach.
+    pub datasources: Vec<DatasourceSettings>,
 }
 
 impl ServicesConfig {
@@ -35,7 +38,15 @@ impl ServicesConfig {
         ServicesConfig {
             kept: paths.data.join("services"),
             watched: paths.config.join("services.d"),
+            datasources: Vec::new(),
         }
+    }
+
+    /// Lets datasource proxies reach these places.
+    #[must_use]
+    pub fn reaching(mut self, datasources: &[DatasourceSettings]) -> Self {
+        self.datasources = datasources.to_vec();
+        self
     }
 }
 
@@ -49,6 +60,16 @@ pub enum ServicesError {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// A header for a data source cannot be had.
+    #[error("the header {header} for the data source {target} cannot be set: {why}")]
+    Datasource {
+        /// Host and port.
+        target: String,
+        /// The header.
+        header: String,
+        /// Why.
+        why: String,
     },
     /// What is kept cannot be read.
     #[error("services cannot be read: {0}")]
@@ -68,6 +89,7 @@ impl Services {
             source,
         };
         let mut plane = Config::default().keep_in(&config.kept).map_err(directory)?;
+        plane.upstreams = datasources::upstreams(&config.datasources)?;
         plane.app_groups = vec![AppGroup {
             group: object::OBJECT_GROUP.to_owned(),
             versions: vec!["v1alpha1".to_owned()],
@@ -102,6 +124,16 @@ pub(crate) fn routes() -> Router<Gateway> {
         .layer(axum::middleware::from_fn(crate::error::in_form));
     Router::new()
         .merge(declared)
-        .route("/apis", any(pass::pass))
-        .route("/apis/{*path}", any(pass::pass))
+        .route(ALL, any(pass::pass))
+        .route(BELOW, any(pass::pass))
+}
+
+/// The list of groups.
+const ALL: &str = "/apis";
+/// Everything that is not ours.
+const BELOW: &str = "/apis/{*path}";
+
+/// Whether requests to a route go on to plugins.
+pub(crate) fn is_passed_on(route: &str) -> bool {
+    matches!(route, ALL | BELOW)
 }

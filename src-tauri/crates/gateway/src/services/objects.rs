@@ -120,6 +120,9 @@ pub(super) async fn create(
 pub(super) async fn apply(State(gateway): State<Gateway>, headers: HeaderMap, body: Bytes) -> Answer {
     let registry = registry(&gateway)?;
     let documents = documents(&headers, &body)?;
+    if documents.is_empty() {
+        return Err(malformed("The body holds no object.".to_owned()));
+    }
     let objects: Result<Vec<_>, _> = documents.iter().map(object::read).collect();
     let objects = objects.map_err(|errors| failed(&RegistryError::Invalid(errors)))?;
     let mut items = Vec::new();

@@ -1,6 +1,6 @@
 //! Routes and streams: the request as it is, to the plugin's socket.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -46,8 +46,14 @@ where
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, sent_headers);
         let line = &hit.mount.line;
         let answer = match &upgrade {
-            None => exchange(wire.send(request), line, progress.as_deref(), timeout, most).await?,
-            Some(_) => Box::pin(exchange(wire.send_upgrade(request), line, None, timeout, most)).await?,
+            None => {
+                let sent = pin!(wire.send(request));
+                exchange(sent, line, progress.as_deref(), timeout, most).await?
+            }
+            Some(_) => {
+                let sent = Box::pin(wire.send_upgrade(request));
+                exchange(pin!(sent), line, None, timeout, most).await?
+            }
         };
         if answer.status() == http::StatusCode::SWITCHING_PROTOCOLS {
             let Some(upgrade) = upgrade else {
@@ -127,7 +133,7 @@ pub(super) fn path_of(text: Bytes) -> Result<PathAndQuery, Failure> {
 
 /// Waits for the head of a plugin's answer to what is sent to it.
 pub(super) async fn exchange(
-    sent: impl Future<Output = Result<Answer, SendError>>,
+    sent: Pin<&mut impl Future<Output = Result<Answer, SendError>>>,
     line: &Line,
     progress: Option<&Progress>,
     timeout: Duration,
@@ -147,12 +153,11 @@ pub(super) async fn exchange(
 
 /// Waits for the head of an answer: as long as the body of the request moves, and a while longer.
 pub(super) async fn head<A>(
-    sent: impl Future<Output = Result<A, SendError>>,
+    mut sent: Pin<&mut impl Future<Output = Result<A, SendError>>>,
     progress: Option<&Progress>,
     timeout: Duration,
     most: u64,
 ) -> Result<A, Failure> {
-    let mut sent = pin!(sent);
     let moved = || progress.map_or(0, |progress| progress.moved.load(Ordering::Relaxed));
     let is = |flag: fn(&Progress) -> bool| progress.is_some_and(flag);
     loop {

@@ -6,7 +6,7 @@
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -140,7 +140,7 @@ where
         let service = &hit.target.service;
         let timeout = service.timeout.unwrap_or(limits::HEADER_TIMEOUT);
         let sent = allowed.client.request(request).map_err(|error| unsent(&error));
-        let answer = head(sent, progress.as_deref(), timeout, most).await?;
+        let answer = head(pin!(sent), progress.as_deref(), timeout, most).await?;
         let (parts, body) = answer.into_parts();
         let idle = service.idle_timeout.unwrap_or(limits::ROUTE_IDLE);
         let tenure = hit.mount.tenure.clone();

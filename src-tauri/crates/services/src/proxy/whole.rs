@@ -1,5 +1,6 @@
 //! Requests and answers that are read whole, because something in them is looked at.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -64,7 +65,8 @@ where
         *request.uri_mut() = plugin_uri(path_of(Bytes::copy_from_slice(path.as_bytes()))?);
         *request.headers_mut() = headers;
         let timeout = self.service().timeout.unwrap_or(limits::HEADER_TIMEOUT);
-        let answer = exchange(wire.send(request), &self.hit.mount.line, None, timeout, u64::MAX).await?;
+        let sent = pin!(wire.send(request));
+        let answer = exchange(sent, &self.hit.mount.line, None, timeout, u64::MAX).await?;
         Ok((answer, place))
     }
 
