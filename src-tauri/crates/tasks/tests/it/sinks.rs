@@ -74,12 +74,11 @@ async fn a_sink_that_is_down_slows_its_own_task_alone_and_gets_what_waited() {
     })
     .await;
     assert_eq!(info.held, 0);
-    let bodies = server.bodies.lock().unwrap();
+    let bodies = server.bodies.lock().unwrap().clone();
     let (headers, body) = &bodies[0];
     assert_eq!(headers["authorization"], "hush");
     let samples: Vec<orrery_tasks::Sample> = serde_json::from_slice(body).unwrap();
     assert!(samples.len() > 1, "what waited comes with what is new");
-    drop(bodies);
     tasks.shutdown().await;
 }
 
@@ -95,7 +94,7 @@ async fn prometheus_gets_its_remote_write() {
         .await
         .unwrap();
     assert_eq!(tasks.run_now("t").await.unwrap().outcome, "ok");
-    let bodies = server.bodies.lock().unwrap();
+    let bodies = server.bodies.lock().unwrap().clone();
     let (headers, body) = &bodies[0];
     assert_eq!(headers["content-encoding"], "snappy");
     assert_eq!(headers["x-prometheus-remote-write-version"], "0.1.0");
@@ -104,7 +103,6 @@ async fn prometheus_gets_its_remote_write() {
     for part in ["__name__", "orrery_m", "node", "plugin"] {
         assert!(text.contains(part), "{part} in {text:?}");
     }
-    drop(bodies);
     tasks.shutdown().await;
 }
 
