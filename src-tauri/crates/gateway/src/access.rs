@@ -152,6 +152,22 @@ const RULES: &[Rule] = &[
     admin("POST", "/api/ops/{id}/cancel").changes(),
     admin("DELETE", "/api/ops/{id}").changes(),
     admin("POST", "/api/uploads").changes().audited("upload package"),
+    // What can be measured.
+    view("GET", "/api/catalog"),
+    view("GET", "/api/catalog/metric"),
+    view("GET", "/api/catalog/readings"),
+    view("GET", "/api/catalog/watch"),
+    // Tasks. The engine knows which orders need more than to look.
+    view("GET", "/api/tasks"),
+    admin("POST", "/api/tasks").changes(),
+    view("POST", "/api/tasks/dry-run"),
+    view("GET", "/api/tasks/{id}"),
+    admin("PUT", "/api/tasks/{id}").changes(),
+    admin("DELETE", "/api/tasks/{id}").changes(),
+    view("GET", "/api/tasks/{id}/export"),
+    view("GET", "/api/tasks/{id}/subscription"),
+    view("GET", "/api/tasks/{id}/watch"),
+    control("POST", "/api/tasks/{id}/{order}").changes(),
     // Metrics.
     view("GET", "/metrics"),
     view("GET", "/metrics/topology"),

@@ -1,11 +1,13 @@
 //! Every route in words, by what it is about.
 
+mod catalog;
 mod coming_in;
 mod metrics;
 mod operations;
 mod plugins;
 mod scope;
 mod services;
+mod tasks;
 
 use super::entry::Entry;
 use super::schemas::Schemas;
@@ -21,6 +23,8 @@ pub(super) const TAGS: &[(&str, &str)] = &[
         PLUGINS,
         "Plugins that run, or that are to run, and what was ordered.",
     ),
+    (CATALOG, "What can be measured, by whom, and what it is now."),
+    (TASKS, "What is collected, when, and where it goes."),
     (METRICS, "For Prometheus."),
     (SERVICES, "What plugins serve, and the objects that declare it."),
     (ACCESS, "Who may come in, and who did what."),
@@ -29,6 +33,8 @@ pub(super) const TAGS: &[(&str, &str)] = &[
 const SCOPE: &str = "scope";
 const OPERATIONS: &str = "operations";
 const PLUGINS: &str = "plugins";
+const CATALOG: &str = "catalog";
+const TASKS: &str = "tasks";
 const METRICS: &str = "metrics";
 const SERVICES: &str = "services";
 const ACCESS: &str = "access";
@@ -38,6 +44,8 @@ pub(super) fn all(schemas: &mut Schemas) -> Vec<Entry> {
     let mut all = scope::all(schemas);
     all.extend(operations::all(schemas));
     all.extend(plugins::all(schemas));
+    all.extend(catalog::all(schemas));
+    all.extend(tasks::all(schemas));
     all.extend(metrics::all());
     all.extend(services::all(schemas));
     all.extend(coming_in::all(schemas));
@@ -46,6 +54,12 @@ pub(super) fn all(schemas: &mut Schemas) -> Vec<Entry> {
 
 /// What a route is about, by its path.
 pub(super) fn tag(path: &str) -> &'static str {
+    if path.starts_with("/api/catalog") {
+        return CATALOG;
+    }
+    if path.starts_with("/api/tasks") {
+        return TASKS;
+    }
     if path.contains("metrics") {
         return METRICS;
     }
