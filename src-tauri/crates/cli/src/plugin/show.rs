@@ -75,6 +75,14 @@ pub(crate) fn one(p: &Value) -> Result<(), Exit> {
     row("State", text(p, "state"));
     row("Status", text(p, "status"));
     row("Socket", text(&p["socket"], "path"));
+    let tasks = p["subscriptions"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    if !tasks.is_empty() {
+        let ids: Vec<&str> = tasks.iter().filter_map(Value::as_str).collect();
+        row("Needed by", format!("{} ({})", ids.len(), ids.join(", ")));
+    }
     let m = &p["managed"];
     if !m.is_null() {
         let i = &m["instance"];
