@@ -56,7 +56,8 @@ impl Local {
         let engine = Engine::start(config).await?;
         let gateway = Gateway::new(engine.clone(), keys, Some(raise))
             .with_services(ServicesConfig::at(&paths).reaching(&settings.datasources))
-            .await?;
+            .await?
+            .with_otlp(&settings.export.otlp)?;
         let stop = CancellationToken::new();
         tokio::spawn(orrery_gateway::serve_unix(
             socket,
