@@ -3,12 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod account;
+mod catalog;
 mod disk;
 mod hostile;
 mod kill;
 mod life;
+mod metrics;
 mod orders;
 mod package;
 mod stage;
+mod tasks;
 mod told;
 mod trust;
