@@ -1,16 +1,20 @@
 //! Accepting connections, with bounds on how many, how slow and how long-winded.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ConnectInfo;
-use http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use futures_util::future::Either;
+use http::{Method, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use orrery_engine::api::ApiError;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -18,10 +22,12 @@ use tower::ServiceExt as _;
 
 use crate::auth::Peer;
 use crate::crowd::{Crowd, Group, Seat};
+use crate::error::Failure;
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_GROUP_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX,
     WRITE_PATIENCE,
 };
+use crate::services;
 use crate::tls::Tls;
 use crate::wire::{Busy, Wire};
 
@@ -174,6 +180,26 @@ fn turn_away<S: AsyncWrite + Unpin + Send + 'static>(mut stream: S, peer: &Peer)
     });
 }
 
+/// Whether a request orders something of us. What is passed on to a plugin is the plugin's affair.
+fn is_order(request: &http::Request<Incoming>) -> bool {
+    let looks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    !(looks || services::is_passed_on(request.uri().path()))
+}
+
+/// A question ends with whoever asked it: what is under way is dropped when the client hangs up, also when it closed
+/// its own direction alone. An order that came whole is carried out all the same.
+fn to_the_end(
+    answer: impl Future<Output = Result<Response, Infallible>> + Send + 'static,
+) -> impl Future<Output = Result<Response, Infallible>> {
+    let answer = tokio::spawn(answer);
+    async move {
+        answer.await.unwrap_or_else(|error| {
+            let error = ApiError::internal(error.to_string());
+            Ok(Failure(error).into_response())
+        })
+    }
+}
+
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     wire: Wire<S>,
     seat: &Arc<Seat>,
@@ -186,10 +212,17 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service = tower::service_fn(move |mut request: http::Request<Incoming>| {
         let work = seat.upgrade().map(|seat| seat.work());
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
+        let order = is_order(&request);
         let answer = router.clone().oneshot(request.map(axum::body::Body::new));
+        // At once, not when the answer is first waited for: a client that hung up behind its order is noticed before.
+        let answer = if order {
+            Either::Left(to_the_end(answer))
+        } else {
+            Either::Right(answer)
+        };
         async move {
             let response = answer.await?;
-            Ok::<_, std::convert::Infallible>(match work {
+            Ok::<_, Infallible>(match work {
                 Some(work) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     work.for_good();
                     response

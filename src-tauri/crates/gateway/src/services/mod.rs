@@ -124,16 +124,11 @@ pub(crate) fn routes() -> Router<Gateway> {
         .layer(axum::middleware::from_fn(crate::error::in_form));
     Router::new()
         .merge(declared)
-        .route(ALL, any(pass::pass))
-        .route(BELOW, any(pass::pass))
+        .route("/apis", any(pass::pass))
+        .route("/apis/{*path}", any(pass::pass))
 }
 
-/// The list of groups.
-const ALL: &str = "/apis";
-/// Everything that is not ours.
-const BELOW: &str = "/apis/{*path}";
-
-/// Whether requests to a route go on to plugins.
-pub(crate) fn is_passed_on(route: &str) -> bool {
-    matches!(route, ALL | BELOW)
+/// Whether a path is for plugins to answer, and not for us.
+pub(crate) fn is_passed_on(path: &str) -> bool {
+    path.starts_with("/apis/") && !path.starts_with(objects::ALL)
 }
