@@ -147,19 +147,11 @@ async fn check(
     let api = is_api(request.uri().path());
     let mut response = match open.admit(&peer, matched.as_ref(), request, api) {
         Ok((request, noting)) => {
-            let order = matched.is_some_and(|path| is_order(request.method(), path.as_str()));
-            let answered = async move {
-                let response = next.run(request).await;
-                if let Some(noting) = noting {
-                    audit::ended(noting, &response);
-                }
-                response
-            };
-            if order {
-                to_the_end(answered).await
-            } else {
-                answered.await
+            let response = next.run(request).await;
+            if let Some(noting) = noting {
+                audit::ended(noting, &response);
             }
+            response
         }
         Err(refusal) => *refusal,
     };
@@ -176,22 +168,6 @@ async fn check(
             .or_insert(HeaderValue::from_static("no-store"));
     }
     response
-}
-
-/// Whether a request orders something of us. What is passed on to a plugin is the plugin's affair.
-fn is_order(method: &http::Method, path: &str) -> bool {
-    let looks = matches!(
-        *method,
-        http::Method::GET | http::Method::HEAD | http::Method::OPTIONS
-    );
-    !(looks || services::is_passed_on(path))
-}
-
-/// A question ends with whoever asked it: the server drops what is under way when the client hangs up, also when it
-/// closed its own direction alone. An order that came whole is carried out all the same.
-async fn to_the_end(answered: impl Future<Output = Response> + Send + 'static) -> Response {
-    let answered = tokio::spawn(answered).await;
-    answered.unwrap_or_else(|error| *refusal(ApiError::internal(error.to_string())))
 }
 
 /// On every answer: it is what it says, no other site embeds it, and where it leads learns no address of ours.
