@@ -102,3 +102,6 @@ pub const LINKS_MAX: usize = 16;
 pub const LINK_AGE: Duration = Duration::from_secs(600);
 /// Longest line of an answer that the client side reads line by line, in bytes.
 pub const CLIENT_LINE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Largest manifest of a task. Bytes.
+pub const MANIFEST_BYTES_MAX: usize = 256 * 1024;

@@ -22,9 +22,9 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("probe", "Id of a probe."),
     ("control", "Id of a control."),
     ("pipe", "Id of a pipe, as the control that opened it answered."),
-    ("id", "Id of a plugin or of an operation."),
+    ("id", "Id of a plugin, an operation or a task."),
     ("name", "Name of a token or of an object."),
-    ("order", "What is wanted of the plugin."),
+    ("order", "What is wanted of the plugin or task."),
     ("path", "Group, version and what follows; may hold slashes."),
 ];
 
@@ -109,7 +109,11 @@ fn parameters(path: &str) -> Value {
             let name = name.trim_end_matches('}').trim_start_matches('*');
             let known = PARAMETERS.iter().find(|(known, _)| *known == name);
             let schema = if name == "order" {
-                json!({ "type": "string", "enum": crate::plugins::ORDERS })
+                let orders = match path.starts_with("/api/tasks") {
+                    true => &crate::tasks::ORDERS[..],
+                    false => &crate::plugins::ORDERS[..],
+                };
+                json!({ "type": "string", "enum": orders })
             } else {
                 json!({ "type": "string", "minLength": 1 })
             };
