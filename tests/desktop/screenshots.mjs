@@ -66,7 +66,7 @@ try {
   for (const theme of ['dark', 'light']) {
     await show(theme, '#/view/processes', '[data-testid="map-nodes"] button[aria-label*="shop-api"]', '[data-testid="card-title"]');
     await publish(await stage.shot(`main-${theme}`), `main-${theme}`);
-    await show(theme, '#/plugins?plugin=iowait', '[data-testid="plugin-detail"]');
+    await show(theme, '#/plugins?plugin=iowait&tab=health', '[data-testid="health-strip"]');
     await publish(await stage.shot(`plugins-${theme}`), `plugins-${theme}`);
     await show(theme, '#/services?service=iowait', '[data-testid="service-detail"]');
     await stage.shot(`services-${theme}`);
