@@ -15,7 +15,7 @@ const OTHERS_WRITE: u32 = 0o022;
 
 /// The account that the directory of a socket was given to, when we are root and it was. Blocks for two looks at
 /// directories.
-pub(crate) fn lent_to(socket: &Path) -> Option<u32> {
+pub fn lent_to(socket: &Path) -> Option<u32> {
     if !rustix::process::geteuid().is_root() || !is_named_for(socket)? {
         return None;
     }

@@ -30,4 +30,5 @@ pub use config::{Config, SCOPE_ROOT, StartError, default_roots};
 pub use control::{ControlAnswer, ControlError};
 pub use event::{NoteKind, PluginEvent};
 pub use info::{PluginInfo, PluginState, RootInfo};
+pub use lent::lent_to;
 pub use registry::{Registry, start};

@@ -54,11 +54,18 @@ Examples:
         #[command(flatten)]
         wait: Wait,
     },
-    /// Remove a plugin; asks first.
-    #[command(after_help = "Example:\n  orrery plugin remove iowait --keep-state --yes")]
+    /// Remove a plugin, or all that were installed; asks first. Local ones are the user's and stay.
+    #[command(after_help = "\
+Examples:
+  orrery plugin remove iowait --keep-state --yes
+  orrery plugin remove --all")]
     Remove {
         /// Plugin id.
-        plugin: String,
+        #[arg(required_unless_present = "all")]
+        plugin: Option<String>,
+        /// Remove every plugin that was installed.
+        #[arg(long, conflicts_with = "plugin")]
+        all: bool,
         /// Keep what it has stored.
         #[arg(long)]
         keep_state: bool,
@@ -106,6 +113,32 @@ Examples:
     Health {
         /// Plugin id.
         plugin: String,
+    },
+    /// Ask a plugin a question that it defines itself, until it answers with a code.
+    ///
+    /// The question goes to the plugin as GET /health?about=QUESTION.
+    #[command(after_help = "Example:\n  orrery plugin wait backup task-7 --code 0 --timeout 10m")]
+    Wait {
+        /// Plugin id.
+        plugin: String,
+        /// The question, as the plugin defines it.
+        #[arg(value_name = "QUESTION")]
+        about: String,
+        /// The code that ends the wait.
+        #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+        code: i64,
+        /// Longest wait.
+        #[arg(long, default_value = "50s", value_parser = crate::times::duration, value_name = "DURATION")]
+        timeout: std::time::Duration,
+    },
+    /// Tell every plugin that names the interface events what happens; fails if one of them fails.
+    #[command(after_help = "Example:\n  orrery plugin broadcast resumed --details '{\"after\": \"2h\"}'")]
+    Broadcast {
+        /// What happens: letters, digits, dots, dashes and underscores.
+        event: String,
+        /// More of it, as JSON.
+        #[arg(long, value_name = "JSON")]
+        details: Option<String>,
     },
     /// Call a failing plugin at once.
     Retry {

@@ -2,6 +2,7 @@
 //! done before there is one.
 
 pub(crate) mod args;
+mod asking;
 pub(crate) mod make;
 pub(crate) mod make_args;
 pub(crate) mod ops;
@@ -63,6 +64,7 @@ pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Res
         }
         Plugin::Remove {
             plugin,
+            all: _,
             keep_state,
             force,
             yes,
@@ -73,13 +75,24 @@ pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Res
             } else {
                 " What it has stored is deleted too."
             };
-            confirm(&format!("Remove the plugin {plugin}?{kept}"), yes)?;
-            let order = PluginOrder::Remove {
-                plugin,
-                keep_state,
-                force,
+            let plugins = match plugin {
+                Some(plugin) => vec![plugin],
+                None => installed(instance).await?,
             };
-            ops::order(instance, order, wait.no_wait, json).await
+            match plugins.as_slice() {
+                [] => say!("Nothing is installed."),
+                [plugin] => confirm(&format!("Remove the plugin {plugin}?{kept}"), yes)?,
+                all => confirm(&format!("Remove the plugins {}?{kept}", all.join(", ")), yes)?,
+            }
+            for plugin in plugins {
+                let order = PluginOrder::Remove {
+                    plugin,
+                    keep_state,
+                    force,
+                };
+                ops::order(instance, order, wait.no_wait, json).await?;
+            }
+            Ok(())
         }
         Plugin::Start(one) => told(instance, one, |plugin| PluginOrder::Start { plugin }, json).await,
         Plugin::Stop(one) => told(instance, one, |plugin| PluginOrder::Stop { plugin }, json).await,
@@ -94,6 +107,15 @@ pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Res
             lines,
         } => logs(instance, plugin, follow, lines, json).await,
         Plugin::Health { plugin } => health(instance, plugin, json).await,
+        Plugin::Wait {
+            plugin,
+            about,
+            code,
+            timeout,
+        } => asking::wait(instance, &plugin, &about, code, timeout, json).await,
+        Plugin::Broadcast { event, details } => {
+            asking::broadcast(instance, &event, details.as_deref(), json).await
+        }
         Plugin::Retry { plugin } => retry(instance, &plugin, json).await,
         Plugin::Make(_) => Err(Exit::failed("this command asks no instance")),
     }
@@ -114,6 +136,19 @@ async fn entry(instance: &Instance, id: &str) -> Result<Value, Exit> {
     found
         .cloned()
         .ok_or_else(|| Exit::nothing(format!("there is no plugin {id}; see `orrery plugin list`")))
+}
+
+/// Ids of the plugins that were installed.
+async fn installed(instance: &Instance) -> Result<Vec<String>, Exit> {
+    let list = instance.call(&Request::PluginList).await?;
+    let managed = list
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter(|e| e["origin"] == "managed");
+    Ok(managed
+        .filter_map(|e| e["id"].as_str().map(str::to_owned))
+        .collect())
 }
 
 async fn install_from(instance: &Instance, install: Install, json: bool) -> Result<(), Exit> {

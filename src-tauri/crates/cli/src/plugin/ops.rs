@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::progress::Progress;
 use crate::exit::Exit;
-use crate::output::{print_json, print_table, table, text};
+use crate::output::{print_json, print_table, printable, table, text};
 use crate::times;
 
 /// Pause between two looks at an operation that is waited for.
@@ -82,11 +82,14 @@ async fn find(instance: &Instance, id: &str) -> Result<Option<Value>, Exit> {
         .cloned())
 }
 
-/// How an operation ended, or where to look for it.
+/// How an operation ended, or where to look for it. The last lines of a program that failed come on lines of their own.
 fn outcome(operation: &Value) -> String {
     let id = text(operation, "id");
     match (operation["outcome"].as_str(), operation["state"].as_str()) {
-        (Some(outcome), _) if !outcome.is_empty() => text(operation, "outcome"),
+        (Some(outcome), _) if !outcome.is_empty() => {
+            let lines: Vec<String> = outcome.lines().map(printable).collect();
+            lines.join("\n  ")
+        }
         (_, Some("queued" | "running")) => {
             format!("{} is under way; see `orrery ops`: {id}", text(operation, "kind"))
         }
@@ -122,7 +125,15 @@ pub(crate) async fn run(
             text(o, "plugin"),
             text(o, "state"),
             times::show(o["ordered_ms"].as_i64().unwrap_or_default()),
-            text(o, "outcome"),
+            // What a program said last has no place in a table.
+            printable(
+                o["outcome"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .lines()
+                    .next()
+                    .unwrap_or("–"),
+            ),
         ]);
     }
     print_table(&out);

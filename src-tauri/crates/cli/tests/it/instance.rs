@@ -10,21 +10,25 @@ use tempfile::TempDir;
 use crate::run::{Ran, command, orrery};
 
 pub(crate) struct Instance {
+    // Ends before its directory goes.
+    _server: Server,
     pub(crate) home: TempDir,
     pub(crate) url: String,
     pub(crate) token: String,
-    server: Child,
 }
+
+/// Ended when it is dropped, also when the test fails while it starts.
+struct Server(Child);
 
 impl Instance {
     pub(crate) fn start() -> Instance {
         let home = tempfile::tempdir().unwrap();
-        let mut server = command(home.path(), &["serve", "--listen", "127.0.0.1:0", "--no-probes"])
+        let spawned = command(home.path(), &["serve", "--listen", "127.0.0.1:0", "--no-probes"])
             .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .spawn();
+        let mut server = Server(spawned.unwrap());
         let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap())
+        BufReader::new(server.0.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
@@ -33,7 +37,7 @@ impl Instance {
             url: ready["url"].as_str().unwrap().to_owned(),
             token: token.trim().to_owned(),
             home,
-            server,
+            _server: server,
         }
     }
 
@@ -49,9 +53,9 @@ impl Instance {
     }
 }
 
-impl Drop for Instance {
+impl Drop for Server {
     fn drop(&mut self) {
-        let _ = kill_process(Pid::from_child(&self.server), Signal::TERM);
-        let _ = self.server.wait();
+        let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
+        let _ = self.0.wait();
     }
 }

@@ -246,4 +246,156 @@ fn an_interrupt_cancels_what_is_waited_for() {
         "{ended:?}"
     );
     instance.orrery(&["plugin", "show", "mute"]).expect(3);
+
+    // Nobody waits for this one; it is cancelled by its id.
+    let install = ["plugin", "install", "mute-0.1.0.tar.gz", "--no-wait", "--json"];
+    let ordered = instance.orrery(&install).expect(0).json();
+    let id = ordered["id"].as_str().unwrap();
+    instance.orrery(&["ops", "--cancel", id]).expect(0);
+    let state = || {
+        let all = instance.orrery(&["ops", "--json"]).expect(0).json();
+        let found = all.as_array().into_iter().flatten().find(|o| o["id"] == id);
+        found.map(|o| o["state"].clone()).unwrap_or_default()
+    };
+    let until = Instant::now() + PATIENCE;
+    while state() != "cancelled" {
+        assert!(Instant::now() < until, "it is cancelled: {}", state());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    instance.orrery(&["plugin", "show", "mute"]).expect(3);
+    // What has ended cannot be cancelled.
+    instance.orrery(&["ops", "--cancel", id]).expect(5);
+}
+
+/// Answers the question how far it is, with one more every time, and keeps what it is told.
+const ANSWERING: &str = r#"#!/usr/bin/env python3
+import http.server, json, os, socketserver, sys
+asked = 0
+class Plugin(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def address_string(self): return "peer"
+    def log_message(self, *_): pass
+    def say(self, value, status=200):
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        global asked
+        if self.path.startswith("/health?about=how%20far"):
+            asked += 1
+            return self.say({"status": "ok", "code": asked, "messages": ["at %d" % asked]})
+        if self.path.startswith("/health"): return self.say({"status": "ok", "code": 0})
+        self.say({"Plugins": [{"id": "answering", "label": "x", "interfaces": ["reporter"], "api_version": "1"}]})
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        open("told", "ab").write(body + b"\n")
+        self.say({}, 500 if b"bad" in body else 200)
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+Server(sys.argv[1], Plugin).serve_forever()
+"#;
+
+#[test]
+fn plugins_are_asked_and_told() {
+    let instance = Instance::start();
+    let home = instance.home.path();
+    fs::create_dir_all(home.join("answering")).unwrap();
+    let program = home.join("answering/run");
+    fs::write(&program, ANSWERING).unwrap();
+    fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let manifest = "id = \"answering\"\nversion = \"1.0.0\"\ninterfaces = [\"reporter\", \"events\"]\n\
+                    run.entry = \"run\"\nrun.args = [\"{socket}\"]\n";
+    fs::write(home.join("answering/plugin.toml"), manifest).unwrap();
+    orrery(home, &["plugin", "pack", "answering"]).expect(0);
+    instance
+        .orrery(&["plugin", "install", "answering-1.0.0.tar.gz"])
+        .expect(0);
+
+    let wait = |code: &str, timeout: &str| {
+        let words = [
+            "plugin",
+            "wait",
+            "answering",
+            "how far",
+            "--code",
+            code,
+            "--timeout",
+            timeout,
+        ];
+        instance.orrery(&words)
+    };
+    let answered = wait("2", "60s").expect(0);
+    assert_eq!(answered.out, "ok\nat 2\n");
+    let other = wait("1", "1s").expect(1);
+    assert!(other.err.contains("code"), "{other:?}");
+    instance
+        .orrery(&["plugin", "wait", "nobody", "how far"])
+        .expect(3);
+
+    let details = [
+        "plugin",
+        "broadcast",
+        "resumed",
+        "--details",
+        "{\"after\": \"2h\"}",
+    ];
+    let told = instance.orrery(&details).expect(0);
+    assert!(
+        told.out.contains("answering") && told.out.contains("ok"),
+        "{told:?}"
+    );
+    let heard = fs::read_to_string(home.join("data/plugins/state/answering/told")).unwrap();
+    let heard: Value = serde_json::from_str(&heard).unwrap();
+    assert_eq!(heard, json!({ "event": "resumed", "details": { "after": "2h" } }));
+    let failed = instance
+        .orrery(&["plugin", "broadcast", "bad", "--json"])
+        .expect(1);
+    assert_eq!(failed.json()[0]["result"], "failed");
+    instance.orrery(&["plugin", "broadcast", "two words"]).expect(2);
+    instance
+        .orrery(&["plugin", "broadcast", "x", "--details", "{"])
+        .expect(2);
+}
+
+#[test]
+fn removing_all_leaves_local_ones_alone() {
+    let instance = Instance::start();
+    let home = instance.home.path();
+    instance.orrery(&["plugin", "remove", "--all", "--yes"]).expect(0);
+    // One that is the user's own, beside two that are installed.
+    let watched = home.join("data/config/plugins.d");
+    fs::create_dir_all(&watched).unwrap();
+    orrery(home, &["plugin", "init", "mine"]).expect(0);
+    let copied = std::process::Command::new("cp")
+        .arg("-r")
+        .arg(home.join("mine"))
+        .arg(watched.join("mine"))
+        .status();
+    assert!(copied.unwrap().success());
+    for id in ["one", "two"] {
+        orrery(home, &["plugin", "init", id]).expect(0);
+        orrery(home, &["plugin", "pack", id]).expect(0);
+        instance
+            .orrery(&["plugin", "install", &format!("{id}-0.1.0.tar.gz")])
+            .expect(0);
+    }
+    let ids = |filter: &[&str]| -> Vec<String> {
+        let list = instance.orrery(&[&["plugin", "list", "--json"], filter].concat());
+        let list = list.expect(0).json();
+        let ids = list.as_array().into_iter().flatten();
+        ids.map(|e| e["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let until = Instant::now() + PATIENCE;
+    while ids(&["--state", "running"]) != ["mine", "one", "two"] {
+        assert!(Instant::now() < until, "{:?}", ids(&[]));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    instance.orrery(&["plugin", "remove", "--all"]).expect(5);
+    instance.orrery(&["plugin", "remove", "--all", "--yes"]).expect(0);
+    assert_eq!(ids(&[]), ["mine"]);
+    assert_eq!(ids(&["--state", "running"]), ["mine"]);
+    instance.orrery(&["plugin", "remove", "mine", "--yes"]).expect(5);
+    assert!(watched.join("mine/plugin.toml").exists());
 }

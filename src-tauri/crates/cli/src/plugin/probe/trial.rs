@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,7 +10,10 @@ use std::time::{Duration, Instant};
 use orrery_packages::manifest::{Activation, Enforce, Handover, Interface, Machine, Places};
 use orrery_packages::{Caps, Manifest, policy, remove_revision, unpack};
 use orrery_plugins::once;
-use orrery_runner::{self as runner, Exit as End, HeldBy, Launch, Process, Runner, RunnerConfig};
+use orrery_runner::{
+    self as runner, Account, AccountError, Exit as End, HeldBy, Launch, Process, Runner, RunnerConfig,
+    other_account,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -90,25 +93,22 @@ async fn attempt(
         );
         return Ok(tried);
     }
-    if let Some(user) = &manifest.run.user {
-        findings.note(
-            "user",
-            format!("it is tried as yourself; installed, it runs as {user}"),
-        );
-    }
+    let Some(account) = account(&manifest, findings) else {
+        return Ok(tried);
+    };
     let ground = lay(home.path(), package, &manifest, findings).map_err(Exit::failed)?;
     let Some(ground) = ground else { return Ok(tried) };
+    if let Some(account) = &account {
+        give(home.path(), &ground.places, account).map_err(Exit::failed)?;
+    }
     let config = RunnerConfig::new(format!("orrery-probe-{}", std::process::id()));
     let runner = Runner::start(config).await.map_err(Exit::failed)?;
     let path = ground.places.socket.clone();
     match runner
-        .launch(launch(
-            home.path(),
-            package,
-            &manifest,
-            ground.places,
-            ground.listener,
-        ))
+        .launch(Launch {
+            user: account.map(|account| account.name),
+            ..launch(home.path(), package, &manifest, ground.places, ground.listener)
+        })
         .await
     {
         Ok(process) => {
@@ -123,6 +123,54 @@ async fn attempt(
         findings.note("end", format!("it leaves its socket behind: {}", path.display()));
     }
     Ok(tried)
+}
+
+/// The account that it is tried as, where that is not our own. None when there is no such account.
+fn account(manifest: &Manifest, findings: &mut Findings) -> Option<Option<Account>> {
+    let Some(user) = manifest.run.user.as_deref() else {
+        return Some(None);
+    };
+    match other_account(user) {
+        Ok(account) => {
+            findings.ok("user", format!("runs as {user}"));
+            Some(account)
+        }
+        Err(error @ AccountError::NotRoot(_)) => {
+            let text = format!("it is to run as {user} and is tried as yourself: {error}");
+            findings.note("user", text);
+            Some(None)
+        }
+        Err(error) => {
+            findings.wrong("user", format!("it cannot run as '{user}': {error}"));
+            None
+        }
+    }
+}
+
+/// Gives what is the program's own to the account that it runs as, and opens the way there.
+fn give(home: &Path, places: &Places, account: &Account) -> std::io::Result<()> {
+    let passable = [
+        home.join("run"),
+        home.join("tmp"),
+        home.join("revisions"),
+        home.to_owned(),
+    ];
+    for dir in passable.iter().filter(|dir| dir.exists()) {
+        fs::set_permissions(dir, fs::Permissions::from_mode(0o711))?;
+    }
+    let own = [
+        places.socket.parent(),
+        Some(&places.state_dir),
+        Some(&places.config_file),
+    ];
+    for path in own
+        .into_iter()
+        .flatten()
+        .filter(|path| path.starts_with(home) && path.exists())
+    {
+        chown(path, Some(account.uid), Some(account.gid))?;
+    }
+    Ok(())
 }
 
 /// Makes the places that the program is told, and its config of defaults.
