@@ -81,6 +81,8 @@ class Plugin(http.server.BaseHTTPRequestHandler):
         if self.path.startswith("/health") and there("health"):
             status, body = open(ways["health"]).read().split(" ", 1)
             return self.send(int(status), body.encode())
+        if self.path == "/describe" and "describe" in ways:
+            return self.send(200, ways["describe"].encode())
         if not self.path.startswith("/report"):
             return self.send(404, b"{}")
         if "hang" in ways or there("hang-when"):
@@ -94,11 +96,18 @@ class Plugin(http.server.BaseHTTPRequestHandler):
         spec = {
             "id": ways.get("id", "impostor" if there("turn") else name),
             "label": "" if "no-label" in ways else name,
-            "interfaces": ["controller"] if "no-reporter" in ways else ["reporter"],
+            "interfaces": ["controller"] if "no-reporter" in ways else ["reporter"] + ["describe"] * ("describe" in ways),
             "api_version": ways.get("api", "1"),
         }
         specs = [spec, dict(spec, id="second")] if "two" in ways else [spec]
-        report = {"Host": {"nodes": {name + "host;<host>": node}}, "Plugins": specs}
+        hosts = {"nodes": {name + "host;<host>": node}}
+        if "metric" in ways:
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            sample = {"date": now, "value": 42}
+            node["metrics"] = {ways["metric"]: {"samples": [sample], "min": 0, "max": 100}}
+            template = {"id": ways["metric"], "label": "A metric", "format": "percent"}
+            hosts["metric_templates"] = {ways["metric"]: template}
+        report = {"Host": hosts, "Plugins": specs}
         self.send(200, json.dumps(report).encode())
 
     def do_POST(self):

@@ -73,6 +73,10 @@ impl Stage {
         self.home.path()
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     pub(crate) async fn end(self) -> TempDir {
         self.stop.cancel();
         self.engine.shutdown().await;

@@ -184,17 +184,9 @@ fn read_item(source: &str, item: Item, now_ms: i64) -> Result<(Namespace, Told),
     if namespace.source() != source {
         return Err(format!("{namespace} does not begin with /{source}"));
     }
-    let label = if item.label.is_empty() {
-        match namespace.elements().last() {
-            Some(Element::Static(metric)) => metric.clone(),
-            _ => SmolStr::default(),
-        }
-    } else {
-        item.label.into()
-    };
     let told = Told {
         place: place_of(&namespace),
-        label,
+        label: item.label.into(),
         unit: item.unit.into(),
         description: item.description.into(),
         format: item.format.into(),

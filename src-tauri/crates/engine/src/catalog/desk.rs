@@ -19,7 +19,7 @@ use super::heard::{FirstWords, Metrics, News};
 use super::stock::{Facts, NO_VERSION, Said, VersionKey, stock};
 use crate::clock;
 use crate::engine::Shared;
-use crate::limits::{CATALOG_SETTLE, DESCRIBE_BUDGET, DESCRIPTION_BYTES};
+use crate::limits::{CATALOG_SETTLE, CATALOG_SOURCES, DESCRIBE_BUDGET, DESCRIPTION_BYTES};
 use crate::managed::Managed;
 
 /// Makes the catalog anew whenever something changes, until `stop`.
@@ -146,8 +146,10 @@ impl Desk {
         };
         let library = &self.shared.library;
         let before = library.current.load_full();
-        library.replace(stock(&facts, &before));
+        let next = stock(&facts, &before);
+        // What is shown is on disk.
         self.keep(fresh).await;
+        self.shared.library.replace(next);
     }
 
     /// Finds out which version said what. Gives those that said something new.
@@ -161,6 +163,10 @@ impl Desk {
         let mut fresh = BTreeSet::new();
         self.built_in.extend(news.built_in);
         self.first.extend(news.first);
+        // Those whose install failed are never asked for.
+        while self.first.len() > CATALOG_SOURCES {
+            self.first.pop_first();
+        }
         for (plugin, metrics) in news.reported {
             let version = manifests.get(plugin.as_str()).map(|m| m.version.clone());
             let key = (plugin, version.unwrap_or(NO_VERSION));

@@ -87,8 +87,9 @@ impl Library {
     fn replace(&self, catalog: Catalog) {
         let catalog = Arc::new(catalog);
         let differs = !catalog.differences(&self.current.load()).is_empty();
-        self.current.store(Arc::clone(&catalog));
-        let changes = self.subscriptions().update(catalog);
+        // Who sees the catalog can subscribe to what is in it.
+        let changes = self.subscriptions().update(Arc::clone(&catalog));
+        self.current.store(catalog);
         self.tell(&changes);
         if differs {
             self.changes.send_modify(|n| *n += 1);

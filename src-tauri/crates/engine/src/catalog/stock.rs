@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use orrery_catalog::{
-    Catalog, Described, LayerKind, Layers, Namespace, Shelf, Source, Standing, Told, from_manifest,
+    Catalog, Described, Element, LayerKind, Layers, Namespace, Shelf, Source, Standing, Told, from_manifest,
 };
 use orrery_manager::view::{Activation, Desired, ManagedPlugin};
 use orrery_model::SmolStr;
@@ -168,6 +168,13 @@ fn joined(declared: &[(Namespace, Told)], said: &Said) -> Metrics {
             if !told.is_empty() {
                 held.clone_from(told);
             }
+        }
+    }
+    for (name, told) in &mut all {
+        if told.label.is_empty()
+            && let Some(Element::Static(metric)) = name.elements().last()
+        {
+            told.label.clone_from(metric);
         }
     }
     all.into_iter().collect()
