@@ -97,6 +97,9 @@ suite "front end" npm --prefix ui test --silent
 suite "volume-count" python3 -m unittest discover -s plugins-examples/volume-count -p 'test_*.py'
 printf '\n== build the window and the command\n'
 if cargo build --quiet -p orrery-desktop -p orrery-cli -p orrery-example-iowait; then
+  built=${CARGO_TARGET_DIR:-target}
+  suite "HTTP API by its description" \
+    python3 tests/api/run.py "$built/debug/orrery" "$built/tools/schemathesis/bin/schemathesis"
   suite "browser" scripts/browser.sh
   suite "desktop window" node --test --test-concurrency=1 --test-reporter=spec tests/desktop/*.test.mjs
 else

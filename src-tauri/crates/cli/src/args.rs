@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::api::Api;
 use crate::plugin::args::Plugin;
 use crate::service::Service;
 use crate::times;
@@ -141,16 +142,7 @@ pub(crate) enum Command {
     Token(crate::access::Token),
     /// Say what is missing on this machine and how to get it.
     Doctor,
-    /// Send any request, with the token filled in.
-    Api {
-        /// GET, POST, …
-        method: String,
-        /// Path, such as /api/topology.
-        path: String,
-        /// File to send as the body; - is standard input.
-        #[arg(short, long, value_name = "FILE")]
-        data_file: Option<PathBuf>,
-    },
+    Api(Api),
     /// Print a completion script.
     #[command(after_help = "\
 Examples:

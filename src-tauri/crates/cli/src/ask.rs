@@ -1,8 +1,7 @@
 //! Commands that ask a running instance.
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::{IsTerminal as _, Write as _};
 
-use http::Method;
 use orrery_engine::api::Request;
 use orrery_engine::topology::view::{VIEW_PROTOCOL, ViewRequest, ViewSpec};
 use orrery_gateway::Instance;
@@ -12,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::args::{Command, Common, Export, Format};
 use crate::exit::Exit;
 use crate::output::{print_json, print_table, table, text, write};
-use crate::{plugin, readings, target, times};
+use crate::{api, plugin, readings, target, times};
 
 /// Pause between two looks for new events.
 const FOLLOW: std::time::Duration = std::time::Duration::from_millis(500);
@@ -126,11 +125,7 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
             };
             export(&instance, request, &output).await
         }
-        Command::Api {
-            method,
-            path,
-            data_file,
-        } => api(&instance, &method, &path, data_file).await,
+        Command::Api(command) => api::run(&instance, command, json).await,
         Command::Serve(_)
         | Command::Service(_)
         | Command::Token(_)
@@ -393,40 +388,4 @@ async fn events(instance: &Instance, from: i64, follow: bool, json: bool) -> Res
 async fn export(instance: &Instance, request: Request, output: &std::path::Path) -> Result<(), Exit> {
     let exported = instance.call(&request).await?;
     write(output, exported["text"].as_str().unwrap_or_default().as_bytes())
-}
-
-async fn api(
-    instance: &Instance,
-    method: &str,
-    path: &str,
-    file: Option<std::path::PathBuf>,
-) -> Result<(), Exit> {
-    let method = Method::from_bytes(method.to_uppercase().as_bytes())
-        .map_err(|_| Exit::usage(format!("{method:?} is no method")))?;
-    if !path.starts_with('/') {
-        return Err(Exit::usage(format!("{path:?} is no path: it begins with /")));
-    }
-    let body = match file {
-        None => Vec::new(),
-        Some(file) if file == std::path::Path::new("-") => {
-            let mut body = Vec::new();
-            std::io::stdin().read_to_end(&mut body).map_err(Exit::failed)?;
-            body
-        }
-        Some(file) => {
-            std::fs::read(&file).map_err(|e| Exit::failed(format!("cannot read {}: {e}", file.display())))?
-        }
-    };
-    let content_type = (!body.is_empty()).then_some("application/json");
-    let answer = instance.send(method, path, content_type, body.into()).await?;
-    write(std::path::Path::new("-"), &answer.body)?;
-    if std::io::stdout().is_terminal() {
-        say!("");
-    }
-    match answer.status.as_u16() {
-        200..=399 => Ok(()),
-        404 => Err(Exit::nothing(answer.status)),
-        401 | 403 | 409 => Err(Exit::refused(answer.status)),
-        _ => Err(Exit::failed(answer.status)),
-    }
 }

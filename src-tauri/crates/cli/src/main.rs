@@ -7,6 +7,7 @@
 mod output;
 
 mod access;
+mod api;
 mod args;
 mod ask;
 mod desktop;

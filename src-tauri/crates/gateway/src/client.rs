@@ -16,9 +16,12 @@ use crate::limits::{ANSWER_BYTES_MAX, CLIENT_TIMEOUT};
 use crate::uds;
 
 mod lines;
+mod open;
 mod secure;
 mod stream;
 mod upload;
+
+pub use open::{Opened, Sent};
 
 /// Where an instance is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,13 +4,14 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use orrery_engine::api::{Caller, Request};
+use orrery_engine::api::{ApiError, Caller, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::error::Failure;
 use crate::limits::CALL_BYTES_MAX;
-use crate::params::{Given, Params};
+use crate::params::{self, Given, Params};
 use crate::router::Gateway;
 use crate::watch_events;
 
@@ -39,9 +40,32 @@ async fn answer(gateway: &Gateway, caller: &Caller, request: Request) -> Answer 
 async fn call(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
-    Given(request): Given<Request>,
+    Given(body): Given<Map<String, Value>>,
 ) -> Answer {
+    let given = Value::Object(body);
+    let request: Request = params::value(given.clone())?;
+    let read = serde_json::to_value(&request).map_err(ApiError::internal)?;
+    if !is_meant(&given, &read) {
+        let message = "The body does not parse: it has parameters that the operation does not take.";
+        return Err(ApiError::bad_request(message).into());
+    }
     answer(&gateway, &caller, request).await
+}
+
+/// Whether a request was read as it was written. Operations without parameters overlook what is sent beside their
+/// name, and a number is taken for the name at its place: what nobody reads is a mistake.
+fn is_meant(given: &Value, read: &Value) -> bool {
+    match (given, read) {
+        (Value::Object(given), Value::Object(read)) => {
+            let overlooked = read.len() == 1 && given.len() > 1;
+            let mut both = given
+                .iter()
+                .filter_map(|(key, given)| Some((given, read.get(key)?)));
+            !overlooked && both.all(|(given, read)| is_meant(given, read))
+        }
+        (Value::Number(_), Value::String(_)) => false,
+        _ => true,
+    }
 }
 
 async fn status(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>) -> Answer {
@@ -118,4 +142,36 @@ async fn events(
         },
     )
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(given: &Value, meant: bool) {
+        let read: Request = serde_json::from_value(given.clone()).unwrap();
+        assert_eq!(
+            is_meant(given, &serde_json::to_value(read).unwrap()),
+            meant,
+            "{given}"
+        );
+    }
+
+    #[test]
+    fn what_nobody_reads_is_told() {
+        check(&json!({ "op": "status" }), true);
+        check(&json!({ "op": "status", "more": 1 }), false);
+        check(&json!({ "op": "topologies" }), true);
+        check(&json!({ "op": "events", "from_ms": 0, "to_ms": 1 }), true);
+        let order =
+            |order: Value| json!({ "op": "plugin_order", "order": { "order": order, "plugin": "a" } });
+        check(&order(json!("start")), true);
+        let numbered = json!({ "op": "plugin_order", "order": {
+            "order": 0, "source": { "from": "file", "path": "/a" }, "force": false,
+        } });
+        check(&numbered, false);
+    }
 }

@@ -62,6 +62,12 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Failure> {
     Ok(value)
 }
 
+/// A value as `T`.
+pub(crate) fn value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Failure> {
+    let read = serde_path_to_error::deserialize(value);
+    Ok(read.map_err(|error| unreadable("The body", &error.path().to_string(), &error.inner().to_string()))?)
+}
+
 /// Whether a body may be JSON: it says so, or it says nothing. What `curl --data` says, whatever it sends, is
 /// nothing; pages of other sites, which may say it too, are kept out at the door.
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {

@@ -155,6 +155,12 @@ impl Entry {
         .fails([StatusCode::BAD_REQUEST, StatusCode::UPGRADE_REQUIRED])
     }
 
+    /// Says what OpenAPI has no word for, under a key that begins with `x-`.
+    pub(super) fn extended(mut self, key: &str, value: Value) -> Self {
+        self.extensions.insert(key.to_owned(), value);
+        self
+    }
+
     /// Fails with these.
     pub(super) fn fails(mut self, statuses: impl IntoIterator<Item = StatusCode>) -> Self {
         self.errors.extend(statuses);

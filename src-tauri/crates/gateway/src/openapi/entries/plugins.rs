@@ -186,7 +186,7 @@ fn questions(s: &mut Schemas) -> Vec<Entry> {
 fn health_or_error(s: &mut Schemas) -> Value {
     let error = s.written::<orrery_engine::api::ApiError>();
     json!({ JSON: { "schema": { "anyOf": [
-        { "type": "object", "required": ["status"], "properties": { "status": { "type": "string" } } },
+        { "type": "object", "required": ["message"], "properties": { "message": { "type": "string" } } },
         error,
     ] } } })
 }

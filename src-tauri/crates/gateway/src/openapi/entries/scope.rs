@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::limits::{CALL_BYTES_MAX, REPORT_BYTES_MAX};
 use crate::openapi::entry::{Entry, JSON};
 use crate::openapi::schemas::Schemas;
-use crate::scope::{Instance, Pressed, Probe};
+use crate::scope::{Instance, Pressed, Probe, Taken};
 
 const MSGPACK: &str = "application/msgpack";
 
@@ -21,19 +21,19 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
 }
 
 fn looks(s: &mut Schemas) -> Vec<Entry> {
-    let flag = json!({ "type": "string", "enum": ["true", "false"] });
+    let flag = json!({ "type": "string", "example": "true" });
     let hiding = |entry: Entry| {
         entry
             .parameter(
                 "query",
                 "hideCommandLineArguments",
-                "Leaves out what may hold secrets.",
+                "`true` leaves out what may hold secrets.",
                 &flag,
             )
             .parameter(
                 "query",
                 "hideEnvironmentVariables",
-                "Leaves out what may hold secrets.",
+                "`true` leaves out what may hold secrets.",
                 &flag,
             )
     };
@@ -93,7 +93,7 @@ fn looks(s: &mut Schemas) -> Vec<Entry> {
         hiding(past(Entry::get("/api/report", "The merged report"))).says_content(
             StatusCode::OK,
             "JSON, or msgpack for those who accept it.",
-            &report(),
+            &report(&json!("object")),
         ),
     ]
 }
@@ -118,9 +118,9 @@ fn queried(entry: Entry) -> Entry {
     entry.parameter("query", "q", what, &json!({ "type": "string" }))
 }
 
-fn report() -> Value {
+fn report(kind: &Value) -> Value {
     let report = json!({
-        "type": "object",
+        "type": kind,
         "description": "A report in Scope's form: topologies by name, with nodes by id.",
         "properties": { "ID": { "type": "string" } },
     });
@@ -135,15 +135,20 @@ fn sends(s: &mut Schemas) -> Vec<Entry> {
     let any = json!({ "type": "object" });
     vec![
         Entry::post("/api/report", "Send a report")
-            .more("It ages out after 15 s. It may be compressed: `Content-Encoding: gzip`.")
             .parameter(
                 "header",
                 "X-Scope-Probe-ID",
                 "Who reports; the report's own ID otherwise.",
                 &json!({ "type": "string" }),
             )
-            .takes_content(&report(), REPORT_BYTES_MAX, true)
-            .says_nothing(StatusCode::OK, "It was taken in."),
+            // Nothing is an empty report, as it was for Scope.
+            .takes_content(&report(&json!(["object", "null"])), REPORT_BYTES_MAX, true)
+            .more("It ages out after 15 s. It may be compressed: `Content-Encoding: gzip`.")
+            .says_nothing(
+                StatusCode::OK,
+                "It was taken in. Where something was odd about it there is a body, as `x-warnings` says.",
+            )
+            .extended("x-warnings", s.written::<Taken>()),
         Entry::get(
             "/api/control/ws",
             "Where a remote probe waits for controls, as a websocket",
