@@ -61,13 +61,26 @@ need_tools() {
   fi
 }
 
+# The tool that asks the HTTP API, in the versions that are written down. Made anew when those change.
+need_api_tool() {
+  local place=${CARGO_TARGET_DIR:-target}/tools/schemathesis wanted=tests/api/requirements.txt
+  cmp -s "$wanted" "$place/installed" && return
+  rm -rf "$place"
+  python3 -m venv "$place"
+  "$place/bin/pip" install --quiet --disable-pip-version-check --no-deps --requirement "$wanted"
+  cp "$wanted" "$place/installed"
+}
+
 need_tools
 for what in "${@:-all}"; do
   # shellcheck disable=SC2086
   case "$what" in
     build) install $packages_build ;;
     window) install $packages_build $packages_window ;;
-    test | all) install $packages_build $packages_window $packages_test ;;
+    test | all)
+      install $packages_build $packages_window $packages_test
+      need_api_tool
+      ;;
     *) echo "setup: unknown: $what" >&2; exit 2 ;;
   esac
 done
