@@ -33,6 +33,12 @@ pub fn write_types(dir: &Path) -> anyhow::Result<()> {
     api::LogPage::export_all(&config)?;
     api::UsagePoint::export_all(&config)?;
     api::RejectedPackage::export_all(&config)?;
+    api::CatalogPage::export_all(&config)?;
+    api::MetricReading::export_all(&config)?;
+    api::SubscriptionView::export_all(&config)?;
+    api::TaskDetails::export_all(&config)?;
+    api::TaskInfo::export_all(&config)?;
+    api::RunReport::export_all(&config)?;
     topology::info::TopologyInfo::export_all(&config)?;
     topology::details::NodeDetails::export_all(&config)?;
     topology::view::ViewRequest::export_all(&config)?;

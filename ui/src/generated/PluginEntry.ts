@@ -36,6 +36,10 @@ status: string,
  */
 interfaces: Array<string>, 
 /**
+ * Tasks that need it, by id.
+ */
+subscriptions?: Array<string>, 
+/**
  * What we run.
  */
 managed: ManagedPlugin | null, 
