@@ -125,6 +125,18 @@ pub(crate) enum Command {
     /// Install, run, look at and write plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Look at what can be measured, and at what it is now.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  orrery catalog list '/orrery/host/*'\n  orrery catalog watch '/orrery/host/*/load1'"
+    )]
+    Catalog(crate::catalog::Catalog),
+    /// Collect metrics on a schedule, process them, and publish them.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  orrery task create -t load.yaml\n  orrery task watch load"
+    )]
+    Task(crate::task::Task),
     /// Look at operations on plugins, or cancel one.
     #[command(after_help = "Example:\n  orrery ops --limit 5")]
     Ops {
@@ -303,6 +315,24 @@ mod tests {
             "plugin verify p --index i --version 1.0.0",
             "plugin probe /run/p/p.sock --id p",
             "plugin probe d --json",
+            "catalog list",
+            "task create -t f --no-start --force",
+            "task validate -t -",
+            "task update t -t f --generation 3",
+            "task list --json",
+            "task show t",
+            "task subscription t",
+            "task start t",
+            "task stop t",
+            "task enable t",
+            "task run t",
+            "task run-once t",
+            "task remove t",
+            "task export t",
+            "task watch t --after 3",
+            "catalog list /a/* --version >=1.2 --limit 3",
+            "catalog get /a/host/*/b --json",
+            "catalog watch /a/* --interval 2s --count 1",
             "ops --limit 3",
             "ops --cancel x",
             "export report -o f",

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use crate::args::{Command, Common, Export, Format};
 use crate::exit::Exit;
 use crate::output::{print_json, print_table, table, text, write};
-use crate::{api, plugin, readings, target, times};
+use crate::{api, catalog, plugin, readings, target, task, times};
 
 /// Pause between two looks for new events.
 const FOLLOW: std::time::Duration = std::time::Duration::from_millis(500);
@@ -106,6 +106,8 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
         }
         Command::Events { from, follow } => events(&instance, from, follow, json).await,
         Command::Plugin(command) => plugin::run(&instance, command, json).await,
+        Command::Catalog(command) => catalog::run(&instance, command, json).await,
+        Command::Task(command) => task::run(&instance, command, json).await,
         Command::Ops { cancel, limit } => plugin::ops::run(&instance, cancel, limit, json).await,
         Command::Export(Export::Report { output, at }) => {
             export(&instance, Request::ExportReport { at_ms: at }, &output).await

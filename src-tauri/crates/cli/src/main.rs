@@ -10,6 +10,7 @@ mod access;
 mod api;
 mod args;
 mod ask;
+mod catalog;
 mod desktop;
 mod doctor;
 mod exit;
@@ -19,6 +20,7 @@ mod readings;
 mod serve;
 mod service;
 mod target;
+mod task;
 mod times;
 
 use std::io::IsTerminal as _;
