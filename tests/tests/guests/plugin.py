@@ -4,7 +4,7 @@ import http.client, http.server, json, os, socket, socketserver, sys, threading,
 
 path, name = sys.argv[1:3]
 told = sys.argv[3] if len(sys.argv) > 3 else None
-if name == "broken":
+if told and os.path.exists(told + ".broken"):
     sys.exit("no bulb")
 
 
