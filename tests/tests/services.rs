@@ -12,8 +12,6 @@ use orrery_testkit::GoodPlugin;
 use orrery_testkit::plugin::Reply;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -238,38 +236,5 @@ async fn read_only_refuses_what_may_change_something() {
         .await;
     assert_eq!(status, StatusCode::FORBIDDEN);
     assert_eq!(stage.get("/apis").await.0, StatusCode::OK);
-    stage.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_came_whole_is_carried_out_though_its_client_hung_up_behind_it() {
-    let stage = Stage::set(false).await;
-    let socket = Paths::below(stage.home.path()).instance_socket();
-    let write = async |request: String| {
-        let mut stream = UnixStream::connect(&socket).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        // Gone before anybody could answer.
-        drop(stream);
-    };
-    for n in 0..20 {
-        let body = object(&format!("shop{n}"), &format!("shop{n}.example")).to_string();
-        let head = format!("POST {OBJECTS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json");
-        write(format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
-    }
-    for n in 0..20 {
-        stage.until(&format!("{OBJECTS}/shop{n}"), StatusCode::OK).await;
-    }
-    // The same without a body, behind which the end of the connection follows at once.
-    for n in 0..20 {
-        write(format!(
-            "DELETE {OBJECTS}/shop{n} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-        ))
-        .await;
-    }
-    for n in 0..20 {
-        stage
-            .until(&format!("{OBJECTS}/shop{n}"), StatusCode::NOT_FOUND)
-            .await;
-    }
     stage.end().await;
 }
