@@ -280,7 +280,7 @@ pub enum Request {
     },
     /// → [`CatalogEntry`]: everything about one metric
     CatalogEntry {
-        /// Its name, such as `/iowait/host/*/iowait`.
+        /// Its name, such as `/iowait/host/*node/iowait`.
         name: String,
         /// `latest` or a range such as `>=1.2`; the newest when empty.
         #[serde(default)]
