@@ -8,7 +8,6 @@ mod disk;
 mod hostile;
 mod kill;
 mod life;
-mod metrics;
 mod orders;
 mod package;
 mod stage;
