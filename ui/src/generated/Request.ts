@@ -156,7 +156,7 @@ offset: number,
  */
 limit: number | null, } | { "op": "catalog_entry", 
 /**
- * Its name, such as `/iowait/host/*/iowait`.
+ * Its name, such as `/iowait/host/*node/iowait`.
  */
 name: string, 
 /**

@@ -5,8 +5,10 @@ import { type Backend, toApiError } from '../backend/backend';
 import type { DetailControl } from '../generated/DetailControl';
 import type { Request } from '../generated/Request';
 import type { SourceStatus } from '../generated/SourceStatus';
+import type { TaskDetails } from '../generated/TaskDetails';
 import type { TopologyInfo } from '../generated/TopologyInfo';
 import type { ViewSpec } from '../generated/ViewSpec';
+import { Catalog } from './catalog.svelte';
 import { Clock } from './clock.svelte';
 import { Controls } from './controls.svelte';
 import { Details } from './details.svelte';
@@ -18,6 +20,7 @@ import { combine } from './query';
 import { Router } from './router.svelte';
 import { Search } from './search.svelte';
 import { Services } from './services.svelte';
+import { Tasks } from './tasks.svelte';
 import { MAX_TERMINALS, Terminals } from './terminals.svelte';
 import { type PinnedMetric, Timeline } from './timeline.svelte';
 import { ViewStore } from './view.svelte';
@@ -74,11 +77,15 @@ export class App {
   readonly timeline: Timeline;
   readonly plugins: Plugins;
   readonly services: Services;
+  readonly tasks: Tasks;
+  readonly catalog: Catalog;
   readonly terminals: Terminals;
 
   paletteOpen = $state(false);
   helpOpen = $state(false);
   installing = $state(false);
+  /** The manifest that is written: of a new task, or in place of a task's own. */
+  taskDraft = $state.raw<{ task: TaskDetails | null; manifest: string } | null>(null);
   /** Metric whose history is shown over the map. */
   historyOf = $state.raw<PinnedMetric | null>(null);
   confirmation = $state.raw<Confirmation | null>(null);
@@ -101,6 +108,8 @@ export class App {
     this.timeline = new Timeline(this.api);
     this.plugins = new Plugins(this.api, this.live, (text, failed, about) => this.say(text, failed, about));
     this.services = new Services(backend);
+    this.tasks = new Tasks(backend);
+    this.catalog = new Catalog(backend);
     this.terminals = new Terminals(this.api, backend);
   }
 
@@ -205,6 +214,14 @@ export class App {
     const failure = this.plugins.failure;
     if (failure?.code === 'bad_request') return 'This engine is of a version that does not manage plugins.';
     return failure ? `Plugins cannot be managed at the moment. ${failure.message}` : '';
+  }
+
+  /** Why tasks cannot be made and ordered; empty when they can. */
+  get tasksOff(): string {
+    const status = this.live.status;
+    if (status?.read_only) return 'This instance is read-only.';
+    if (status && status.role !== 'admin') return 'Your role may look at tasks, not make them.';
+    return '';
   }
 
   /** Why services cannot be changed; empty when they can. */

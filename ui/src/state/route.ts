@@ -1,5 +1,5 @@
 /** Pages beside the map. */
-export const PAGES = ['plugins', 'services', 'activity', 'audit'] as const;
+export const PAGES = ['plugins', 'tasks', 'services', 'catalog', 'activity', 'audit'] as const;
 export type Page = 'map' | (typeof PAGES)[number];
 
 /** Everything that makes up what is on screen and is worth sending to a colleague. */
@@ -30,6 +30,8 @@ export interface Place {
   tab: PluginTab;
   /** Name of the service whose details are open. */
   service: string;
+  /** Id of the task whose details are open. */
+  task: string;
 }
 
 /** Parts of a plugin's details. */
@@ -62,6 +64,7 @@ export function defaultPlace(): Place {
     plugin: '',
     tab: '',
     service: '',
+    task: '',
   };
 }
 
@@ -71,6 +74,7 @@ export function formatPlace(place: Place): string {
   if (place.page === 'plugins' && place.plugin) params.append('plugin', place.plugin);
   if (place.page === 'plugins' && place.plugin && place.tab) params.append('tab', place.tab);
   if (place.page === 'services' && place.service) params.append('service', place.service);
+  if (place.page === 'tasks' && place.task) params.append('task', place.task);
   for (const [topology, options] of Object.entries(place.options).sort()) {
     for (const [option, value] of Object.entries(options).sort()) params.append('o', `${topology}.${option}~${value}`);
   }
@@ -122,6 +126,7 @@ export function parsePlace(hash: string): Place {
   if (sort && sort.length > 1) place.sort = { column: sort.slice(1), descending: sort.startsWith('-') };
   place.plugin = params.get('plugin') ?? '';
   place.service = params.get('service') ?? '';
+  place.task = params.get('task') ?? '';
   const tab = params.get('tab');
   place.tab = PLUGIN_TABS.find((known) => known === tab) ?? '';
   return place;

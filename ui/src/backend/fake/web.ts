@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 
 import type { AuditEntry } from '../../state/audit.svelte';
 import { type ServiceObject, SERVICES_PATH } from '../../state/service-object';
+import { FakeTasks } from './tasks';
 import { apiError, type LineEvents, type LineHandle, type WebRequest } from '../backend';
 
 const AGO_MS = 3 * 3_600_000;
@@ -64,15 +65,20 @@ function entries(): AuditEntry[] {
 export class FakeWeb {
   #services: Map<string, ServiceObject>;
   #audit: AuditEntry[];
+  #tasks: FakeTasks;
   #followers = new Set<LineEvents>();
   #revision = 8;
 
   constructor(empty: boolean) {
+    this.#tasks = new FakeTasks(empty);
     this.#services = new Map(empty ? [] : begin().map((one) => [one.metadata.name, one]));
     this.#audit = empty ? [] : entries();
   }
 
-  answer({ method, path, body }: WebRequest): unknown {
+  answer(request: WebRequest): unknown {
+    const { method, path, body } = request;
+    const task = this.#tasks.answer(request);
+    if (task !== undefined) return task;
     const url = new URL(path, 'http://fake');
     if (url.pathname === '/api/audit') return this.#page(url.searchParams);
     if (url.pathname === SERVICES_PATH) return method === 'PUT' ? this.#apply(body ?? '') : { metadata: { resourceVersion: String(this.#revision) }, items: [...this.#services.values()] };

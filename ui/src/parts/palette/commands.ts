@@ -29,6 +29,8 @@ export function commands(app: App): PaletteItem[] {
     command('export-table', 'Export table as CSV…', 'export', () => void exportTable(app)),
     command('plugins', 'Open plugins', 'plug', () => router.go({ page: 'plugins' })),
     ...(app.plugins.socketsOnly ? [] : [command('install', 'Install plugin…', 'download', () => app.startInstall())]),
+    command('tasks', 'Open tasks', 'tasks', () => router.go({ page: 'tasks' })),
+    command('catalog', 'Open the catalog of metrics', 'book', () => router.go({ page: 'catalog' })),
     command('services', 'Open services', 'server', () => router.go({ page: 'services' })),
     command('activity', 'Open activity', 'activity', () => router.go({ page: 'activity' })),
     command('audit', 'Open the audit log', 'shield', () => router.go({ page: 'audit' })),
