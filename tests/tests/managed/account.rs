@@ -24,6 +24,7 @@ fn as_user(version: &str, user: &str) -> Package {
     proof(version).run(&format!("user = {user:?}"))
 }
 
+#[expect(clippy::print_stdout, reason = "what is skipped is said")]
 fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {

@@ -32,7 +32,6 @@ pub(crate) fn routes() -> Router<Gateway> {
     Router::new().route("/api/openapi.json", get(serve))
 }
 
-#[expect(clippy::unused_async, reason = "a handler is asynchronous")]
 async fn serve() -> axum::response::Response {
     static TEXT: OnceLock<Bytes> = OnceLock::new();
     let text = TEXT.get_or_init(|| document().to_string().into());

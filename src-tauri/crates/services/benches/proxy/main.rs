@@ -28,7 +28,6 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-static SIZE: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
 const CALLERS: usize = 16;
 const EVENTS: &str = "/apis/bench.example/v1/events";
 const PATH: &str = "/apis/bench.example/v1/report";
@@ -176,7 +175,6 @@ async fn place() -> Result<Place, BoxError> {
                 request_id: None,
             };
             let handled = proxy.handle(request, identity);
-            SIZE.store(size_of_val(&handled), std::sync::atomic::Ordering::Relaxed);
             match handled.await {
                 Outcome::Proxied(response) => response.map(BodyExt::boxed_unsync),
                 Outcome::NotOurs(_) => {
@@ -224,7 +222,6 @@ fn proxy(c: &mut Criterion) {
             settle(applied)
         });
     });
-    eprintln!("size {:?}", SIZE);
     settle(runtime.block_on(goals::measure(&place)));
 }
 

@@ -59,7 +59,7 @@ where
             let Some(upgrade) = upgrade else {
                 return Err(Failure::bad_answer("the plugin switched protocols unasked"));
             };
-            return upgrade.done(answer, &hit, place);
+            return upgrade.done(answer, hit, place);
         }
         let idle = hit.target.service.idle_timeout.unwrap_or(if streams {
             limits::STREAM_IDLE
