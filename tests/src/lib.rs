@@ -1,4 +1,5 @@
 //! Helpers shared by the tests that cross crates.
 
 pub mod codegen;
+pub mod excess;
 pub mod fuzzing;

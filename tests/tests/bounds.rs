@@ -7,11 +7,10 @@
 #![expect(unsafe_code, reason = "only an allocator can count what is allocated")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use orrery_model::{Report, Timestamp, limits};
+use orrery_tests::excess;
 
 /// The system's allocator, which remembers how much is held and how much was at most.
 struct Counting;
@@ -71,14 +70,14 @@ struct Case {
 const CASES: &[Case] = &[
     Case {
         what: "a million nodes",
-        body: million_nodes,
+        body: excess::million_nodes,
         encoding: "",
         outcome: Refused(&["Host: ", "node \"500000\"", "more than 500000 nodes"]),
         most_mib: 512,
     },
     Case {
         what: "an id of a megabyte",
-        body: || format!(r#"{{"Host":{{"nodes":{{"{}":{{}}}}}}}}"#, "x".repeat(1 << 20)).into(),
+        body: excess::long_id,
         encoding: "",
         outcome: Refused(&["Host: ", "key \"xxx", "longer than 4096 bytes"]),
         most_mib: 4,
@@ -95,31 +94,28 @@ const CASES: &[Case] = &[
     },
     Case {
         what: "everything adjacent to everything",
-        body: all_to_all,
+        body: || excess::all_to_all(2_000),
         encoding: "",
         outcome: Read(2_000, ""),
         most_mib: 256,
     },
     Case {
         what: "ten thousand controls",
-        body: || many_controls(10_000),
+        body: || excess::many_controls(10_000),
         encoding: "",
         outcome: Refused(&["Host: ", "a map of controls", "more than 5000 entries"]),
         most_mib: 16,
     },
     Case {
         what: "as many controls as are allowed",
-        body: || many_controls(limits::CONTROLS),
+        body: || excess::many_controls(limits::CONTROLS),
         encoding: "",
         outcome: Read(0, ""),
         most_mib: 16,
     },
     Case {
         what: "nodes nested a hundred deep",
-        body: || {
-            let nested = r#"{"id":"c","children":["#.repeat(100) + &"]}".repeat(100);
-            format!(r#"{{"Pod":{{"nodes":{{"p":{nested}}}}}}}"#).into()
-        },
+        body: excess::nested,
         encoding: "",
         outcome: Refused(&["Pod: ", "node \"p\"", "nest deeper than 8 levels"]),
         most_mib: 1,
@@ -168,14 +164,14 @@ const CASES: &[Case] = &[
     },
     Case {
         what: "a gigabyte of zeros in gzip",
-        body: bomb,
+        body: excess::bomb,
         encoding: "gzip",
         outcome: Refused(&["too large: more than 67108864 bytes", "UNPACKED_BYTES"]),
         most_mib: 200,
     },
     Case {
         what: "the same without saying so",
-        body: bomb,
+        body: excess::bomb,
         encoding: "",
         outcome: Refused(&["too large: more than 67108864 bytes", "UNPACKED_BYTES"]),
         most_mib: 200,
@@ -238,41 +234,4 @@ fn check(case: &Case) -> Result<(), String> {
         (Err(error), Read(..)) => Err(format!("refused: {error}")),
         (Ok(_), Refused(_)) => Err("read".to_owned()),
     }
-}
-
-fn million_nodes() -> Vec<u8> {
-    let mut json = String::from(r#"{"Host":{"nodes":{"#);
-    for n in 0..1_000_000 {
-        let comma = if n == 0 { "" } else { "," };
-        let _ = write!(json, r#"{comma}"{n}":{{}}"#);
-    }
-    json.push_str("}}}");
-    json.into()
-}
-
-fn all_to_all() -> Vec<u8> {
-    const NODES: usize = 2_000;
-    let all: Vec<String> = (0..NODES).map(|n| format!("\"n{n}\"")).collect();
-    let list = all.join(",");
-    let nodes: Vec<String> = all
-        .iter()
-        .map(|id| format!(r#"{id}:{{"adjacency":[{list}]}}"#))
-        .collect();
-    format!(r#"{{"Process":{{"nodes":{{{}}}}}}}"#, nodes.join(",")).into()
-}
-
-fn many_controls(count: usize) -> Vec<u8> {
-    let controls: Vec<String> = (0..count)
-        .map(|n| format!(r#""c{n}":{{"human":"do {n}"}}"#))
-        .collect();
-    format!(r#"{{"Host":{{"controls":{{{}}}}}}}"#, controls.join(",")).into()
-}
-
-/// A gzip stream may have several members; a thousand small ones cost less to make than a large one.
-fn bomb() -> Vec<u8> {
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let written = gzip.write_all(&vec![0; 1 << 20]);
-    let member = gzip.finish().unwrap_or_default();
-    assert!(written.is_ok() && !member.is_empty(), "writing to memory");
-    member.repeat(1_024)
 }

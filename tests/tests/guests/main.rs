@@ -1,11 +1,11 @@
-//! The way back: plugins that we run call us.
+//! The way back: plugins that we run call us; and plugins that sleep until somebody calls them.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod stage;
 
 use http::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
@@ -110,5 +110,63 @@ async fn a_token_ends_with_its_process_and_so_does_what_it_opened() {
     let next = stage.until("/apis/guest.example/v1/token", StatusCode::OK).await;
     assert_ne!(next["token"], own["token"]);
     assert_eq!(open("*/*").await.0, "HTTP/1.1 401");
+    stage.end().await;
+}
+
+const ON_DEMAND: &str = "activation = \"on-demand\"\nidle_stop = \"1s\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_wakes_a_plugin_and_it_stays_awake_for_as_long_as_a_stream_is_open() {
+    let stage = Stage::set().await;
+    stage.install("guest", &[], ON_DEMAND).await;
+    stage.reaches("guest", "idle").await;
+
+    // Whoever comes while it starts waits too.
+    let path = "/apis/guest.example/v1/token";
+    let answers = futures_util::future::join_all((0..20).map(|_| stage.get(path))).await;
+    for (status, said) in &answers {
+        assert_eq!(*status, StatusCode::OK, "{said}");
+    }
+    stage.reaches("guest", "idle").await;
+
+    // Longer than its idle time, by the plugin's own clock.
+    let mut ticks = stage.open("/apis/guest.example/v1/ticks").await;
+    let mut text = String::new();
+    while text.matches("data: ").count() < 30 {
+        let mut piece = [0; 4096];
+        let read = tokio::time::timeout(PATIENCE, ticks.read(&mut piece))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_ne!(read, 0, "the stream ended: {text}");
+        text.push_str(&String::from_utf8_lossy(&piece[..read]));
+    }
+    let pids: std::collections::BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .collect();
+    assert_eq!(pids.len(), 1, "{pids:?}");
+    drop(ticks);
+    stage.reaches("guest", "idle").await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_be_woken_says_why() {
+    let stage = Stage::set().await;
+    let told = stage.home().join("told");
+    stage.install("guest", &[told.to_str().unwrap()], ON_DEMAND).await;
+    stage.reaches("guest", "idle").await;
+    std::fs::write(told.with_extension("broken"), "").unwrap();
+    let answer = stage
+        .by_hand("GET /apis/guest.example/v1/token HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(head.contains("retry-after: "), "{answer}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(body["pluginId"], "guest", "{body:#}");
+    let reason = body["reason"].as_str().unwrap();
+    assert!(["Asleep", "CrashLoop"].contains(&reason), "{body:#}");
     stage.end().await;
 }

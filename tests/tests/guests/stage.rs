@@ -10,6 +10,8 @@ use orrery_gateway::{Door, Gateway, Instance, ServicesConfig, Token};
 use orrery_packages::{Compression, pack};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -149,5 +151,29 @@ impl Stage {
             assert!(Instant::now() < until, "never: {what}");
             sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits for a state of a plugin's process.
+    pub(crate) async fn reaches(&self, id: &str, state: &str) {
+        let path = format!("/api/plugins/{id}");
+        let is = async || self.get(&path).await.1["managed"]["instance"]["state"] == state;
+        self.holds(&format!("{id} is {state}"), is).await;
+    }
+
+    /// Writes a request by hand and gives the whole answer.
+    pub(crate) async fn by_hand(&self, request: &str) -> String {
+        let mut stream = UnixStream::connect(self.instance_socket()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    /// The answer to a GET, as it comes.
+    pub(crate) async fn open(&self, path: &str) -> UnixStream {
+        let mut stream = UnixStream::connect(self.instance_socket()).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
     }
 }

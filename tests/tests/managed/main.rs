@@ -8,6 +8,7 @@ mod disk;
 mod hostile;
 mod kill;
 mod life;
+mod metrics;
 mod orders;
 mod package;
 mod stage;

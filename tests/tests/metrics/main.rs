@@ -8,6 +8,7 @@
 
 mod endless;
 mod formats;
+mod otlp;
 mod plugins;
 mod prometheus;
 mod stage;

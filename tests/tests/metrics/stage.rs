@@ -51,6 +51,15 @@ impl Stage {
         }
     }
 
+    /// Another surface of the same engine.
+    pub(crate) fn gateway(&self) -> Gateway {
+        Gateway::new(
+            self.engine.clone(),
+            Token::parse(TOKEN, "the test").unwrap(),
+            None,
+        )
+    }
+
     pub(crate) fn socket(&self, id: &str) -> PathBuf {
         self.home.path().join(format!("plugins/{id}.sock"))
     }
