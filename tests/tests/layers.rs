@@ -86,6 +86,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-packages",
             "orrery-plugins",
             "orrery-runner",
+            "orrery-services",
             "orrery-store",
             "orrery-supervisor",
             "orrery-testkit",
