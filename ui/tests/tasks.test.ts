@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import Window from '../src/App.svelte';
 import { FakeBackend, type FakeOptions } from '../src/backend/fake/fake';
 import { App } from '../src/state/app.svelte';
-import { alertManifest, recordManifest } from '../src/state/task';
+import { alertManifest, inOrder, recordManifest, scheduleWords } from '../src/state/task';
 
 beforeEach(() => {
   HTMLCanvasElement.prototype.getContext = vi.fn(() => null) as unknown as HTMLCanvasElement['getContext'];
@@ -65,9 +65,22 @@ describe('the page of tasks', () => {
   });
 
   it('begins tasks with what is shown', () => {
-    const metric = { topology: 'hosts', node: 'a/b;<host>', nodeLabel: 'a/b', metric: 'load1', metricLabel: 'Load', format: '' };
-    expect(recordManifest(metric)).toContain('"/*/*/a\\\\/b;<host>/load1": {}');
+    const metric = { node: 'a/b;<host>', nodeLabel: 'a/b', metric: 'load1', metricLabel: 'Load' };
+    expect(recordManifest(metric)).toContain('"/*/*/a\\\\/b\\\\;<host>/load1": {}');
     expect(alertManifest(metric, 3)).toMatch(/plugin: threshold\n {4}config: \{ above: 3 \}/);
+  });
+});
+
+describe('a manifest', () => {
+  it('is shown in the order in which it is written', () => {
+    const manifest = { collect: { '/b': {}, '/a': {} }, publish: [{ config: { path: 'x' }, plugin: 'file' }], schedule: { interval: '1s', type: 'simple' }, version: 2 };
+    expect(JSON.stringify(inOrder(manifest))).toBe('{"version":2,"schedule":{"type":"simple","interval":"1s"},"collect":{"/b":{},"/a":{}},"publish":[{"plugin":"file","config":{"path":"x"}}]}');
+  });
+
+  it('says when the task runs', () => {
+    expect(scheduleWords({ schedule: { type: 'simple', interval: '5s' } })).toBe('every 5s');
+    expect(scheduleWords({ schedule: { type: 'cron', entry: '0 9 * * *' } })).toBe('cron 0 9 * * *');
+    expect(scheduleWords({ schedule: { type: 'manual' } })).toBe('manual');
   });
 });
 

@@ -61,9 +61,9 @@ export function missedReasons(task: TaskInfo): string {
     .join('\n');
 }
 
-/** An element of a namespace: in it a backslash stands before what would end it. */
+/** An element of a name: in it a backslash stands before what means something in names. */
 function element(text: string): string {
-  return text.replace(/[\\/]/g, (mark) => `\\${mark}`);
+  return text.replace(/[\\/*;()]/g, (mark) => `\\${mark}`);
 }
 
 /** A word of YAML that is nothing else, such as a number or a list. */
@@ -122,4 +122,24 @@ publish:
   - plugin: file
     config: { path: ${quoted(`${metric.metric.replace(/\W+/g, '-') || 'metric'}.jsonl`)} }
 `;
+}
+
+/** Keys in the order in which a person writes them. */
+const KEYS = ['version', 'name', 'plugin', 'schedule', 'type', 'interval', 'timeout', 'deadline', 'on_failure', 'start', 'collect', 'config', 'tags', 'buffer', 'process', 'publish'];
+
+/** A manifest as a person would write it: what comes first says what it is. */
+export function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== 'object' || value === null) return value;
+  const place = (key: string) => (KEYS.includes(key) ? KEYS.indexOf(key) : KEYS.length);
+  const entries = Object.entries(value).sort(([a], [b]) => place(a) - place(b));
+  return Object.fromEntries(entries.map(([key, part]) => [key, inOrder(part)]));
+}
+
+/** When a task runs, in few words: `every 5s`, `cron 0 9 * * *`. */
+export function scheduleWords(manifest: Record<string, unknown>): string {
+  const { type, interval, entry } = (manifest.schedule ?? {}) as Record<string, unknown>;
+  if (typeof entry === 'string') return `cron ${entry}`;
+  if (typeof interval !== 'string') return String(type ?? '');
+  return type === 'windowed' ? `windowed, every ${interval}` : `every ${interval}`;
 }
