@@ -8,6 +8,7 @@ use orrery_supervisor::{
 };
 use serde_json::Value;
 
+use crate::clock::now_ms;
 use crate::error::Failure;
 use crate::limits::LAST_LINES;
 
@@ -103,12 +104,18 @@ impl Processes for Supervisor {
 
     fn ready<'a>(&'a self, id: &'a str, timeout: Duration) -> Later<'a, Result<(), Failure>> {
         Box::pin(async move {
+            let began = now_ms();
             match tokio::time::timeout(timeout, self.running(id)).await {
                 Ok(Ok(_)) => Ok(()),
                 Ok(Err(error)) => Err(Failure::new("not_running", error.to_string())),
                 Err(_) => {
                     let view = Supervisor::view(self, id).unwrap_or_default();
-                    let reason = Some(view.reason).filter(|r| !r.is_empty());
+                    // An end says more than where the attempt after it stands.
+                    let ended = view
+                        .last_exit
+                        .filter(|exit| exit.at_ms >= began && exit.kind != ExitKind::Requested);
+                    let reason = ended.map(|exit| exit.text).or(Some(view.reason));
+                    let reason = reason.filter(|r| !r.is_empty());
                     let reason = reason.unwrap_or_else(|| "no valid report in time".to_owned());
                     Err(Failure::new("start_timeout", reason))
                 }
