@@ -88,10 +88,14 @@ pub(crate) fn text(value: &serde_json::Value, key: &str) -> String {
 }
 
 /// Names come from processes and plugins, which may put anything into them: nothing but text reaches the
-/// terminal.
+/// terminal, and it stays on its line.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .map(|c| match c {
+            '\n' | '\t' => ' ',
+            c if c.is_control() => '\u{fffd}',
+            c => c,
+        })
         .collect()
 }
 
@@ -117,7 +121,7 @@ mod tests {
     #[test]
     fn escapes_and_line_ends_do_not_reach_the_terminal() {
         let value = serde_json::json!({ "label": "\u{1b}[31mred\nline\u{7}" });
-        assert_eq!(text(&value, "label"), "\u{fffd}[31mred\u{fffd}line\u{fffd}");
+        assert_eq!(text(&value, "label"), "\u{fffd}[31mred line\u{fffd}");
         assert_eq!(text(&value, "nothing"), "–");
     }
 }

@@ -32,6 +32,7 @@ impl Actor {
                 self.reason = String::new();
                 let text = match tries {
                     0 => "It runs.".to_owned(),
+                    1 => "It runs again after a failed try.".to_owned(),
                     tries => format!("It runs again after {tries} failed tries."),
                 };
                 self.note(Level::Info, &text);
