@@ -89,7 +89,10 @@ async fn one_that_ignores_is_killed_with_all_it_started() {
         assert!(process.owns(far.unsigned_abs()) && process.owns(near.unsigned_abs()));
         assert!(!process.owns(1) && !process.owns(std::process::id()));
         let exit = soon(process.stop(Duration::from_millis(50))).await;
-        assert_eq!(bare(&exit), (None, Some("SIGKILL".to_owned()), false, true));
+        // A shell that may start nothing any more, as its group is being killed, may end with 2 before its turn comes.
+        let killed = (None, Some("SIGKILL".to_owned()), false, true);
+        let gave_up = (Some(2), None, false, true);
+        assert!([killed, gave_up].contains(&bare(&exit)), "{exit:?}");
         assert!(
             !lives(far) && !lives(near),
             "everything was gone when the stop was over"
