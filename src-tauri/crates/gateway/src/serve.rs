@@ -187,7 +187,8 @@ fn is_order(request: &http::Request<Incoming>) -> bool {
 }
 
 /// A question ends with whoever asked it: what is under way is dropped when the client hangs up, also when it closed
-/// its own direction alone. An order that came whole is carried out all the same.
+/// its own direction alone. An order that has been begun is carried out all the same; one whose client hangs up in the
+/// instant that it wrote it may never be begun, as hyper gives up a connection that ends before its request is read.
 fn to_the_end(
     answer: impl Future<Output = Result<Response, Infallible>> + Send + 'static,
 ) -> impl Future<Output = Result<Response, Infallible>> {
@@ -214,7 +215,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         request.extensions_mut().insert(ConnectInfo(peer.clone()));
         let order = is_order(&request);
         let answer = router.clone().oneshot(request.map(axum::body::Body::new));
-        // At once, not when the answer is first waited for: a client that hung up behind its order is noticed before.
+        // At once, not when the answer is first waited for: that may be never.
         let answer = if order {
             Either::Left(to_the_end(answer))
         } else {
