@@ -10,7 +10,7 @@ struct Bundle;
 
 /// What a page served from here may do: nothing from anywhere else, no inline script.
 pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; font-src 'self'; \
-    img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; worker-src 'self'; manifest-src 'self'; \
+    img-src 'self' data: blob:; style-src 'self'; worker-src 'self'; manifest-src 'self'; \
     object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// The file at `path`, or the page itself for `/`.

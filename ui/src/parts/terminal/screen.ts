@@ -1,6 +1,7 @@
 import '@xterm/xterm/css/xterm.css';
 import { FitAddon } from '@xterm/addon-fit';
 import { type ITheme, Terminal } from '@xterm/xterm';
+import { styledBySheets } from './styles';
 
 /** Lines kept above what is shown. */
 const SCROLLBACK = 10_000;
@@ -34,6 +35,7 @@ export function createScreen(host: HTMLElement, raw: boolean, readAloud: boolean
   const terminal = new Terminal({
     convertEol: !raw,
     cursorBlink: false,
+    documentOverride: styledBySheets(document),
     fontFamily: role('mono'),
     fontSize: 12,
     lineHeight: 1.25,
