@@ -204,36 +204,44 @@ async fn a_watch_opens_streams_and_ends() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_told_with_its_place() {
     let stage = Stage::set().await;
-    let body = json!({
+    let fields = |faults: &Value| -> Vec<String> {
+        let all = faults.as_array().unwrap().iter();
+        all.map(|f| f["field"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut body = json!({
         "version": 2,
-        "schedule": { "type": "simple", "interval": "0s" },
+        "schedule": { "type": "cron", "entry": "61 * * * *", "timezone": "Mars/Base" },
         "collect": { "/none/host/*/x": {}, "none": {} },
+        "process": [{}, { "plugin": "rate", "config": { "per": "soon" } }],
         "publish": [{ "plugin": "fil" }],
     });
     let (status, faults) = stage.post("/api/tasks/dry-run", &body).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(faults[0]["field"], "schedule.interval", "{faults:#}");
-    let mut body = body;
-    body["schedule"]["interval"] = json!("1s");
-    let (_, faults) = stage.post("/api/tasks/dry-run", &body).await;
-    assert_eq!(faults[0]["field"], "collect.none", "{faults:#}");
-    body["collect"] = json!({ "/none/host/*/x": {} });
+    let all = [
+        "schedule.timezone",
+        "schedule.entry",
+        "process[0].plugin",
+        "collect.none",
+        "collect./none/host/*/x",
+        "publish[0].plugin",
+        "process[1].config.per",
+    ];
+    assert_eq!(fields(&faults), all, "all at once: {faults:#}");
     let (status, refused) = stage.post("/api/tasks", &body).await;
     assert_eq!(
         (status, &refused["reason"]),
         (StatusCode::BAD_REQUEST, &json!("invalid"))
     );
-    let fields: Vec<&str> = refused["fields"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|f| f["field"].as_str().unwrap())
-        .collect();
+    assert_eq!(fields(&refused["fields"]), all, "{refused:#}");
+    body["schedule"] = json!({ "type": "simple", "interval": "1s" });
+    body["process"] = json!([]);
+    let (_, refused) = stage.post("/api/tasks?force=true", &body).await;
     assert_eq!(
-        fields,
-        ["collect./none/host/*/x", "publish[0].plugin"],
-        "{refused:#}"
+        fields(&refused["fields"]),
+        ["collect.none"],
+        "a query that nobody can read is not waited for: {refused:#}"
     );
+    body["collect"] = json!({ "/none/host/*/x": {} });
     body["publish"] = json!([]);
     let (status, made) = stage.post("/api/tasks?force=true", &body).await;
     assert_eq!((status, &made["state"]), (StatusCode::CREATED, &json!("waiting")));

@@ -49,6 +49,10 @@ impl Subscribed for View {
 }
 
 impl Subscriptions for World {
+    fn unreadable(&self, _: &TaskSpec) -> Vec<Fault> {
+        Vec::new()
+    }
+
     fn check(&self, _: &TaskSpec) -> Vec<Fault> {
         Vec::new()
     }

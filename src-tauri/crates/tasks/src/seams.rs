@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::life::{Happened, Kept};
 use crate::manifest::{Fault, TaskSpec};
+use crate::recent::Recent;
 use crate::sample::Sample;
 
 /// An answer that comes later.
@@ -28,6 +29,9 @@ pub struct Collected {
 pub trait Subscriptions: Send + Sync + 'static {
     /// What is wrong with what a task asks for: what can never be had, and what is not there at present.
     fn check(&self, spec: &TaskSpec) -> Vec<Fault>;
+
+    /// What is wrong with the request itself, whatever there is.
+    fn unreadable(&self, spec: &TaskSpec) -> Vec<Fault>;
 
     /// Begins to see to it that everything which a task asks for is there. Asked again, the new request takes the
     /// place of the one before.
@@ -107,7 +111,7 @@ pub trait Host: Send + Sync + 'static {
 }
 
 /// A task as it is kept.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TaskRecord {
     /// Id.
     pub id: String,
@@ -121,6 +125,9 @@ pub struct TaskRecord {
     pub manifest: serde_json::Value,
     /// Where it stood.
     pub kept: Kept,
+    /// Its last runs.
+    #[serde(default)]
+    pub(crate) recent: Recent,
 }
 
 /// Where tasks outlive the application.

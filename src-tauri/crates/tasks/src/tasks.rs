@@ -105,10 +105,7 @@ impl Tasks {
     /// Everything that is wrong with a manifest, if it became a task now.
     #[must_use]
     pub fn check(&self, manifest: &str) -> Vec<Fault> {
-        match TaskSpec::read(manifest) {
-            Ok(spec) => self.checked(&spec, false).err().unwrap_or_default(),
-            Err(faults) => faults,
-        }
+        self.read(manifest, false).err().unwrap_or_default()
     }
 
     /// Makes a task. It is started unless its manifest or the caller says otherwise. With `force` it is made though
@@ -123,8 +120,7 @@ impl Tasks {
         start: Option<bool>,
         force: bool,
     ) -> Result<TaskInfo, TaskError> {
-        let spec = TaskSpec::read(manifest).map_err(TaskError::Invalid)?;
-        let workflow = self.checked(&spec, force).map_err(TaskError::Invalid)?;
+        let (spec, workflow) = self.read(manifest, force).map_err(TaskError::Invalid)?;
         let wants_start = start.or(spec.start).unwrap_or(true);
         if wants_start && spec.schedule.is_past(self.inner.host.wall_ms()) {
             return Err(TaskError::Invalid(vec![Fault {
@@ -160,8 +156,7 @@ impl Tasks {
         force: bool,
     ) -> Result<TaskInfo, TaskError> {
         let id = self.find(task)?;
-        let spec = TaskSpec::read(manifest).map_err(TaskError::Invalid)?;
-        let workflow = self.checked(&spec, force).map_err(TaskError::Invalid)?;
+        let (spec, workflow) = self.read(manifest, force).map_err(TaskError::Invalid)?;
         let record = {
             let state = self.open_state()?;
             let entry = state.entry(&id)?;
@@ -330,9 +325,26 @@ impl Tasks {
         }
     }
 
+    fn read(&self, manifest: &str, force: bool) -> Result<(TaskSpec, Workflow), Vec<Fault>> {
+        let (spec, mut faults) = TaskSpec::read_all(manifest);
+        let Some(spec) = spec else {
+            return Err(faults);
+        };
+        match self.checked(&spec, force) {
+            Ok(workflow) if faults.is_empty() => return Ok((spec, workflow)),
+            Ok(_) => {}
+            Err(more) => {
+                // What cannot be read is told as that, not again by its consequence.
+                let told: Vec<String> = faults.iter().map(|fault| fault.field.clone()).collect();
+                faults.extend(more.into_iter().filter(|fault| !told.contains(&fault.field)));
+            }
+        }
+        Err(faults)
+    }
+
     fn checked(&self, spec: &TaskSpec, force: bool) -> Result<Workflow, Vec<Fault>> {
         let mut faults = if force {
-            Vec::new()
+            self.inner.subscriptions.unreadable(spec)
         } else {
             self.inner.subscriptions.check(spec)
         };
@@ -376,7 +388,7 @@ fn resume(inner: &Arc<Inner>, state: &mut State, record: TaskRecord) {
         }
     };
     let (life, effects) = Life::resume(spec.rules(&id), record.kept, inner.now());
-    let entry = Entry::new(
+    let mut entry = Entry::new(
         &id,
         &record.user,
         record.created_ms,
@@ -385,6 +397,7 @@ fn resume(inner: &Arc<Inner>, state: &mut State, record: TaskRecord) {
         workflow,
         life,
     );
+    entry.recent = record.recent;
     state.tasks.insert(id.clone(), entry);
     state.carry_out(inner, &id, effects);
 }

@@ -47,13 +47,14 @@ impl Source {
 
 impl Subscriptions for Source {
     fn check(&self, spec: &TaskSpec) -> Vec<Fault> {
-        match request("", spec) {
-            Ok(request) => {
-                let view = self.engine.preview_subscription(request);
-                view.problems.iter().filter_map(fault).collect()
-            }
-            Err(faults) => faults,
-        }
+        let (request, mut faults) = asked("", spec);
+        let view = self.engine.preview_subscription(request);
+        faults.extend(view.problems.iter().filter_map(fault));
+        faults
+    }
+
+    fn unreadable(&self, spec: &TaskSpec) -> Vec<Fault> {
+        asked("", spec).1
     }
 
     fn subscribe(&self, task: &str, spec: &TaskSpec) {
@@ -204,6 +205,14 @@ impl Names {
 /// # Errors
 /// Queries and versions that cannot be read.
 pub(crate) fn request(task: &str, spec: &TaskSpec) -> Result<GroupRequest, Vec<Fault>> {
+    match asked(task, spec) {
+        (request, faults) if faults.is_empty() => Ok(request),
+        (_, faults) => Err(faults),
+    }
+}
+
+/// What a task asks with those of its queries that can be read, and what is wrong with the others.
+fn asked(task: &str, spec: &TaskSpec) -> (GroupRequest, Vec<Fault>) {
     let mut faults = Vec::new();
     let mut wants = Vec::new();
     for wanted in &spec.collect {
@@ -228,15 +237,13 @@ pub(crate) fn request(task: &str, spec: &TaskSpec) -> Result<GroupRequest, Vec<F
             }
         }
     }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    Ok(GroupRequest {
+    let request = GroupRequest {
         id: task.into(),
         wants,
         plugins: plugins(spec),
         config: config(spec),
-    })
+    };
+    (request, faults)
 }
 
 fn plugins(spec: &TaskSpec) -> Vec<PluginWant> {

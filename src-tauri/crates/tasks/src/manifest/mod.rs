@@ -13,7 +13,10 @@ mod write;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use ts_rs::TS;
 
 pub use faults::{Fault, Faults, Table};
 
@@ -73,7 +76,8 @@ pub struct NodeSpec {
 }
 
 /// What a node does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum NodeRole {
     /// It makes samples of samples.
     Process,
@@ -105,19 +109,27 @@ impl TaskSpec {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn read(text: &str) -> Result<TaskSpec, Vec<Fault>> {
+        match TaskSpec::read_all(text) {
+            (Some(spec), faults) if faults.is_empty() => Ok(spec),
+            (_, faults) => Err(faults),
+        }
+    }
+
+    /// As much of a manifest as can be read, and everything that is wrong with it: what was read can be held against
+    /// what there is, so that a person learns of all faults at once.
+    pub fn read_all(text: &str) -> (Option<TaskSpec>, Vec<Fault>) {
         let whole = |message: String| {
-            vec![Fault {
-                field: String::new(),
-                message,
-            }]
+            let field = String::new();
+            (None, vec![Fault { field, message }])
         };
         if text.len() > MANIFEST_BYTES_MAX {
-            return Err(whole(format!("is larger than {MANIFEST_BYTES_MAX} bytes")));
+            return whole(format!("is larger than {MANIFEST_BYTES_MAX} bytes"));
         }
         let options = serde_saphyr::options! { strict_booleans: true };
-        let value: Value = serde_saphyr::from_str_with_options(text, options)
-            .map_err(|error| whole(format!("is neither YAML nor JSON: {error}")))?;
-        TaskSpec::from_value(&value)
+        match serde_saphyr::from_str_with_options::<Value>(text, options) {
+            Ok(value) => TaskSpec::read_value(&value),
+            Err(error) => whole(format!("is neither YAML nor JSON: {error}")),
+        }
     }
 
     /// Reads a manifest that is a value already.
@@ -125,10 +137,17 @@ impl TaskSpec {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn from_value(value: &Value) -> Result<TaskSpec, Vec<Fault>> {
+        match TaskSpec::read_value(value) {
+            (Some(spec), faults) if faults.is_empty() => Ok(spec),
+            (_, faults) => Err(faults),
+        }
+    }
+
+    fn read_value(value: &Value) -> (Option<TaskSpec>, Vec<Fault>) {
         let faults = Faults::default();
         let Some(map) = value.as_object() else {
             faults.add("", "is not a mapping");
-            return Err(faults.into_all());
+            return (None, faults.into_all());
         };
         let spec = match map.get("version").and_then(Value::as_i64) {
             Some(1) => snap::read(map, &faults),
@@ -149,15 +168,17 @@ impl TaskSpec {
                 read::read(map, &faults)
             }
         };
-        match spec {
-            Some(spec) if faults.is_empty() => Ok(spec),
-            _ => Err(faults.into_all()),
-        }
+        (spec, faults.into_all())
     }
 
     /// The manifest of version 2 that says the same.
     pub fn to_value(&self) -> Value {
         write::value(self)
+    }
+
+    /// When it runs, in a few words such as `every 5s`.
+    pub fn runs(&self) -> String {
+        write::words(&self.schedule)
     }
 
     /// What its life is held to. `id` decides its share of the jitter.

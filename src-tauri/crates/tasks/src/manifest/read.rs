@@ -189,17 +189,16 @@ pub(super) fn moment(table: &Table<'_>, key: &'static str) -> Option<i64> {
 }
 
 pub(super) fn cron(table: &Table<'_>, key: &'static str, zone: &str, zone_key: &str) -> Option<Cron> {
-    let entry = table.needed_text(key)?;
-    match Cron::new(entry, zone) {
+    if let Err(fault) = Cron::zone_of(zone) {
+        table.fault(zone_key, fault.to_string());
+    }
+    match Cron::new(table.needed_text(key)?, zone) {
         Ok(cron) => Some(cron),
         Err(fault @ CronFault::Entry(_)) => {
             table.fault(key, format!("is no cron entry of five or six fields: {fault}"));
             None
         }
-        Err(fault @ CronFault::Zone(_)) => {
-            table.fault(zone_key, fault.to_string());
-            None
-        }
+        Err(CronFault::Zone(_)) => None,
     }
 }
 
@@ -305,13 +304,13 @@ impl Nodes {
                     faults.add(path, format!("is nested deeper than {WORKFLOW_DEPTH_MAX}"));
                     continue;
                 }
-                nodes.extend(self.node(&Table::new(map, path, faults), role, depth, faults));
+                nodes.push(self.node(&Table::new(map, path, faults), role, depth, faults));
             }
         }
         nodes
     }
 
-    fn node(self, table: &Table<'_>, role: NodeRole, depth: usize, faults: &Faults) -> Option<NodeSpec> {
+    fn node(self, table: &Table<'_>, role: NodeRole, depth: usize, faults: &Faults) -> NodeSpec {
         let plugin = match self {
             Nodes::V1 => {
                 if table.value("target").is_some_and(|t| t.as_str() != Some("")) {
@@ -334,13 +333,14 @@ impl Nodes {
             NodeRole::Process => self.below(table, depth + 1, faults),
             NodeRole::Publish => Vec::new(),
         };
-        Some(NodeSpec {
+        NodeSpec {
             role,
-            plugin: plugin?.to_owned(),
+            // One without a name keeps its place, so that the paths of those after it stay right.
+            plugin: plugin.unwrap_or_default().to_owned(),
             config,
             buffer,
             then,
-        })
+        }
     }
 }
 

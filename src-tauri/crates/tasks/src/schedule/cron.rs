@@ -47,17 +47,25 @@ impl Cron {
         let parsed = parser
             .parse(entry)
             .map_err(|error| CronFault::Entry(error.to_string()))?;
-        let found = match zone {
-            LOCAL | "" => TimeZone::system(),
-            "UTC" | "utc" => TimeZone::UTC,
-            name => TimeZone::get(name).map_err(|_| CronFault::Zone(name.to_owned()))?,
-        };
+        let found = Cron::zone_of(zone)?;
         Ok(Cron {
             entry: entry.to_owned(),
             zone_name: if zone.is_empty() { LOCAL } else { zone }.to_owned(),
             zone: found,
             parsed: std::sync::Arc::new(parsed),
         })
+    }
+
+    /// The zone of a name; none is the machine's.
+    ///
+    /// # Errors
+    /// That there is no such zone.
+    pub fn zone_of(name: &str) -> Result<TimeZone, CronFault> {
+        match name {
+            LOCAL | "" => Ok(TimeZone::system()),
+            "UTC" | "utc" => Ok(TimeZone::UTC),
+            name => TimeZone::get(name).map_err(|_| CronFault::Zone(name.to_owned())),
+        }
     }
 
     /// The entry as it was written.

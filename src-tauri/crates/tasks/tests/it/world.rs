@@ -95,6 +95,10 @@ struct View {
 }
 
 impl Subscriptions for Everything {
+    fn unreadable(&self, _: &TaskSpec) -> Vec<Fault> {
+        Vec::new()
+    }
+
     fn check(&self, spec: &TaskSpec) -> Vec<Fault> {
         let wanted = spec
             .collect
