@@ -7,15 +7,16 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::error::TaskError;
-use crate::life::{Effect, Happened, Input, Life};
+use crate::life::{Effect, Happened, Input, Life, Refusal};
 use crate::limits::{LATENESS_KEPT, VALUES_SHOWN};
 use crate::manifest::TaskSpec;
+use crate::recent::Recent;
 use crate::run;
 use crate::sample::{Sample, Series};
 use crate::schedule::{Now, Schedule};
 use crate::seams::TaskRecord;
 use crate::tasks::Inner;
-use crate::view::{TaskDetails, TaskInfo};
+use crate::view::{TaskDetails, TaskInfo, queries, steps};
 use crate::watch::{Events, RunReport, TaskDid};
 use crate::workflow::Workflow;
 
@@ -38,6 +39,7 @@ pub(crate) struct Entry {
     /// Who wants to know how the next run goes.
     pub(crate) asked: Vec<oneshot::Sender<RunReport>>,
     pub(crate) is_unsaved: bool,
+    pub(crate) recent: Recent,
     wake: Option<Duration>,
 }
 
@@ -65,6 +67,7 @@ impl Entry {
             seen: HashMap::new(),
             asked: Vec::new(),
             is_unsaved: false,
+            recent: Recent::default(),
             wake: None,
         }
     }
@@ -85,7 +88,16 @@ impl Entry {
             generation: self.generation,
             manifest: self.spec.to_value(),
             kept: self.life.kept(),
+            recent: self.recent.clone(),
         }
+    }
+
+    /// Lets something happen to it; slots that were missed meanwhile are remembered.
+    pub(crate) fn step(&mut self, input: Input, now: Now) -> Result<Vec<Effect>, Refusal> {
+        let missed = self.life.counts().missed;
+        let effects = self.life.step(input, now)?;
+        self.recent.skip(now.wall_ms, missed, self.life.counts().missed);
+        Ok(effects)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -97,25 +109,38 @@ impl Entry {
 
     pub(crate) fn info(&self, now: Now) -> TaskInfo {
         let (held, dropped) = self.workflow.held();
+        let slowed_to = self.life.slowed_to();
         TaskInfo {
             id: self.id.clone(),
             name: self.name().to_owned(),
             generation: self.generation,
-            state: self.life.phase(),
+            state: self.life.standing(),
+            firing: self.life.is_firing(),
             waits_for: self.life.waits_for().unwrap_or_default().to_owned(),
             schedule: self.spec.schedule.kind().to_owned(),
+            runs: self.spec.runs(),
+            collect: queries(&self.spec),
+            queries: self.spec.collect.len(),
+            then: steps(&self.spec),
             created_ms: self.created_ms,
             user: self.user.clone(),
             next_run_ms: self.life.next_run_ms(now),
+            recent: self.recent.brief(),
+            failures: self.life.failures(),
+            slowed_to_ms: slowed_to.map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)),
             counts: self.life.counts().clone(),
             held,
             dropped,
+            declared: None,
         }
     }
 
     pub(crate) fn details(&self, now: Now) -> TaskDetails {
         TaskDetails {
-            info: self.info(now),
+            info: TaskInfo {
+                recent: self.recent.told(),
+                ..self.info(now)
+            },
             manifest: self.spec.to_value(),
             values: self.values.iter().take(VALUES_SHOWN).cloned().collect(),
             values_total: self.values.len(),
@@ -171,7 +196,7 @@ impl State {
             .tasks
             .get_mut(id)
             .ok_or_else(|| TaskError::NotFound(id.to_owned()))?;
-        let effects = entry.life.step(input, inner.now())?;
+        let effects = entry.step(input, inner.now())?;
         self.carry_out(inner, id, effects);
         Ok(())
     }
@@ -248,10 +273,7 @@ fn bind(inner: &Arc<Inner>, entry: &mut Entry) -> Vec<Effect> {
         None => return Vec::new(),
     };
     // Nothing that is told of the world is ever refused.
-    entry
-        .life
-        .step(Input::Bound(bound), inner.now())
-        .unwrap_or_default()
+    entry.step(Input::Bound(bound), inner.now()).unwrap_or_default()
 }
 
 fn tell(inner: &Arc<Inner>, entry: &Entry, happened: Happened) {

@@ -14,6 +14,7 @@ pub mod life;
 pub mod limits;
 pub mod manifest;
 mod publish;
+mod recent;
 mod run;
 mod sample;
 pub mod schedule;
@@ -24,6 +25,7 @@ mod watch;
 mod workflow;
 
 pub use error::TaskError;
+pub use recent::{PastRun, Recent, RunOutcome};
 pub use sample::{Sample, Series};
 pub use tasks::Tasks;
 pub use watch::{RunReport, TaskDid, TaskEvent, Watcher};

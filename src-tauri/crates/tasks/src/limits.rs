@@ -92,6 +92,12 @@ pub const WATCH_EVENTS: usize = 64;
 /// Samples in those events, all together.
 pub const WATCH_SAMPLES: usize = 20_000;
 
+/// Runs of a task that are remembered, the newest.
+pub const RUNS_KEPT: usize = 30;
+
+/// Queries of a task that a list shows.
+pub const QUERIES_SHOWN: usize = 5;
+
 /// Errors of a task that are kept, the newest.
 pub const ERRORS_KEPT: usize = 10;
 

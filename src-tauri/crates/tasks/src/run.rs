@@ -10,6 +10,7 @@ use crate::entry::Entry;
 use crate::life::{Input, Outcome};
 use crate::limits::RUN_SAMPLES_MAX;
 use crate::manifest::TaskSpec;
+use crate::recent::{PastRun, RunOutcome};
 use crate::sample::{Sample, is_below};
 use crate::schedule::Schedule;
 use crate::seams::{Collected, Subscribed};
@@ -120,12 +121,12 @@ impl Run {
 
 fn ended(inner: &Arc<Inner>, run: &Run, outcome: Outcome, samples: Vec<Sample>, began: Instant) {
     let (word, why) = match &outcome {
-        Outcome::Ok => ("ok", String::new()),
-        Outcome::Partial(why) => ("partial", why.clone()),
-        Outcome::Failed(why) => ("failed", why.clone()),
+        Outcome::Ok => (RunOutcome::Ok, String::new()),
+        Outcome::Partial(why) => (RunOutcome::Partial, why.clone()),
+        Outcome::Failed(why) => (RunOutcome::Failed, why.clone()),
     };
     let report = RunReport {
-        outcome: word.to_owned(),
+        outcome: word,
         why,
         samples: samples.len() as u64,
         took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -137,6 +138,14 @@ fn ended(inner: &Arc<Inner>, run: &Run, outcome: Outcome, samples: Vec<Sample>, 
         return;
     };
     entry.values = samples.into();
+    entry.recent.push(PastRun {
+        at_ms: entry.life.counts().last_run_ms.unwrap_or_default(),
+        outcome: report.outcome,
+        took_ms: report.took_ms,
+        samples: report.samples,
+        slots: 1,
+        why: report.why.clone(),
+    });
     entry.is_unsaved = true;
     for asked in entry.asked.drain(..) {
         // Who asked may have gone.

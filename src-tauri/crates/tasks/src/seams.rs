@@ -127,7 +127,7 @@ pub struct TaskRecord {
     pub kept: Kept,
     /// Its last runs.
     #[serde(default)]
-    pub(crate) recent: Recent,
+    pub recent: Recent,
 }
 
 /// Where tasks outlive the application.

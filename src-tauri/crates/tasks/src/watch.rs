@@ -13,6 +13,7 @@ use ts_rs::TS;
 
 use crate::life::Happened;
 use crate::limits::{WATCH_EVENTS, WATCH_SAMPLES};
+use crate::recent::RunOutcome;
 use crate::sample::Sample;
 
 /// Something that a task did.
@@ -53,8 +54,8 @@ pub enum TaskDid {
 /// How a run went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
 pub struct RunReport {
-    /// `ok`, `partial` or `failed`.
-    pub outcome: String,
+    /// How it went.
+    pub outcome: RunOutcome,
     /// Why it is not `ok`.
     pub why: String,
     /// Samples that were collected.

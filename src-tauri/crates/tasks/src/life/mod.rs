@@ -88,6 +88,31 @@ impl Life {
         self.phase
     }
 
+    /// Where it stands, whether or not a run is under way.
+    pub fn standing(&self) -> Phase {
+        match self.phase {
+            Phase::Firing if self.once => Phase::Stopped,
+            Phase::Firing if self.not_before.is_some() => Phase::Failing,
+            Phase::Firing => Phase::Scheduled,
+            other => other,
+        }
+    }
+
+    /// Whether a run is under way.
+    pub fn is_firing(&self) -> bool {
+        matches!(self.phase, Phase::Firing | Phase::Stopping)
+    }
+
+    /// Failed runs in a row.
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// The pause that it is given because of those; none while it is tried as often as planned.
+    pub fn slowed_to(&self) -> Option<Duration> {
+        self.not_before.map(|_| self.pause())
+    }
+
     /// What was counted.
     pub fn counts(&self) -> &Counts {
         &self.counts
@@ -167,7 +192,7 @@ impl Life {
             Phase::Stopped | Phase::Ended => {}
             Phase::Stopping => return Err(Refusal::Stopping),
             Phase::Disabled => return Err(Refusal::Disabled),
-            Phase::Waiting if self.once => {
+            Phase::Waiting | Phase::Firing if self.once => {
                 // It was to run once; from here on it runs as planned.
                 self.once = false;
                 return Ok(());

@@ -87,6 +87,37 @@ fn schedule(schedule: &Schedule) -> Value {
     Value::Object(map)
 }
 
+/// When a task runs, in a few words.
+pub(super) fn words(schedule: &Schedule) -> String {
+    let moment = |ms: &Option<i64>| {
+        let at = ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        at.map(|at| at.to_string())
+    };
+    let mut words = match schedule {
+        Schedule::Simple { interval, .. } => format!("every {}", text(*interval)),
+        Schedule::Windowed {
+            interval,
+            start_ms,
+            stop_ms,
+            ..
+        } => {
+            let from = moment(start_ms).map(|at| format!(" from {at}"));
+            let to = moment(stop_ms).map(|at| format!(" to {at}"));
+            let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+            format!("every {}{from}{to}", text(*interval))
+        }
+        Schedule::Cron { cron, .. } => format!("cron {} ({})", cron.entry(), cron.zone_name()),
+        Schedule::Stream { .. } => "as it streams".to_owned(),
+        Schedule::Manual => "when asked".to_owned(),
+    };
+    match schedule.count() {
+        Some(1) => words.push_str(", once"),
+        Some(count) => words.push_str(&format!(", {count} times")),
+        None => {}
+    }
+    words
+}
+
 fn grid(map: &mut Map<String, Value>, interval: Duration, jitter: Duration) {
     map.insert("interval".to_owned(), json!(text(interval)));
     if !jitter.is_zero() {

@@ -1,7 +1,7 @@
 //! Tasks from their making to their end.
 
 use orrery_tasks::life::{Happened, Phase, Refusal};
-use orrery_tasks::{TaskDid, TaskError};
+use orrery_tasks::{RunOutcome, TaskDid, TaskError};
 
 use crate::world::{World, until, until_is};
 
@@ -48,7 +48,7 @@ async fn one_real_run_of_each_kind_of_schedule() {
         .await
         .unwrap();
     let report = tasks.run_now("manual").await.unwrap();
-    assert_eq!((report.outcome.as_str(), report.samples), ("ok", 1));
+    assert_eq!((report.outcome, report.samples), (RunOutcome::Ok, 1));
     tasks
         .create(
             &manifest("stream", "{ type: stream, count: 2 }", HISTORY),
@@ -113,7 +113,7 @@ async fn orders_and_refusals() {
     let stopped = until_is(&tasks, "a", Phase::Stopped).await;
     assert!(world.subscribed.lock().unwrap().is_empty());
     let report = tasks.run_now("a").await.unwrap();
-    assert_eq!(report.outcome, "ok");
+    assert_eq!(report.outcome, RunOutcome::Ok);
     let again = until_is(&tasks, "a", Phase::Stopped).await;
     assert_eq!(again.counts.runs, stopped.counts.runs + 1);
     tasks.remove("a").await.unwrap();
@@ -296,7 +296,7 @@ async fn watchers_see_everything_and_delay_nothing() {
                 tagged += 1;
             }
             TaskDid::Run(report) => {
-                assert_eq!(report.outcome, "ok");
+                assert_eq!(report.outcome, RunOutcome::Ok);
                 runs += 1;
             }
             TaskDid::Lagged { .. } => {}

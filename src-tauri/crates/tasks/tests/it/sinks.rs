@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use orrery_tasks::RunOutcome;
 use orrery_tasks::life::Phase;
 
 use crate::world::{World, until, until_is};
@@ -93,7 +94,7 @@ async fn prometheus_gets_its_remote_write() {
         .create(&manifest(&rest), "me", Some(false), false)
         .await
         .unwrap();
-    assert_eq!(tasks.run_now("t").await.unwrap().outcome, "ok");
+    assert_eq!(tasks.run_now("t").await.unwrap().outcome, RunOutcome::Ok);
     let bodies = server.bodies.lock().unwrap().clone();
     let (headers, body) = &bodies[0];
     assert_eq!(headers["content-encoding"], "snappy");
@@ -130,7 +131,7 @@ publish:
         .await
         .unwrap();
     let report = tasks.run_now("t").await.unwrap();
-    assert_eq!(report.outcome, "failed");
+    assert_eq!(report.outcome, RunOutcome::Failed);
     assert_eq!(report.why, "process[1]: plugin broken: I cannot");
     assert_eq!(world.history.lock().unwrap()[0].value, 2.0);
     let shown = world.topology.lock().unwrap().clone();
@@ -155,7 +156,7 @@ async fn a_call_that_hangs_ends_at_the_deadline() {
         .await
         .unwrap();
     let report = tasks.run_now("t").await.unwrap();
-    assert_eq!(report.outcome, "failed");
+    assert_eq!(report.outcome, RunOutcome::Failed);
     assert_eq!(report.why, "process[0]: plugin hangs did not answer in time");
     assert_eq!(
         world.history.lock().unwrap().len(),

@@ -75,7 +75,7 @@ impl Reference {
         match input {
             Input::Start => match phase {
                 Phase::Stopped | Phase::Ended => self.begin(Wish::Started, now),
-                Phase::Waiting if self.wish == Wish::Once => self.wish = Wish::Started,
+                Phase::Waiting | Phase::Firing if self.wish == Wish::Once => self.wish = Wish::Started,
                 _ => return false,
             },
             Input::Stop => match phase {
