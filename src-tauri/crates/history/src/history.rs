@@ -31,9 +31,8 @@ impl History {
     /// within a Tokio runtime.
     ///
     /// # Errors
-    /// [`HistoryError::Locked`] when another process has it, [`HistoryError::NewerSchema`] when a newer
-    /// version made it, [`HistoryError::Foreign`] when it is something else's, [`HistoryError::File`] and
-    /// [`HistoryError::Database`] when the system refuses.
+    /// [`HistoryError::Open`] when another process has it, a newer version made it, it is something else's or the
+    /// system refuses, and [`HistoryError::Database`] when it cannot be read.
     pub async fn open(config: Config) -> Result<History, HistoryError> {
         let opened = file::open(&config).await?;
         let shared = Arc::new(Shared {

@@ -24,3 +24,4 @@ pub use data::{
 };
 pub use error::HistoryError;
 pub use history::History;
+pub use orrery_sqlite::OpenError;

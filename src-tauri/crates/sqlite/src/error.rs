@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
-    #[error("{} is in use by another process", path.display())]
+    #[error("{} is in use by {}", path.display(), owner(*pid))]
     Locked {
         /// Path of the database.
         path: PathBuf,
@@ -15,7 +15,10 @@ pub enum OpenError {
         pid: Option<u32>,
     },
     /// A newer version made it.
-    #[error("{} has schema {found}, and schemas up to {known} are known", path.display())]
+    #[error(
+        "{} has schema {found}, this version knows schemas up to {known}: use the newer version, or move the file away",
+        path.display()
+    )]
     NewerSchema {
         /// Path of the database.
         path: PathBuf,
@@ -25,7 +28,7 @@ pub enum OpenError {
         known: i64,
     },
     /// It is some other program's database.
-    #[error("{} is a database of another program", path.display())]
+    #[error("{} is a database of another program: move it away, or choose another path", path.display())]
     Foreign {
         /// Path of the database.
         path: PathBuf,
@@ -65,6 +68,10 @@ impl OpenError {
     pub(crate) fn database(doing: &'static str) -> impl FnOnce(sqlx::Error) -> OpenError {
         move |source| OpenError::Database { doing, source }
     }
+}
+
+fn owner(pid: Option<u32>) -> String {
+    pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
 /// True when SQLite says that the file itself is damaged.

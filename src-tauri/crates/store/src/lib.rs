@@ -13,6 +13,7 @@ mod record;
 mod store;
 
 pub use error::StoreError;
+pub use orrery_sqlite::OpenError;
 pub use record::{
     CatalogRecord, Config, ConfigRecord, Desired, OperationRecord, OperationState, Origin, PendingRecord,
     PluginRecord, Quarantined, RevisionRecord, StepRecord, TaskRecord, WatchedRecord,

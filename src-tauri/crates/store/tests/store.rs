@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use orrery_store::{
-    CatalogRecord, Change, Config, ConfigRecord, Desired, OperationRecord, OperationState, Origin,
+    CatalogRecord, Change, Config, ConfigRecord, Desired, OpenError, OperationRecord, OperationState, Origin,
     PendingRecord, PluginRecord, RevisionRecord, StepRecord, Store, StoreError, TaskRecord, WatchedRecord,
     limits,
 };
@@ -259,7 +259,10 @@ async fn foreign_newer_and_used_files_are_refused_and_left_alone() {
     let place = place();
     let store = Store::open(&place.path, NOW).await.unwrap();
     let second = Store::open(&place.path, NOW).await.err().unwrap();
-    assert!(matches!(second, StoreError::Locked { .. }), "{second}");
+    assert!(
+        matches!(second, StoreError::Open(OpenError::Locked { .. })),
+        "{second}"
+    );
     store.close().await;
     drop(store);
 
@@ -270,12 +273,15 @@ async fn foreign_newer_and_used_files_are_refused_and_left_alone() {
     .await;
     let newer = Store::open(&place.path, NOW).await.err().unwrap();
     assert!(
-        matches!(newer, StoreError::NewerSchema { found: 99, .. }),
+        matches!(newer, StoreError::Open(OpenError::NewerSchema { found: 99, .. })),
         "{newer}"
     );
     tamper(&place.path, "PRAGMA application_id = 1").await;
     let foreign = Store::open(&place.path, NOW).await.err().unwrap();
-    assert!(matches!(foreign, StoreError::Foreign { .. }), "{foreign}");
+    assert!(
+        matches!(foreign, StoreError::Open(OpenError::Foreign { .. })),
+        "{foreign}"
+    );
 }
 
 #[tokio::test]

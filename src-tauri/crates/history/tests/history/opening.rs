@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::{fs, process};
 
-use orrery_history::{History, HistoryError, NewEvent};
+use orrery_history::{History, HistoryError, NewEvent, OpenError};
 
 use crate::common::{Place, T0, series};
 
@@ -55,7 +55,7 @@ async fn a_second_opener_is_told_who_has_it() {
     let place = Place::new();
     let history = place.open().await;
     match History::open(place.config()).await {
-        Err(HistoryError::Locked { path, pid }) => {
+        Err(HistoryError::Open(OpenError::Locked { path, pid })) => {
             assert_eq!((path, pid), (place.path(), Some(process::id())));
         }
         other => panic!("{other:?}"),
@@ -197,7 +197,9 @@ async fn a_newer_schema_is_left_alone() {
                  VALUES (999, 'later', 1, x'00', 0) RETURNING 'done'";
     assert_eq!(place.look(newer).await, "done");
     match History::open(place.config()).await {
-        Err(HistoryError::NewerSchema { found, known, .. }) => assert_eq!((found, known), (999, 1)),
+        Err(HistoryError::Open(OpenError::NewerSchema { found, known, .. })) => {
+            assert_eq!((found, known), (999, 1))
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(damaged_copies(&place), 0);
@@ -221,7 +223,7 @@ async fn a_foreign_database_is_left_alone() {
     let before = fs::read(place.path()).unwrap();
     assert!(matches!(
         History::open(place.config()).await,
-        Err(HistoryError::Foreign { .. })
+        Err(HistoryError::Open(OpenError::Foreign { .. }))
     ));
     assert_eq!(fs::read(place.path()).unwrap(), before);
 }
@@ -236,6 +238,6 @@ async fn a_path_that_cannot_be_is_an_error() {
     .unwrap();
     assert!(matches!(
         History::open(place.config()).await,
-        Err(HistoryError::File { .. })
+        Err(HistoryError::Open(OpenError::File { .. }))
     ));
 }
