@@ -1,9 +1,7 @@
+import { count, counted, duration, GAP } from '../format/number';
 import type { StateWord, Tone } from '../format/plugin';
-import { GAP } from '../format/number';
-import type { CatalogMetric } from '../generated/CatalogMetric';
 import type { Phase } from '../generated/Phase';
 import type { TaskInfo } from '../generated/TaskInfo';
-import type { PinnedMetric } from './timeline.svelte';
 
 /** Where tasks are kept. */
 export const TASKS_PATH = '/api/tasks';
@@ -23,8 +21,11 @@ const WORDS: Record<Phase, StateWord> = {
   ended: word(9, 'quiet', 'minus', 'Ended'),
 };
 
+const FAILING = word(1, 'error', 'retry', 'Failing');
+
 /** Where a task stands, in a word. */
 export function taskState(task: TaskInfo): StateWord {
+  if (task.state === 'failing' && task.slowed_to_ms === null) return FAILING;
   return WORDS[task.state];
 }
 
@@ -38,6 +39,30 @@ export function taskTrouble(task: TaskInfo): string {
   if (task.state === 'waiting') return task.waits_for ? `Waits for ${task.waits_for}` : 'Waits for something that is not there.';
   if (task.state === 'failing' || task.state === 'disabled') return task.counts.errors.at(-1)?.text ?? '';
   return '';
+}
+
+/** How bad it is, for the head of a note: `12 runs failed in a row, now every 60 s`. */
+export function troubleTitle(task: TaskInfo): string {
+  if (task.failures === 0) return taskState(task).word;
+  const pause = task.slowed_to_ms === null ? '' : `, now every ${duration(task.slowed_to_ms / 1000)}`;
+  return `${counted(task.failures, 'run')} failed in a row${pause}`;
+}
+
+/** What becomes of what is collected: `moving-average → file load.csv`. */
+export function workflowWords(task: TaskInfo): string {
+  const steps = task.then.map(({ plugin, target }) => (target ? `${plugin} ${shortTarget(target)}` : plugin));
+  return `→ ${steps.join(' → ')}`;
+}
+
+/** A path's last part; an address as it is. */
+function shortTarget(target: string): string {
+  return target.startsWith('/') ? target.slice(target.lastIndexOf('/') + 1) : target;
+}
+
+/** What it collects, in a line: its first query, and how many more there are. */
+export function collectWords(task: TaskInfo): string {
+  const more = task.queries - 1;
+  return `${task.collect[0] ?? ''}${more > 0 ? ` +${count(more)}` : ''}`;
 }
 
 /** Slots in which it did not run. */
@@ -61,67 +86,13 @@ export function missedReasons(task: TaskInfo): string {
     .join('\n');
 }
 
-/** An element of a name: in it a backslash stands before what means something in names. */
-function element(text: string): string {
-  return text.replace(/[\\/*;()]/g, (mark) => `\\${mark}`);
-}
-
-/** A word of YAML that is nothing else, such as a number or a list. */
-function quoted(text: string): string {
-  return JSON.stringify(text);
-}
-
-/** Begins a task that writes a metric's values to a file. */
-export function recordManifest(metric: PinnedMetric | null): string {
-  const query = metric ? `/*/*/${element(metric.node)}/${element(metric.metric)}` : '/orrery/host/*/load1';
-  const name = metric ? `record ${metric.metricLabel} of ${metric.nodeLabel}` : 'record-load';
-  return `version: 2
-name: ${quoted(name)}
-schedule: { type: simple, interval: 5s }
-collect:
-  ${quoted(query)}: {}
-publish:
-  - plugin: file
-    config: { path: ${quoted(metric ? `${metric.metric.replace(/\W+/g, '-')}.jsonl` : 'load.jsonl')} }
-`;
-}
-
-/** Begins a task that tells when a metric rises above a value. */
-export function alertManifest(metric: PinnedMetric, above: number): string {
-  return `version: 2
-name: ${quoted(`alert: ${metric.metricLabel} of ${metric.nodeLabel}`)}
-schedule: { type: simple, interval: 5s }
-collect:
-  ${quoted(`/*/*/${element(metric.node)}/${element(metric.metric)}`)}: {}
-process:
-  - plugin: threshold
-    config: { above: ${above} }
-    publish:
-      - plugin: notification
-`;
-}
-
 /** When it runs next, in few words. */
 export function nextRun(task: TaskInfo, now: number): string {
-  if (task.state === 'firing') return 'now';
+  if (task.firing) return 'now';
   if (task.next_run_ms === null) return '–';
   const seconds = Math.ceil((task.next_run_ms - now) / 1000);
   if (seconds <= 0) return 'now';
   return seconds < 60 ? `in ${seconds}${GAP}s` : '';
-}
-
-/** Begins a task that collects a metric of the catalog from every node that has it. */
-export function collectManifest(metric: CatalogMetric): string {
-  const query = metric.namespace.replace(/\/\*[^/]*/g, '/*');
-  return `version: 2
-name: ${quoted(`collect ${metric.label || metric.metric}`)}
-schedule: { type: simple, interval: 5s }
-collect:
-  ${quoted(query)}: {}
-publish:
-  - plugin: file
-    config: { path: ${quoted(`${metric.metric.replace(/\W+/g, '-') || 'metric'}.jsonl`)} }
-`;
 }
 
 /** Keys in the order in which a person writes them. */
@@ -134,12 +105,4 @@ export function inOrder(value: unknown): unknown {
   const place = (key: string) => (KEYS.includes(key) ? KEYS.indexOf(key) : KEYS.length);
   const entries = Object.entries(value).sort(([a], [b]) => place(a) - place(b));
   return Object.fromEntries(entries.map(([key, part]) => [key, inOrder(part)]));
-}
-
-/** When a task runs, in few words: `every 5s`, `cron 0 9 * * *`. */
-export function scheduleWords(manifest: Record<string, unknown>): string {
-  const { type, interval, entry } = (manifest.schedule ?? {}) as Record<string, unknown>;
-  if (typeof entry === 'string') return `cron ${entry}`;
-  if (typeof interval !== 'string') return String(type ?? '');
-  return type === 'windowed' ? `windowed, every ${interval}` : `every ${interval}`;
 }

@@ -118,7 +118,7 @@ impl Entry {
             firing: self.life.is_firing(),
             waits_for: self.life.waits_for().unwrap_or_default().to_owned(),
             schedule: self.spec.schedule.kind().to_owned(),
-            runs: self.spec.runs(),
+            when: self.spec.when(),
             collect: queries(&self.spec),
             queries: self.spec.collect.len(),
             then: steps(&self.spec),

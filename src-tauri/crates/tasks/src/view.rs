@@ -28,7 +28,7 @@ pub struct TaskInfo {
     /// Kind of its schedule.
     pub schedule: String,
     /// When it runs, in a few words such as `every 5s`.
-    pub runs: String,
+    pub when: String,
     /// What it collects: the first few of its queries.
     pub collect: Vec<String>,
     /// How many queries it has.

@@ -2,6 +2,8 @@ import { parse } from 'yaml';
 
 import type { CatalogMetric } from '../../generated/CatalogMetric';
 import type { FieldError } from '../../generated/FieldError';
+import type { PastRun } from '../../generated/PastRun';
+import type { RunOutcome } from '../../generated/RunOutcome';
 import type { TaskDetails } from '../../generated/TaskDetails';
 import { TASKS_PATH } from '../../state/task';
 import { apiError, type WebRequest } from '../backend';
@@ -31,6 +33,11 @@ const METRICS: CatalogMetric[] = [
   metric('/orrery/host/*node/load1', 'orrery', 'Load (1m)', ''),
 ];
 
+function past(back: number, outcome: RunOutcome): PastRun {
+  const why = { ok: '', partial: '1 of 2 collectors', failed: 'no plugin for query', skipped: 'waiting' }[outcome];
+  return { at_ms: Date.now() - back * 5000, outcome, took_ms: outcome === 'ok' ? 38 : 2, samples: outcome === 'failed' ? 0 : 12, slots: 1, ...(why && { why }) };
+}
+
 function task(id: string, name: string, state: TaskDetails['state'], more: Partial<TaskDetails> = {}): TaskDetails {
   return {
     id,
@@ -38,13 +45,22 @@ function task(id: string, name: string, state: TaskDetails['state'], more: Parti
     generation: 1,
     state,
     waits_for: '',
-    schedule: 'every 5s',
+    firing: false,
+    schedule: 'simple',
+    when: 'every 5s',
+    collect: ['/iowait/host/*/iowait'],
+    queries: 1,
+    then: [{ role: 'publish', plugin: 'stdout', target: '', depth: 0 }],
     created_ms: Date.now() - 3_600_000,
     user: 'ada',
     next_run_ms: state === 'scheduled' ? Date.now() + 4000 : null,
     counts: { runs: 96, ok: 95, partial: 1, failed: 0, missed: { busy: 0, late: 0, slow: 0, waiting: 0 }, last_run_ms: Date.now() - 1000, errors: [] },
+    recent: Array.from({ length: 30 }, (_, back) => past(30 - back, back === 12 ? 'partial' : 'ok')),
+    failures: 0,
+    slowed_to_ms: null,
     held: 0,
     dropped: 0,
+    declared: null,
     manifest: { version: 2, name, schedule: { type: 'simple', interval: '5s' }, collect: { '/iowait/host/*/iowait': {} }, publish: [{ plugin: 'stdout' }] },
     values: [],
     values_total: 0,
@@ -58,9 +74,18 @@ function begin(): TaskDetails[] {
     task('t1', 'io-to-file', 'scheduled'),
     task('t2', 'http-to-file', 'failing', {
       generation: 4,
+      collect: ['/http-stats/container/*/req_per_sec', '/iowait/host/*/iowait'],
+      queries: 2,
+      then: [
+        { role: 'process', plugin: 'moving-average', target: '', depth: 0 },
+        { role: 'publish', plugin: 'file', target: '/var/tmp/out.jsonl', depth: 1 },
+      ],
+      recent: Array.from({ length: 30 }, (_, back) => past(30 - back, back > 17 ? 'failed' : back > 14 ? 'partial' : 'ok')),
+      failures: 12,
+      slowed_to_ms: 60_000,
       counts: { runs: 1919, ok: 1904, partial: 3, failed: 12, missed: { busy: 1, late: 0, slow: 7, waiting: 0 }, last_run_ms: Date.now() - 9000, errors: [failed] },
     }),
-    task('t3', 'gpu-watch', 'waiting', { waits_for: 'plugin gpu-nvml' }),
+    task('t3', 'gpu-watch', 'waiting', { recent: [], waits_for: 'plugin gpu-nvml' }),
     task('t4', 'load-test', 'ended'),
   ];
 }

@@ -177,7 +177,7 @@ impl TaskSpec {
     }
 
     /// When it runs, in a few words such as `every 5s`.
-    pub fn runs(&self) -> String {
+    pub fn when(&self) -> String {
         write::words(&self.schedule)
     }
 
