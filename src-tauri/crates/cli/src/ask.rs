@@ -1,7 +1,4 @@
 //! Commands that ask a running instance.
-
-use std::io::{IsTerminal as _, Write as _};
-
 use orrery_engine::api::Request;
 use orrery_engine::topology::view::{VIEW_PROTOCOL, ViewRequest, ViewSpec};
 use orrery_gateway::Instance;
@@ -9,6 +6,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::args::{Command, Common, Export, Format};
+use crate::confirm::confirmed;
 use crate::exit::Exit;
 use crate::output::{print_json, print_table, table, text, write};
 use crate::{api, catalog, plugin, readings, target, task, times};
@@ -279,20 +277,7 @@ async fn confirm(instance: &Instance, node: &str, control: &str, yes: bool) -> R
     if question.is_empty() {
         return Ok(());
     }
-    if !std::io::stdin().is_terminal() {
-        return Err(Exit::refused(format!(
-            "{question} Nobody is there to ask; say --yes to do it."
-        )));
-    }
-    eprint!("{question} [y/N] ");
-    std::io::stderr().flush().map_err(Exit::failed)?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(Exit::failed)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(Exit::refused("not done"))
-    }
+    confirmed(question, false)
 }
 
 async fn series(instance: &Instance, node: String, json: bool) -> Result<(), Exit> {

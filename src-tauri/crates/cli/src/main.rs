@@ -11,6 +11,7 @@ mod api;
 mod args;
 mod ask;
 mod catalog;
+mod confirm;
 mod desktop;
 mod doctor;
 mod exit;
