@@ -9,6 +9,7 @@
 
 pub mod availability;
 pub mod dry;
+mod joined;
 pub mod limits;
 pub mod object;
 mod plane;
@@ -19,6 +20,7 @@ pub mod traffic;
 mod wire;
 
 pub use availability::{Lease, PluginState, Plugins};
+pub use joined::Joined;
 pub use object::DataPlaneService;
 pub use plane::{Config, DataPlane};
 pub use proxy::{Identity, Outcome, Proxy};

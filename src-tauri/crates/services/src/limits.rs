@@ -68,6 +68,9 @@ pub const IDLE_CONNECTIONS: usize = 32;
 /// An idle connection to a plugin is not kept for longer than this.
 pub const IDLE_CONNECTION: Duration = Duration::from_secs(60);
 
+/// What is written in several pieces goes out as one when it is no longer than this. Bytes.
+pub const JOINED_BYTES: usize = 2 * 1024;
+
 /// Time to get a connection to a plugin's socket.
 pub const CONNECT: Duration = Duration::from_millis(250);
 

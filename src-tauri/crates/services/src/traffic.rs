@@ -159,17 +159,17 @@ impl Meter {
 }
 
 /// A request under way. It is counted exactly once: by [`Underway::ended`], or as canceled when dropped before.
-pub(crate) struct Underway {
-    meter: Arc<Meter>,
+pub(crate) struct Underway<'a> {
+    meter: &'a Meter,
     began: Instant,
     counted: bool,
 }
 
-impl Underway {
-    pub(crate) fn begin(meter: &Arc<Meter>) -> Self {
+impl<'a> Underway<'a> {
+    pub(crate) fn begin(meter: &'a Meter) -> Self {
         meter.in_flight.fetch_add(1, Ordering::Relaxed);
         Underway {
-            meter: Arc::clone(meter),
+            meter,
             began: Instant::now(),
             counted: false,
         }
@@ -181,7 +181,7 @@ impl Underway {
     }
 }
 
-impl Drop for Underway {
+impl Drop for Underway<'_> {
     fn drop(&mut self) {
         self.meter.in_flight.fetch_sub(1, Ordering::Relaxed);
         if !self.counted {

@@ -25,6 +25,7 @@ use hyper_util::rt::TokioIo;
 use rustix::fs::{Mode, OFlags};
 use tokio::net::UnixStream;
 
+use crate::joined::Joined;
 use crate::limits;
 
 /// Any error, as bodies give them.
@@ -129,7 +130,7 @@ impl Wire {
         let (sender, connection) = Builder::new()
             .max_buf_size(limits::MAX_HEAD_BYTES)
             .max_headers(limits::MAX_HEADERS)
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Joined::new(stream)))
             .await?;
         Ok(Link {
             sender,
@@ -181,7 +182,7 @@ struct Link {
     connection: Driver,
 }
 
-type Driver = Box<Connection<TokioIo<UnixStream>, SentBody>>;
+type Driver = Box<Connection<TokioIo<Joined<UnixStream>>, SentBody>>;
 
 /// Why a link has no answer.
 enum Unsent {
@@ -191,10 +192,11 @@ enum Unsent {
 }
 
 impl Link {
-    /// Whether it can take a request, as far as is known here.
+    /// Whether it can take a request, as far as is known here. One that was closed meanwhile gives the request back.
     fn is_open(&mut self) -> bool {
         let mut quiet = Context::from_waker(Waker::noop());
-        Pin::new(&mut self.connection).poll(&mut quiet).is_pending() && self.sender.is_ready()
+        self.sender.is_ready()
+            || Pin::new(&mut self.connection).poll(&mut quiet).is_pending() && self.sender.is_ready()
     }
 
     /// Not an `async fn`: the request goes into the connection at once, and need not be carried along.
@@ -224,18 +226,17 @@ fn driven<A>(
     connection: &mut Option<Driver>,
 ) -> impl Future<Output = A> {
     std::future::poll_fn(move |cx| {
-        // What the connection hands over in this very call need wake nobody.
-        let mut quiet = Context::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = answered.as_mut().poll(&mut quiet) {
-            return Poll::Ready(answer);
-        }
         if let Some(driver) = connection
             && Pin::new(driver).poll(cx).is_ready()
         {
             // With it goes what it did not send, which is said to whoever waits.
             *connection = None;
         }
-        answered.as_mut().poll(cx)
+        if connection.is_none() {
+            return answered.as_mut().poll(cx);
+        }
+        // Only the connection brings the answer, in the very call above: nobody need be woken for it.
+        answered.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     })
 }
 

@@ -14,9 +14,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http::{Request, Response};
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -27,6 +26,10 @@ use orrery_services::{
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
+
+/// The command's allocator.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const CALLERS: usize = 16;
 const EVENTS: &str = "/apis/bench.example/v1/events";
@@ -63,12 +66,13 @@ fn object(n: usize) -> Result<DataPlaneService, BoxError> {
 }
 
 /// Serves connections on a socket for ever.
-fn serve<F>(
+fn serve<F, B>(
     socket: &Path,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
 ) -> std::io::Result<()>
 where
-    F: Future<Output = Response<UnsyncBoxBody<Bytes, BoxError>>> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error = BoxError> + Send + 'static,
 {
     let listener = UnixListener::bind(socket)?;
     tokio::spawn(async move {
@@ -176,9 +180,9 @@ async fn place() -> Result<Place, BoxError> {
             };
             let handled = proxy.handle(request, identity);
             match handled.await {
-                Outcome::Proxied(response) => response.map(BodyExt::boxed_unsync),
+                Outcome::Proxied(response) => response,
                 Outcome::NotOurs(_) => {
-                    let mut response = Response::new(orrery_services::proxy::Body::empty().boxed_unsync());
+                    let mut response = Response::new(orrery_services::proxy::Body::empty());
                     *response.status_mut() = http::StatusCode::NOT_FOUND;
                     response
                 }

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +27,8 @@ enum Kind {
 /// A body that comes from a plugin or from a declared target.
 struct Streamed {
     inner: AnswerBody,
+    /// What came with the head.
+    first: Option<Result<Frame<Bytes>, hyper::Error>>,
     idle: Duration,
     /// Runs while nothing moves.
     clock: Option<Pin<Box<Sleep>>>,
@@ -55,16 +57,38 @@ impl Body {
     pub(super) fn streamed(
         inner: impl Into<AnswerBody>,
         idle: Duration,
-        tenure: Arc<CancellationToken>,
+        tenure: &Arc<CancellationToken>,
         meter: &Arc<Meter>,
         place: Option<Place>,
     ) -> Self {
-        let inner = inner.into();
+        let mut inner = inner.into();
         if inner.is_end_stream() {
             return Body::empty();
         }
+        // What came with the head is not waited for, and most bodies are then whole. Whoever reads the rest asks
+        // again, with a waker.
+        let mut quiet = Context::from_waker(Waker::noop());
+        let first = match inner.size_hint().exact() {
+            Some(_) => Pin::new(&mut inner).poll_frame(&mut quiet),
+            None => Poll::Pending,
+        };
+        let first = match first {
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(whole) if inner.is_end_stream() => {
+                    meter.add_response_bytes(whole.len());
+                    return Body::full(whole);
+                }
+                Ok(begun) => Some(Ok(Frame::data(begun))),
+                Err(trailers) => Some(Ok(trailers)),
+            },
+            Poll::Ready(Some(Err(error))) => Some(Err(error)),
+            Poll::Ready(None) => return Body::empty(),
+            Poll::Pending => None,
+        };
+        let tenure = Arc::clone(tenure);
         Body(Kind::Streamed(Box::new(Streamed {
             inner,
+            first,
             idle,
             clock: None,
             clock_is_old: true,
@@ -94,24 +118,40 @@ impl HttpBody for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Full(bytes) => bytes.is_none(),
-            Kind::Streamed(streamed) => streamed.ended || streamed.inner.is_end_stream(),
+            Kind::Streamed(streamed) => {
+                streamed.ended || (streamed.first.is_none() && streamed.inner.is_end_stream())
+            }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Streamed(streamed) => streamed.inner.size_hint(),
+            Kind::Streamed(streamed) => streamed.size_hint(),
         }
     }
 }
 
 impl Streamed {
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.inner.size_hint();
+        let first = self.first.as_ref().and_then(|first| first.as_ref().ok()?.data_ref());
+        match (first, rest.exact()) {
+            (Some(first), Some(rest)) => SizeHint::with_exact(first.len() as u64 + rest),
+            (Some(_), None) => SizeHint::default(),
+            (None, _) => rest,
+        }
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.ended {
             return Poll::Ready(None);
         }
-        match Pin::new(&mut self.inner).poll_frame(cx) {
+        let polled = match self.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None => Pin::new(&mut self.inner).poll_frame(cx),
+        };
+        match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 self.clock_is_old = true;
                 if let Some(data) = frame.data_ref() {

@@ -68,7 +68,7 @@ where
         });
         let (mut parts, body) = answer.into_parts();
         parts.headers = headers::to_caller(parts.headers);
-        let tenure = hit.mount.tenure.clone();
+        let tenure = &hit.mount.tenure;
         let body = Body::streamed(body, idle, tenure, &hit.target.meter, Some(place));
         let mut response = Response::new(body);
         (*response.status_mut(), *response.headers_mut()) = (parts.status, parts.headers);

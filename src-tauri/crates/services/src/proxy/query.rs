@@ -36,7 +36,7 @@ where
         let body = Body::streamed(
             body,
             idle,
-            mount.tenure.clone(),
+            &mount.tenure,
             &self.hit.target.meter,
             Some(place),
         );

@@ -143,7 +143,7 @@ where
         let answer = head(pin!(sent), progress.as_deref(), timeout, most).await?;
         let (parts, body) = answer.into_parts();
         let idle = service.idle_timeout.unwrap_or(limits::ROUTE_IDLE);
-        let tenure = hit.mount.tenure.clone();
+        let tenure = &hit.mount.tenure;
         let mut response = Response::new(Body::streamed(body, idle, tenure, &hit.target.meter, Some(place)));
         *response.status_mut() = parts.status;
         *response.headers_mut() = headers::to_caller(parts.headers);
