@@ -256,6 +256,7 @@ async fn what_is_no_address_is_refused_in_the_form_of_every_error() {
         stage.raw(&request).await
     };
     let long = format!("GET /api/history?node={}", "x".repeat(60_000));
+    let longer = format!("X: {}\r\n", "x".repeat(64 * 1024));
     let large = format!("{{\"op\": \"search\", \"query\": \"{}\"}}", "x".repeat(300_000));
     let cases = [
         (405, "PUT /api/status", "", ""),
@@ -266,6 +267,7 @@ async fn what_is_no_address_is_refused_in_the_form_of_every_error() {
         (404, "GET /api/%2e%2e/token", "", ""),
         (400, "GET /api/history?node=a&metric=b&from=x&to=1", "", ""),
         (400, long.as_str(), "", ""),
+        (431, "GET /api/status", longer.as_str(), ""),
         (400, "POST /api/call", "", "{"),
         (400, "POST /api/call", "", "{\"op\": \"status\", \"more\": 1}"),
         (400, "POST /api/tokens", "", "[]"),

@@ -193,15 +193,21 @@ async fn mx6_a_plugins_own_text_is_given_byte_for_byte_and_plugins_are_discovere
         .iter()
         .map(|t| t["labels"]["plugin_id"].as_str().unwrap())
         .collect();
-    assert_eq!(ids, ["gone", "odd", "open"], "one without metrics is no target");
-    assert_eq!(targets[1]["targets"][0], stage.address.to_string());
+    assert_eq!(ids, ["gone", "none", "odd", "open"], "every plugin that runs");
+    assert_eq!(targets[2]["targets"][0], stage.address.to_string());
     assert_eq!(
-        targets[1]["labels"]["__metrics_path__"],
+        targets[2]["labels"]["__metrics_path__"],
         "/api/plugins/odd/metrics"
     );
-    for id in ["none", "nobody"] {
-        let (status, _) = stage.get(&format!("/metrics/plugins/{id}")).await;
-        assert_eq!(status, StatusCode::NOT_FOUND, "{id}");
+    let (status, text) = stage.get("/api/plugins/none/metrics").await;
+    assert_eq!(
+        (status, text.as_str()),
+        (StatusCode::OK, "# Plugin none exposes no metrics.\n")
+    );
+    judge(&text, true);
+    for path in ["/api/plugins/nobody/metrics", "/metrics/plugins/nobody"] {
+        let (status, _) = stage.get(path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}");
     }
     let socket = stage.socket("gone");
     gone.crash();

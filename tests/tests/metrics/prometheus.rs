@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use orrery_gateway::Instance;
+use orrery_testkit::GoodPlugin;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -103,7 +104,8 @@ async fn a_real_prometheus_scrapes_ours_the_plugins_and_the_nodes() {
     let _one = stage.plugin("one", REQUESTS);
     let _odd = stage.plugin("odd", HOSTILE);
     let _garbage = stage.plugin("garbage", "<html>");
-    stage.up(&["one", "odd", "garbage"]).await;
+    let _silent = GoodPlugin::start(stage.socket("silent")).unwrap();
+    stage.up(&["one", "odd", "garbage", "silent"]).await;
     let config = format!(
         "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
          scrape_configs:\n\
@@ -123,6 +125,7 @@ async fn a_real_prometheus_scrapes_ours_the_plugins_and_the_nodes() {
         ("up{job=\"nodes\"}", "1"),
         ("up{job=\"plugins\",plugin_id=\"one\"}", "1"),
         ("up{job=\"plugins\",plugin_id=\"garbage\"}", "0"),
+        ("up{job=\"plugins\",plugin_id=\"silent\"}", "1"),
         ("plugin_requests_total{job=\"orrery\",plugin_id=\"one\"}", "7"),
         ("plugin_took_sum{job=\"orrery\",plugin_id=\"odd\"}", "3"),
         ("orrery_plugin_scrape_success{plugin_id=\"garbage\"}", "0"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use orrery_engine::{Paths, ScopeApi, Settings};
-use orrery_gateway::{Door, Instance, Tls, Token as Secret};
+use orrery_gateway::{Door, Instance, OWNER, Tls, Token as Secret};
 use serde_json::{Value, json};
 
 use crate::args::Common;
@@ -108,7 +108,8 @@ Examples:
   orrery token
   orrery token --open
   orrery token new ci --role view
-  orrery token revoke ci"
+  orrery token revoke ci
+  orrery token rotate"
 )]
 pub(crate) struct Token {
     /// Print an address that opens the interface in a browser, once and within ten minutes.
@@ -137,6 +138,14 @@ enum What {
         /// Its name.
         name: String,
     },
+    /// Put another secret in the place of a token's, such as one that was stolen. It is printed once.
+    ///
+    /// The old one opens nothing from here on, nor do the browsers that it let in; what they watch ends.
+    Rotate {
+        /// Its name; `owner` is the token of the data directory, whose file is written anew.
+        #[arg(default_value = OWNER)]
+        name: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -163,18 +172,30 @@ pub(crate) async fn run(common: &Common, token: Token) -> Result<(), Exit> {
             };
             let body = json!({ "name": name, "role": role });
             let made = ask(&target::find(common)?, Method::POST, "/api/tokens", Some(&body)).await?;
-            if common.json {
-                return print_json(&made);
-            }
-            say!("{}", text(&made, "token"));
-            Ok(())
+            tell(common, &made)
         }
         Some(What::Revoke { name }) => {
             let path = format!("/api/tokens/{name}");
             ask(&target::find(common)?, Method::DELETE, &path, None).await?;
             Ok(())
         }
+        Some(What::Rotate { name }) => {
+            let path = format!("/api/tokens/{name}/rotate");
+            tell(
+                common,
+                &ask(&target::find(common)?, Method::POST, &path, None).await?,
+            )
+        }
     }
+}
+
+/// The one time that a secret is told.
+fn tell(common: &Common, made: &Value) -> Result<(), Exit> {
+    if common.json {
+        return print_json(made);
+    }
+    say!("{}", text(made, "token"));
+    Ok(())
 }
 
 fn show(paths: &Paths) -> Result<(), Exit> {

@@ -215,6 +215,9 @@ const RULES: &[Rule] = &[
     admin("DELETE", "/api/tokens/{name}")
         .changes()
         .audited("revoke token"),
+    admin("POST", "/api/tokens/{name}/rotate")
+        .changes()
+        .audited("rotate token"),
 ];
 
 /// What is known of a method at a route's path.

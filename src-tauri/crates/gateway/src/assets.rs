@@ -15,7 +15,7 @@ pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; connect-
 
 /// The file at `path`, or the page itself for `/`.
 pub(crate) fn serve(path: &str) -> Response {
-    let name = match path.trim_start_matches('/') {
+    let name = match path.strip_prefix('/').unwrap_or(path) {
         "" => "index.html",
         name => name,
     };

@@ -4,14 +4,21 @@ use std::net::SocketAddr;
 
 use axum::extract::connect_info::Connected;
 use base64::Engine as _;
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use orrery_engine::api::{Caller, Origin, Role};
 use orrery_engine::user_name_of;
+use tokio_util::sync::CancellationToken;
 
 use crate::keys::Keys;
 
 /// Name of the cookie that holds the token in a browser.
 pub(crate) const COOKIE: &str = "orrery_token";
+
+/// On everything that the data plane passes on to a plugin, and kept from all who ask.
+pub(crate) const PASSED_ON: HeaderName = HeaderName::from_static("x-dataplane-group");
+
+/// The program that shows windows.
+const WINDOW_PROGRAM: &str = "orrery-desktop";
 
 /// The far end of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,37 +60,75 @@ impl Connected<Peer> for Peer {
     }
 }
 
-/// The caller, if the request proves one.
+/// Whoever asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Visitor {
+    pub(crate) caller: Caller,
+    /// Cancelled when what they showed opens no longer; none where the kernel says who it is.
+    pub(crate) gone: Option<CancellationToken>,
+}
+
+/// Who asks, if the request proves it. `window` when this process shows a window.
 ///
 /// A token says it wherever one is sent. Without one the kernel says it on a socket, whose mode has decided already
 /// who may connect: its own user and root administrate, others of its group look and press controls.
-pub(crate) fn caller(peer: &Peer, headers: &HeaderMap, keys: &Keys) -> Option<Caller> {
-    let (origin, from) = match peer {
-        Peer::Tcp { address, .. } => (Origin::Http, address.ip().to_string()),
-        Peer::Local { pid, .. } => (Origin::Socket, local(*pid)),
-    };
-    let (user, role) = match (presented(headers), peer) {
+pub(crate) fn visitor(peer: &Peer, headers: &HeaderMap, keys: &Keys, window: bool) -> Option<Visitor> {
+    match (presented(headers), peer) {
         (Presented::Token(token), _) => {
-            let holder = keys.holder(&token)?;
-            (format!("token {}", holder.name), holder.role)
-        }
-        (Presented::Nothing, Peer::Local { uid, .. }) => {
-            let own = rustix::process::geteuid().as_raw();
-            let role = if *uid == own || *uid == 0 {
-                Role::Admin
-            } else {
-                Role::Control
+            let (holder, gone) = keys.holder(&token)?;
+            let (origin, from) = match peer {
+                Peer::Tcp { address, .. } => (Origin::Http, address.ip().to_string()),
+                Peer::Local { pid, .. } => (Origin::Socket, local(*pid)),
             };
-            (user_name_of(*uid), role)
+            let caller = Caller {
+                user: format!("token {}", holder.name),
+                role: holder.role,
+                origin,
+                from,
+            };
+            let gone = Some(gone);
+            Some(Visitor { caller, gone })
         }
-        (Presented::Nothing, Peer::Tcp { .. }) | (Presented::Unreadable, _) => return None,
-    };
-    Some(Caller {
-        user,
-        role,
-        origin,
-        from,
-    })
+        // What we pass on to a plugin is never our own doing, wherever the plugin's socket leads.
+        (Presented::Nothing, Peer::Local { .. }) if headers.contains_key(PASSED_ON) => None,
+        (Presented::Nothing, Peer::Local { uid, pid }) => {
+            let caller = known_to_the_kernel(*uid, *pid, window);
+            Some(Visitor { caller, gone: None })
+        }
+        (Presented::Nothing, Peer::Tcp { .. }) | (Presented::Unreadable, _) => None,
+    }
+}
+
+/// A process of this machine. The window asks over its own instance's socket for what is kept behind addresses: from
+/// this very process, or from its own when it shows another instance.
+fn known_to_the_kernel(uid: u32, pid: Option<i32>, window: bool) -> Caller {
+    let own = rustix::process::geteuid().as_raw();
+    let myself = window && pid.is_some_and(|pid| i64::from(pid) == i64::from(std::process::id()));
+    Caller {
+        user: user_name_of(uid),
+        role: if uid == own || uid == 0 {
+            Role::Admin
+        } else {
+            Role::Control
+        },
+        origin: if myself || pid.is_some_and(is_window) {
+            Origin::Window
+        } else {
+            Origin::Socket
+        },
+        from: if myself { String::new() } else { local(pid) },
+    }
+}
+
+/// Whether a process runs the program that shows windows, as far as the kernel tells us.
+fn is_window(pid: i32) -> bool {
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    let name = program
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    // What was replaced while it runs is called so.
+    name.trim_end_matches(" (deleted)") == WINDOW_PROGRAM
 }
 
 /// Whoever comes to an address that is open to everybody on this machine.
@@ -172,8 +217,8 @@ mod tests {
             address: ([127, 0, 0, 1], 9).into(),
             secure: false,
         };
-        let caller = caller(&peer, &with(name, value), &keys());
-        assert_eq!(caller.is_some(), comes_in, "{value}");
+        let visitor = visitor(&peer, &with(name, value), &keys(), false);
+        assert_eq!(visitor.is_some(), comes_in, "{value}");
     }
 
     #[test]
@@ -193,7 +238,8 @@ mod tests {
     fn the_sockets_owner_administrates_and_others_do_not() {
         let own = rustix::process::geteuid().as_raw();
         let role = |uid, headers: &HeaderMap| {
-            caller(&Peer::Local { uid, pid: Some(7) }, headers, &keys()).map(|c| c.role)
+            let peer = Peer::Local { uid, pid: None };
+            visitor(&peer, headers, &keys(), false).map(|v| v.caller.role)
         };
         assert_eq!(role(own, &HeaderMap::new()), Some(Role::Admin));
         assert_eq!(
@@ -210,11 +256,52 @@ mod tests {
         let plugin = keys.make("plugin", Role::View).unwrap();
         let role = |token: &str| {
             let headers = with(header::AUTHORIZATION, &format!("Bearer {token}"));
-            caller(&Peer::Local { uid: own, pid: None }, &headers, &keys).map(|c| (c.user, c.role))
+            let peer = Peer::Local { uid: own, pid: None };
+            visitor(&peer, &headers, &keys, false).map(|v| (v.caller.user, v.caller.role))
         };
         let seen = Some(("token plugin".to_owned(), Role::View));
         assert_eq!(role(plugin.reveal()), seen, "not more than the token allows");
         assert_eq!(role("another"), None);
+    }
+
+    #[test]
+    fn the_window_is_known_by_its_process_and_nobody_else_is_it() {
+        let uid = rustix::process::geteuid().as_raw();
+        let came = |pid: u32, window: bool| {
+            let peer = Peer::Local {
+                uid,
+                pid: i32::try_from(pid).ok(),
+            };
+            let visitor = visitor(&peer, &HeaderMap::new(), &keys(), window).unwrap();
+            (visitor.caller.origin, visitor.caller.from)
+        };
+        let own = std::process::id();
+        assert_eq!(came(own, true), (Origin::Window, String::new()));
+        assert_eq!(came(own, false), (Origin::Socket, format!("process {own}")));
+        let parent = std::os::unix::process::parent_id();
+        assert_eq!(came(parent, true), (Origin::Socket, format!("process {parent}")));
+    }
+
+    #[test]
+    fn a_window_of_another_process_is_known_by_its_program() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join(WINDOW_PROGRAM);
+        std::fs::copy("/bin/sleep", &program).unwrap();
+        let mut window = std::process::Command::new(&program).arg("600").spawn().unwrap();
+        let pid = i32::try_from(window.id()).unwrap();
+        assert!(is_window(pid), "as long as it runs");
+        std::fs::remove_file(&program).unwrap();
+        assert!(is_window(pid), "also when its file was replaced");
+        window.kill().unwrap();
+        window.wait().unwrap();
+    }
+
+    #[test]
+    fn what_is_passed_on_to_a_plugin_does_not_come_back_as_our_own() {
+        let uid = rustix::process::geteuid().as_raw();
+        let peer = Peer::Local { uid, pid: None };
+        let passed_on = with(PASSED_ON, "example");
+        assert!(visitor(&peer, &passed_on, &keys(), true).is_none());
     }
 
     #[test]

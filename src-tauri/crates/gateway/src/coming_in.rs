@@ -24,6 +24,7 @@ pub(crate) fn routes() -> Router<Gateway> {
         .route("/api/links", post(link))
         .route("/api/tokens", get(list).post(make))
         .route("/api/tokens/{name}", delete(revoke))
+        .route("/api/tokens/{name}/rotate", post(rotate))
         .layer(DefaultBodyLimit::max(CALL_BYTES_MAX))
 }
 
@@ -144,6 +145,17 @@ async fn make(State(gateway): State<Gateway>, Given(new): Given<New>) -> Answer 
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
     response.extensions_mut().insert(about);
     Ok(response)
+}
+
+/// The one answer that holds the new secret.
+async fn rotate(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {
+    let (token, role) = gateway.keys.rotate(&name)?;
+    let body = Made {
+        name,
+        role,
+        token: token.reveal().to_owned(),
+    };
+    Ok(Json(body).into_response())
 }
 
 async fn revoke(State(gateway): State<Gateway>, Path(name): Path<String>) -> Answer {

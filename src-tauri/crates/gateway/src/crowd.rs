@@ -171,6 +171,8 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        // Whoever waits for the connection's end is told of it.
+        self.chair.cut.cancel();
         self.crowd.lock().leave(self.group, &self.chair);
     }
 }

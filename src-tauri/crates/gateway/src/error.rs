@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use orrery_engine::api::{ApiError, Code};
 
-use crate::limits::{REFUSAL_BYTES_MAX, RETRY_AFTER_S};
+use crate::limits::{HEAD_BYTES_MAX, REFUSAL_BYTES_MAX, RETRY_AFTER_S};
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -51,6 +51,23 @@ pub(crate) fn status(code: Code) -> StatusCode {
         Code::LimitExceeded => StatusCode::PAYLOAD_TOO_LARGE,
         Code::Internal => StatusCode::INTERNAL_SERVER_ERROR,
     }
+}
+
+/// Refuses a head that is longer than is taken. hyper's own bound is on what it buffers, which it may fill twice.
+pub(crate) fn too_long<B>(request: &http::Request<B>) -> Option<Response> {
+    let address = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |path| path.as_str().len());
+    let headers = request.headers().iter();
+    let bytes = headers.fold(address, |bytes, (name, value)| {
+        bytes + name.as_str().len() + value.len()
+    });
+    (bytes > HEAD_BYTES_MAX).then(|| {
+        let message = format!("The request's head is longer than {HEAD_BYTES_MAX} bytes.");
+        let error = ApiError::new(Code::LimitExceeded, message);
+        (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Json(error)).into_response()
+    })
 }
 
 /// Gives the form that every error has to what is refused before a handler sees it: another method, a body that is

@@ -2,18 +2,16 @@
 //! them opens anything, and on which there is nothing but `/apis` and `/api/events`, to look at.
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::StreamExt as _;
 use http::StatusCode;
-use orrery_engine::Guest;
 use orrery_engine::api::{ApiError, Caller, Code, Origin, Role};
 
 use crate::access::{self, Found};
 use crate::auth::{self, Peer, Presented};
-use crate::error::Failure;
+use crate::ends::{self, Cut};
+use crate::error::{self, Failure};
 use crate::router::Gateway;
 use crate::{audit, ops, services};
 
@@ -46,6 +44,9 @@ async fn check(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if let Some(refusal) = error::too_long(&request) {
+        return refusal;
+    }
     let guest = match auth::presented(request.headers()) {
         Presented::Token(token) => gateway.engine.guest(&token),
         Presented::Unreadable | Presented::Nothing => None,
@@ -71,7 +72,9 @@ async fn check(
         return Failure(error).into_response();
     }
     request.extensions_mut().insert(caller);
-    within(guest, next.run(request).await)
+    let cut = request.extensions().get::<Cut>().cloned();
+    // The process that it is for may have ended though somebody else holds the connection.
+    ends::within(guest.gone, cut, next.run(request).await)
 }
 
 fn from(peer: &Peer) -> String {
@@ -79,15 +82,4 @@ fn from(peer: &Peer) -> String {
         Peer::Local { pid: Some(pid), .. } => format!("process {pid}"),
         Peer::Local { pid: None, .. } | Peer::Tcp { .. } => "socket".to_owned(),
     }
-}
-
-/// A stream ends with the process that it is for, whoever holds the connection by then.
-fn within(guest: Guest, response: Response) -> Response {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS || response.body().size_hint().exact().is_some() {
-        return response;
-    }
-    response.map(|body| {
-        let pieces = body.into_data_stream();
-        Body::from_stream(pieces.take_until(guest.gone.cancelled_owned()))
-    })
 }

@@ -4,85 +4,23 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use orrery_engine::api::{ApiError, Code, Role};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use subtle::ConstantTimeEq as _;
+use tokio_util::sync::CancellationToken;
 
 use crate::limits::{
     BROWSER_AGE, BROWSERS_MAX, LINK_AGE, LINKS_MAX, TOKEN_NAME_BYTES_MAX, TOKEN_USE_SAVED, TOKENS_MAX,
 };
 use crate::secret;
-use crate::token::{Digest, Token, TokenError};
+use crate::token::{Token, TokenError};
+
+mod kept;
+
+pub use kept::KeyView;
+use kept::{Kept, Key, millis, now_ms, same, written};
 
 /// Name under which the token of the data directory is known.
 pub const OWNER: &str = "owner";
-
-/// A key as its owner may see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct KeyView {
-    /// Its name.
-    pub name: String,
-    /// What it may do.
-    pub role: Role,
-    /// When it was made, ms since the epoch.
-    pub made_ms: i64,
-    /// When it was last used, to the minute; none when never.
-    pub used_ms: Option<i64>,
-    /// When it was revoked.
-    pub revoked_ms: Option<i64>,
-    /// When it ends by itself.
-    pub ends_ms: Option<i64>,
-}
-
-/// What is kept of a key.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Key {
-    name: String,
-    role: Role,
-    /// Digest in base64.
-    sha256: String,
-    made_ms: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    used_ms: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    revoked_ms: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ends_ms: Option<i64>,
-}
-
-impl Key {
-    fn new(name: &str, role: Role, token: &Token, now: i64) -> Self {
-        Key {
-            name: name.to_owned(),
-            role,
-            sha256: written(&Token::digest(token.reveal())),
-            made_ms: now,
-            used_ms: None,
-            revoked_ms: None,
-            ends_ms: None,
-        }
-    }
-
-    fn opens(&self, now: i64) -> bool {
-        self.revoked_ms.is_none() && self.ends_ms.is_none_or(|ends| now < ends)
-    }
-
-    fn view(&self) -> KeyView {
-        KeyView {
-            name: self.name.clone(),
-            role: self.role,
-            made_ms: self.made_ms,
-            used_ms: self.used_ms,
-            revoked_ms: self.revoked_ms,
-            ends_ms: self.ends_ms,
-        }
-    }
-}
 
 /// A token's name and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,22 +35,49 @@ struct Link {
     ends_ms: i64,
 }
 
-/// What the file holds.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Kept {
-    /// Digest of the owner's token: browsers that it let in go with it.
-    owner: String,
-    tokens: Vec<Key>,
-    /// Browsers; `name` is that of the token that let each in.
-    browsers: Vec<Key>,
-}
-
 #[derive(Default)]
 struct State {
     kept: Kept,
     links: BTreeMap<String, Link>,
+    /// By digest, of keys that were used: cancelled when one opens no longer.
+    gone: BTreeMap<String, CancellationToken>,
     saved_ms: i64,
+}
+
+impl State {
+    /// Whose token this is, and what is cancelled when it opens no longer. Every key is compared, and in the same
+    /// time whatever differs.
+    fn holder(&mut self, token: &str) -> Option<(Holder, CancellationToken)> {
+        let digest = written(&Token::digest(token));
+        let now = now_ms();
+        let mut found = same(&self.kept.owner, &digest).then(|| Holder {
+            name: OWNER.to_owned(),
+            role: Role::Admin,
+        });
+        for key in self.kept.all_mut() {
+            if same(&key.sha256, &digest) && key.opens(now) {
+                key.used_ms = Some(now);
+                found = Some(Holder {
+                    name: key.name.clone(),
+                    role: key.role,
+                });
+            }
+        }
+        let holder = found?;
+        Some((holder, self.gone.entry(digest).or_default().clone()))
+    }
+
+    /// Ends what goes on for keys that open no longer.
+    fn end_what_is_closed(&mut self) {
+        let (kept, now) = (&self.kept, now_ms());
+        self.gone.retain(|digest, gone| {
+            let opens = kept.opens(digest, now);
+            if !opens {
+                gone.cancel();
+            }
+            opens
+        });
+    }
 }
 
 /// The keys of an instance.
@@ -176,26 +141,11 @@ impl Keys {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whose token this is. Every key is compared, and in the same time whatever differs.
-    pub(crate) fn holder(&self, token: &str) -> Option<Holder> {
-        let digest = written(&Token::digest(token));
-        let now = now_ms();
+    /// Whose token this is, and what is cancelled when it opens no longer.
+    pub(crate) fn holder(&self, token: &str) -> Option<(Holder, CancellationToken)> {
         let mut state = self.lock();
-        let mut found = same(&state.kept.owner, &digest).then(|| Holder {
-            name: OWNER.to_owned(),
-            role: Role::Admin,
-        });
-        let kept = &mut state.kept;
-        for key in kept.tokens.iter_mut().chain(&mut kept.browsers) {
-            if same(&key.sha256, &digest) && key.opens(now) {
-                key.used_ms = Some(now);
-                found = Some(Holder {
-                    name: key.name.clone(),
-                    role: key.role,
-                });
-            }
-        }
-        let due = found.is_some() && now - state.saved_ms >= millis(TOKEN_USE_SAVED);
+        let found = state.holder(token);
+        let due = found.is_some() && now_ms() - state.saved_ms >= millis(TOKEN_USE_SAVED);
         if due && let Err(error) = self.save(&mut state) {
             tracing::warn!(%error, "when tokens were last used is not kept");
         }
@@ -243,28 +193,58 @@ impl Keys {
         Ok(token)
     }
 
-    /// Revokes a token, and every browser and link that it let in. The token of the data directory is revoked by
-    /// removing its file and starting again.
+    /// Revokes a token, and every browser and link that it let in; what goes on for them ends.
     ///
     /// # Errors
-    /// [`Code::NotFound`] when there is none of the name, or it was revoked.
+    /// [`Code::NotFound`] when there is none of the name, or it was revoked. [`Code::Conflict`] for the owner's, in
+    /// whose place there has to be another.
     pub fn revoke(&self, name: &str) -> Result<(), ApiError> {
         if name == OWNER {
             let message =
-                "The owner's token goes with its file: stop the instance, remove the file and start again.";
+                "There is always an owner's token: `orrery token rotate` puts another in its place.";
             return Err(ApiError::new(Code::Conflict, message));
         }
         let mut state = self.lock();
-        let key = state
-            .kept
-            .tokens
-            .iter_mut()
-            .find(|k| k.name == name && k.revoked_ms.is_none())
-            .ok_or_else(|| ApiError::not_found(format!("There is no token {name}.")))?;
-        key.revoked_ms = Some(now_ms());
+        state.kept.token_mut(name)?.revoked_ms = Some(now_ms());
         state.kept.browsers.retain(|b| b.name != name);
         state.links.retain(|_, link| link.holder.name != name);
         self.save(&mut state).map_err(ApiError::internal)
+    }
+
+    /// Puts another secret in the place of a token's, which opens nothing from here on, nor do the browsers and links
+    /// that it let in; what goes on for them ends. The answer is the new one and what it may do.
+    ///
+    /// # Errors
+    /// [`Code::NotFound`] when there is none of the name, or it was revoked. [`Code::Conflict`] for an owner's token
+    /// that is not that of the data directory: whoever gave it has to change it.
+    pub fn rotate(&self, name: &str) -> Result<(Token, Role), ApiError> {
+        let token = Token::random().map_err(ApiError::internal)?;
+        let digest = written(&Token::digest(token.reveal()));
+        let mut state = self.lock();
+        let role = if name == OWNER {
+            self.rewrite_owner(&state.kept.owner, &token)?;
+            state.kept.owner = digest;
+            Role::Admin
+        } else {
+            let key = state.kept.token_mut(name)?;
+            *key = Key::new(name, key.role, &token, now_ms());
+            key.role
+        };
+        state.kept.browsers.retain(|b| b.name != name);
+        state.links.retain(|_, link| link.holder.name != name);
+        self.save(&mut state).map_err(ApiError::internal)?;
+        Ok((token, role))
+    }
+
+    /// Writes the owner's token into its file, if the one that is now there is used.
+    fn rewrite_owner(&self, used: &str, token: &Token) -> Result<(), ApiError> {
+        let data_dir = self.file.as_ref().and_then(|file| file.parent());
+        let there = data_dir.and_then(|dir| Some((dir, Token::read(dir).ok()??)));
+        let Some((dir, _)) = there.filter(|(_, t)| same(used, &written(&Token::digest(t.reveal())))) else {
+            let message = "The owner's token was given at the start, by `--token` or ORRERY_TOKEN, and is changed there.";
+            return Err(ApiError::new(Code::Conflict, message));
+        };
+        token.keep(dir).map_err(ApiError::internal)
     }
 
     /// A secret for the address of the interface that opens once, and soon.
@@ -277,11 +257,11 @@ impl Keys {
         let links = &mut self.lock().links;
         links.retain(|_, link| now < link.ends_ms);
         while links.len() >= LINKS_MAX {
-            let Some(oldest) = links
+            let most = most_frequent(links.values().map(|l| l.holder.name.as_str())).map(str::to_owned);
+            let theirs = links
                 .iter()
-                .min_by_key(|(_, l)| l.ends_ms)
-                .map(|(k, _)| k.clone())
-            else {
+                .filter(|(_, l)| Some(&l.holder.name) == most.as_ref());
+            let Some(oldest) = theirs.min_by_key(|(_, l)| l.ends_ms).map(|(k, _)| k.clone()) else {
                 break;
             };
             links.remove(&oldest);
@@ -311,20 +291,24 @@ impl Keys {
     /// # Errors
     /// [`Code::Internal`] when it cannot be kept.
     pub(crate) fn let_browser_in(&self, secret: &str) -> Result<Option<Token>, ApiError> {
-        let used = self.lock().links.remove(&written(&Token::digest(secret)));
-        let holder = match used {
-            Some(link) => (now_ms() < link.ends_ms).then_some(link.holder),
-            None => self.holder(secret),
-        };
-        let Some(holder) = holder else { return Ok(None) };
         let token = Token::random().map_err(ApiError::internal)?;
         let now = now_ms();
+        // Locked throughout: what is revoked meanwhile lets nobody in.
         let mut state = self.lock();
+        let holder = match state.links.remove(&written(&Token::digest(secret))) {
+            Some(link) => (now < link.ends_ms).then_some(link.holder),
+            None => state.holder(secret).map(|(holder, _)| holder),
+        };
+        let Some(holder) = holder else { return Ok(None) };
         let browsers = &mut state.kept.browsers;
         browsers.retain(|b| b.opens(now));
         if browsers.len() >= BROWSERS_MAX {
-            // They stand in the order in which they came.
-            browsers.remove(0);
+            // They stand in the order in which they came. Whoever has let in most gives room: no token puts out the
+            // browsers of the others.
+            let most = most_frequent(browsers.iter().map(|b| b.name.as_str())).map(str::to_owned);
+            if let Some(oldest) = browsers.iter().position(|b| Some(&b.name) == most.as_ref()) {
+                browsers.remove(oldest);
+            }
         }
         let mut browser = Key::new(&holder.name, holder.role, &token, now);
         browser.ends_ms = Some(now + millis(BROWSER_AGE));
@@ -346,149 +330,24 @@ impl Keys {
 
     fn save(&self, state: &mut State) -> std::io::Result<()> {
         state.saved_ms = now_ms();
+        state.end_what_is_closed();
         let Some(file) = &self.file else { return Ok(()) };
         let text = serde_json::to_vec_pretty(&state.kept)?;
         secret::write(file, &text)
     }
 }
 
-fn written(digest: &Digest) -> String {
-    URL_SAFE_NO_PAD.encode(digest)
-}
-
-fn same(a: &str, b: &str) -> bool {
-    a.as_bytes().ct_eq(b.as_bytes()).into()
-}
-
-fn millis(duration: std::time::Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map(millis).unwrap_or_default()
+/// The name that is there most often.
+fn most_frequent<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map(|(name, _)| name)
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-
-    const MASTER: &str = "0123456789abcdef";
-
-    fn master() -> Token {
-        Token::parse(MASTER, "the test").unwrap()
-    }
-
-    fn role(keys: &Keys, token: &str) -> Option<Role> {
-        keys.holder(token).map(|h| h.role)
-    }
-
-    #[test]
-    fn named_tokens_open_until_they_are_revoked_and_only_digests_are_kept() {
-        let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open(dir.path(), master()).unwrap();
-        let token = keys.make("laptop", Role::View).unwrap();
-        let browser = keys.let_browser_in(token.reveal()).unwrap().unwrap();
-        let file = dir.path().join("tokens.json");
-        let text = std::fs::read_to_string(&file).unwrap();
-        for secret in [token.reveal(), browser.reveal(), MASTER] {
-            assert!(!text.contains(secret), "{text}");
-        }
-        assert_eq!(
-            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
-
-        let again = Keys::open(dir.path(), master()).unwrap();
-        assert_eq!(role(&again, token.reveal()), Some(Role::View));
-        assert_eq!(
-            role(&again, browser.reveal()),
-            Some(Role::View),
-            "as the token that let it in"
-        );
-        assert_eq!(role(&again, MASTER), Some(Role::Admin));
-        assert!(again.list()[0].used_ms.is_some(), "its use is noted");
-        again.revoke("laptop").unwrap();
-        assert_eq!(role(&again, token.reveal()), None);
-        assert_eq!(
-            role(&again, browser.reveal()),
-            None,
-            "browsers go with their token"
-        );
-        assert!(
-            Keys::open(dir.path(), master()).unwrap().list()[0]
-                .revoked_ms
-                .is_some()
-        );
-    }
-
-    #[test]
-    fn names_are_checked() {
-        let keys = Keys::from(master());
-        let check = |name: &str, code: Option<Code>| {
-            assert_eq!(
-                keys.make(name, Role::View).err().map(|e| e.code),
-                code,
-                "{name:?}"
-            );
-        };
-        check("ci.runner-1_a", None);
-        check("ci.runner-1_a", Some(Code::Conflict));
-        check(OWNER, Some(Code::Conflict));
-        for bad in ["", "a b", "a/b", "é", &"n".repeat(TOKEN_NAME_BYTES_MAX + 1)] {
-            check(bad, Some(Code::BadRequest));
-        }
-        assert_eq!(keys.revoke("nobody").unwrap_err().code, Code::NotFound);
-        assert_eq!(keys.revoke(OWNER).unwrap_err().code, Code::Conflict);
-        keys.revoke("ci.runner-1_a").unwrap();
-        check("ci.runner-1_a", None);
-    }
-
-    #[test]
-    fn there_are_bounds_on_tokens_browsers_and_links() {
-        let keys = Keys::from(master());
-        for i in 0..TOKENS_MAX {
-            keys.make(&format!("t{i}"), Role::View).unwrap();
-        }
-        assert_eq!(keys.make("more", Role::View).unwrap_err().code, Code::Conflict);
-        keys.revoke("t3").unwrap();
-        keys.make("more", Role::View).unwrap();
-        for _ in 0..=BROWSERS_MAX {
-            keys.let_browser_in(MASTER).unwrap().unwrap();
-        }
-        assert_eq!(keys.lock().kept.browsers.len(), BROWSERS_MAX);
-        for _ in 0..=LINKS_MAX {
-            keys.owner_link().unwrap();
-        }
-        assert_eq!(keys.lock().links.len(), LINKS_MAX);
-    }
-
-    #[test]
-    fn a_link_opens_once() {
-        let keys = Keys::from(master());
-        let link = keys.owner_link().unwrap();
-        assert_eq!(role(&keys, link.reveal()), None, "a link is no token");
-        let browser = keys.let_browser_in(link.reveal()).unwrap().unwrap();
-        assert_eq!(role(&keys, browser.reveal()), Some(Role::Admin));
-        assert!(keys.let_browser_in(link.reveal()).unwrap().is_none(), "not twice");
-        keys.forget_browser(browser.reveal()).unwrap();
-        assert_eq!(role(&keys, browser.reveal()), None);
-        let late = keys.owner_link().unwrap();
-        keys.lock().links.values_mut().for_each(|l| l.ends_ms = 0);
-        assert!(
-            keys.let_browser_in(late.reveal()).unwrap().is_none(),
-            "not after its time"
-        );
-    }
-
-    #[test]
-    fn browsers_of_another_owner_do_not_come_in() {
-        let dir = tempfile::tempdir().unwrap();
-        let keys = Keys::open(dir.path(), master()).unwrap();
-        let browser = keys.let_browser_in(MASTER).unwrap().unwrap();
-        let other = Keys::open(dir.path(), Token::random().unwrap()).unwrap();
-        assert_eq!(role(&other, browser.reveal()), None);
-    }
-}
+mod tests;

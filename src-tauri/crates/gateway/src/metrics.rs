@@ -107,7 +107,7 @@ async fn exposed(merged: Merged, headers: &HeaderMap) -> Answer {
     Ok((headers, text).into_response())
 }
 
-/// A plugin's own text, byte for byte.
+/// A plugin's own text, byte for byte; a comment alone for one that exposes nothing.
 async fn raw(State(gateway): State<Gateway>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     let exposed = gateway
         .engine
@@ -123,7 +123,11 @@ async fn raw(State(gateway): State<Gateway>, Path(id): Path<String>, headers: He
             };
             Ok(([(header::CONTENT_TYPE, format.media_type())], bytes).into_response())
         }
-        Ok(None) => Err(ApiError::not_found(format!("Plugin {id} exposes no metrics.")).into()),
+        // As much a target as any other, and one that is up.
+        Ok(None) => {
+            let text = format!("# Plugin {id} exposes no metrics.\n");
+            Ok(([(header::CONTENT_TYPE, Format::Text.media_type())], text).into_response())
+        }
         Err(error) if matches!(error.code, Code::Timeout | Code::Refused) => {
             Ok((StatusCode::BAD_GATEWAY, Json(error)).into_response())
         }

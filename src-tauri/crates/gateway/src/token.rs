@@ -78,11 +78,19 @@ impl Token {
         if let Some(token) = Self::read(data_dir)? {
             return Ok(token);
         }
-        let path = data_dir.join("token");
-        let token = Self::random().map_err(|source| TokenError::io(&path, source))?;
-        secret::write(&path, format!("{}\n", token.0).as_bytes())
-            .map_err(|source| TokenError::io(&path, source))?;
+        let token = Self::random().map_err(|source| TokenError::io(&data_dir.join("token"), source))?;
+        token.keep(data_dir)?;
         Ok(token)
+    }
+
+    /// Makes this the token of a data directory.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(crate) fn keep(&self, data_dir: &Path) -> Result<(), TokenError> {
+        let path = data_dir.join("token");
+        let written = secret::write(&path, format!("{}\n", self.0).as_bytes());
+        written.map_err(|source| TokenError::io(&path, source))
     }
 
     /// The token of a data directory, if one was made.

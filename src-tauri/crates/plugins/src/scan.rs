@@ -224,10 +224,17 @@ impl Walk<'_> {
             }
             // Followed: a symlink counts as what it leads to, and one that leads nowhere as nothing.
             let path = entry.path();
-            if let Ok(meta) = std::fs::metadata(&path)
-                && (meta.is_dir() || meta.file_type().is_socket())
-            {
-                entries.push((path, meta));
+            let Ok(meta) = std::fs::metadata(&path) else {
+                continue;
+            };
+            match strange_link(&path) {
+                // Whoever may write to a directory could show us into any other.
+                Some(uid) if meta.is_dir() => {
+                    let warning = format!("{} is not followed: user {uid} laid it", path.display());
+                    self.cut_short(allowance, warning);
+                }
+                _ if meta.is_dir() || meta.file_type().is_socket() => entries.push((path, meta)),
+                _ => {}
             }
         }
         entries.sort_by(|(a, _): &(PathBuf, _), (b, _)| a.cmp(b));
@@ -242,9 +249,19 @@ impl Walk<'_> {
     }
 }
 
+/// Owner of a symlink that is neither ours nor root's; none for what is no such link.
+fn strange_link(path: &Path) -> Option<u32> {
+    let own = std::fs::symlink_metadata(path).ok()?;
+    let known = [0, rustix::process::geteuid().as_raw()];
+    (own.is_symlink() && !known.contains(&own.uid())).then(|| own.uid())
+}
+
+/// A socket behind somebody else's link is theirs, whosever it is: it was they who offered it.
 fn found(path: PathBuf, meta: &Metadata) -> Found {
+    let strange = strange_link(&path);
+    let owner = strange.unwrap_or(meta.uid());
     Found {
-        lent: lent_to(&path) == Some(meta.uid()),
+        lent: strange.is_none() && lent_to(&path) == Some(owner),
         path,
         mark: Mark {
             device: meta.dev(),
@@ -252,6 +269,6 @@ fn found(path: PathBuf, meta: &Metadata) -> Found {
             changed_s: meta.ctime(),
             changed_ns: meta.ctime_nsec(),
         },
-        owner: meta.uid(),
+        owner,
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 mod api;
+mod comes_in;
 mod instance;
 mod make;
 mod managed;

@@ -279,6 +279,35 @@ async fn symlinks_are_followed_without_loops() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn se2_a_link_that_somebody_else_laid_leads_nowhere() {
+    use rustix::fs::{AtFlags, CWD, Uid, chownat};
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can give a link to somebody else");
+        return;
+    }
+    let bench = Bench::new();
+    let own = GoodPlugin::start(bench.beside("own/hidden/own.sock")).unwrap();
+    let foreign = Some(Uid::from_raw(54321));
+    let lay = |to: &str, at: &str| {
+        symlink(bench.beside(to), bench.path(at)).unwrap();
+        chownat(CWD, bench.path(at), foreign, None, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+    };
+    lay("own/hidden/own.sock", "lured.sock");
+    lay("own", "own");
+    let info = bench.state("lured.sock", PluginState::Rejected).await;
+    assert!(info.status.contains("belongs to uid 54321"), "{}", info.status);
+    let told = || {
+        let roots = bench.registry.roots();
+        roots[0].warning.clone().unwrap_or_default()
+    };
+    until("the link to a directory is told of", || {
+        told().contains("user 54321 laid it")
+    })
+    .await;
+    assert_eq!((bench.registry.list().len(), own.connections()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_path_longer_than_an_address_works() {
     for allow_foreign_owners in [false, true] {
         let mut bench = Bench::with(|_, config| config.allow_foreign_owners = allow_foreign_owners);

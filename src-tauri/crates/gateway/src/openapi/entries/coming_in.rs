@@ -47,5 +47,13 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
         )
         .says_nothing(StatusCode::NO_CONTENT, "It opens nothing from here on.")
         .fails([StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
+        Entry::post("/api/tokens/{name}/rotate", "Put another secret in the place of a token's")
+            .more(
+                "The old one opens nothing from here on, nor do the browsers and links that it let in; streams and \
+                 websockets that were opened with any of them end. `owner` is the token of the data directory, whose \
+                 file is written anew.",
+            )
+            .says::<Made>(s, StatusCode::OK, "The one answer that holds the new secret.")
+            .fails([StatusCode::NOT_FOUND, StatusCode::CONFLICT]),
     ]
 }
