@@ -56,7 +56,7 @@ describe('plugins page', () => {
 
   it('says once why one does not run', async () => {
     const app = open('#/plugins');
-    const reason = () => [...document.querySelectorAll<HTMLElement>('tr.reason')].find((row) => row.textContent?.includes('Try now'))?.querySelector('[data-testid="plugin-reason"]')?.textContent;
+    const reason = () => [...document.querySelectorAll<HTMLElement>('tr.second')].find((row) => row.textContent?.includes('Try now'))?.querySelector('[data-testid="plugin-reason"]')?.textContent;
     await screen.findByTestId('plugin-http-stats');
     expect(reason()).toContain('cannot open BPF map');
     await fireEvent.click(screen.getByTestId('plugin-http-stats'));

@@ -8,7 +8,8 @@ import type { PluginInfo } from '../src/generated/PluginInfo';
 import type { StepView } from '../src/generated/StepView';
 import { managed } from '../src/backend/fake/managed';
 import { entriesOf, findEntry, isTroubled, summaryOf } from '../src/state/plugin-entry';
-import { firstDescending, type PluginSort, sorted } from '../src/state/plugin-sort';
+import { nextOrder, type Order, ordered } from '../src/lib/list';
+import { PLUGIN_COLUMNS } from '../src/pages/plugins/columns';
 import { joinedUsage, MAX_USAGE } from '../src/state/plugins.svelte';
 
 function socket(id: string, state: PluginInfo['state'], rest: Partial<PluginInfo> = {}): PluginInfo {
@@ -138,12 +139,14 @@ describe('the list of plugins', () => {
     low.instance.usage = usage(1);
     high.instance.usage = usage(9);
     const entries = entriesOf(made, []);
-    const ids = (sort: PluginSort | null) => sorted(entries, sort).map(({ id }) => id);
+    const ids = (order: Order | null) => ordered(entries, PLUGIN_COLUMNS, order).map(({ id }) => id);
     expect(ids(null)).toEqual(entries.map(({ id }) => id));
     expect(ids({ column: 'cpu', descending: true })).toEqual(['high', 'low', 'idle']);
     expect(ids({ column: 'cpu', descending: false })).toEqual(['low', 'high', 'idle']);
     expect(ids({ column: 'name', descending: false })).toEqual(['high', 'idle', 'low']);
     expect(ids({ column: 'state', descending: true })[0]).toBe('idle');
-    expect([firstDescending('cpu'), firstDescending('name')]).toEqual([true, false]);
+    const [cpu, name] = ['restarts', 'name'].map((id) => PLUGIN_COLUMNS.find((column) => column.id === id));
+    if (!cpu || !name) throw new Error('columns are known');
+    expect([nextOrder(null, cpu)?.descending, nextOrder(null, name)?.descending]).toEqual([true, false]);
   });
 });

@@ -18,3 +18,11 @@ if (typeof window.matchMedia !== 'function') {
 if (typeof Element.prototype.scrollTo !== 'function') {
   Element.prototype.scrollTo = () => {};
 }
+// Nothing has a size in jsdom; what scrolls a list has one here, so that its rows are in sight.
+const HEIGHT = 4000;
+Object.defineProperty(HTMLElement.prototype, 'clientHeight', {
+  configurable: true,
+  get(this: HTMLElement) {
+    return this.matches('main, .table') ? HEIGHT : 0;
+  },
+});

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 
 import type { ViewNode } from '../src/generated/ViewNode';
-import { csv, findColumns, metricLabels, rawCell, sortNodes, standardSort } from '../src/parts/table/columns';
+import { csv } from '../src/lib/list';
+import { findColumns, metricLabels, rawCell, sortNodes, standardSort } from '../src/parts/table/columns';
 
 const METRICS = [
   { id: 'process_cpu_usage_percent', label: 'CPU', format: 'percent', group: '', priority: 1 },

@@ -167,6 +167,11 @@ export function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** For the middle of a sentence: `back-off`; what is written in capitals stays. */
+export function lowerFirst(text: string): string {
+  return /^[A-Z]{2}/.test(text) ? text : text.charAt(0).toLowerCase() + text.slice(1);
+}
+
 /** `valid:release-key` and the like in words, and whether that is good. */
 export function signatureWords(signature: string): { text: string; good: boolean } {
   const [state, key] = [signature.split(':')[0] ?? '', signature.includes(':') ? signature.slice(signature.indexOf(':') + 1) : ''];

@@ -7,7 +7,11 @@ export type PackageSource = { "from": "file",
 /**
  * Its path.
  */
-path: string, } | { "from": "url", 
+path: string, 
+/**
+ * Id of a program without a manifest; its file's name when not given.
+ */
+name?: string, } | { "from": "url", 
 /**
  * The address.
  */
@@ -31,4 +35,8 @@ version: string | null, } | { "from": "upload",
 /**
  * Its handle.
  */
-upload: string, };
+upload: string, 
+/**
+ * Id of a program without a manifest.
+ */
+name?: string, };

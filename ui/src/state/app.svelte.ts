@@ -20,6 +20,7 @@ import { combine } from './query';
 import { Router } from './router.svelte';
 import { Search } from './search.svelte';
 import { Services } from './services.svelte';
+import type { TaskAbout } from './task-begin';
 import { Tasks } from './tasks.svelte';
 import { MAX_TERMINALS, Terminals } from './terminals.svelte';
 import { type PinnedMetric, Timeline } from './timeline.svelte';
@@ -85,7 +86,7 @@ export class App {
   helpOpen = $state(false);
   installing = $state(false);
   /** The manifest that is written: of a new task, or in place of a task's own. */
-  taskDraft = $state.raw<{ task: TaskDetails | null; manifest: string } | null>(null);
+  taskDraft = $state.raw<{ task: TaskDetails | null; manifest: string; about?: TaskAbout } | null>(null);
   /** Metric whose history is shown over the map. */
   historyOf = $state.raw<PinnedMetric | null>(null);
   confirmation = $state.raw<Confirmation | null>(null);
@@ -216,7 +217,14 @@ export class App {
     return failure ? `Plugins cannot be managed at the moment. ${failure.message}` : '';
   }
 
-  /** Why tasks cannot be made and ordered; empty when they can. */
+  /** Why tasks cannot be started, stopped and run; empty when they can. */
+  get taskOrdersOff(): string {
+    const status = this.live.status;
+    if (status?.read_only) return 'This instance is read-only.';
+    return status?.role === 'view' ? 'Your role may look at tasks, not start them.' : '';
+  }
+
+  /** Why tasks cannot be made, changed and removed; empty when they can. */
   get tasksOff(): string {
     const status = this.live.status;
     if (status?.read_only) return 'This instance is read-only.';

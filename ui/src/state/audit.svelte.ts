@@ -84,9 +84,3 @@ export class AuditLog {
     return this.#backend.send<AuditEntry[]>({ method: 'GET', path: `/api/audit?${query}` });
   }
 }
-
-/** True where an entry holds every word. */
-export function holdsWords(entry: AuditEntry, words: string): boolean {
-  const text = `${entry.user} ${entry.role} ${entry.origin} ${entry.from ?? ''} ${entry.what} ${entry.subject} ${entry.detail ?? ''} ${entry.result} ${entry.message ?? ''}`.toLowerCase();
-  return words.toLowerCase().split(/\s+/).filter(Boolean).every((word) => text.includes(word));
-}

@@ -98,6 +98,7 @@ function backOut(app: App): boolean {
   const { place, router } = app;
   if (app.historyOf) app.historyOf = null;
   else if (place.page === 'services' && place.service) router.go({ service: '' });
+  else if (place.page === 'catalog' && place.metric) router.go({ metric: '' });
   else if (place.page === 'tasks' && place.task) router.go({ task: '' });
   else if (place.page !== 'map') router.go(place.page === 'plugins' && place.plugin ? { plugin: '', tab: '' } : { page: 'map' });
   else if (place.cards.length > 0) router.pop();

@@ -32,6 +32,14 @@ export interface Place {
   service: string;
   /** Id of the task whose details are open. */
   task: string;
+  /** Name and version of the metric of the catalog whose details are open. */
+  metric: string;
+  /** Words that the list of a page is filtered by. */
+  words: string;
+  /** What the pill of a list leaves, such as one state; empty for all. */
+  only: string;
+  /** Column that the list of a page is ordered by; null is the list's own order. */
+  order: { column: string; descending: boolean } | null;
 }
 
 /** Parts of a plugin's details. */
@@ -65,8 +73,12 @@ export function defaultPlace(): Place {
     tab: '',
     service: '',
     task: '',
+    ...NO_LIST,
   };
 }
+
+/** A page that was just opened shows its whole list. */
+export const NO_LIST: Pick<Place, 'metric' | 'words' | 'only' | 'order'> = { metric: '', words: '', only: '', order: null };
 
 /** The hash for a place, defaults left out: `#/view/containers?q=nginx`. */
 export function formatPlace(place: Place): string {
@@ -75,6 +87,10 @@ export function formatPlace(place: Place): string {
   if (place.page === 'plugins' && place.plugin && place.tab) params.append('tab', place.tab);
   if (place.page === 'services' && place.service) params.append('service', place.service);
   if (place.page === 'tasks' && place.task) params.append('task', place.task);
+  if (place.page === 'catalog' && place.metric) params.append('metric', place.metric);
+  if (place.page !== 'map' && place.words) params.append('words', place.words);
+  if (place.page !== 'map' && place.only) params.append('only', place.only);
+  if (place.page !== 'map' && place.order) params.append('order', orderText(place.order));
   for (const [topology, options] of Object.entries(place.options).sort()) {
     for (const [option, value] of Object.entries(options).sort()) params.append('o', `${topology}.${option}~${value}`);
   }
@@ -85,7 +101,7 @@ export function formatPlace(place: Place): string {
   if (place.fill !== DEFAULT_FILL) params.set('fill', place.fill || '-');
   for (const card of place.cards) params.append('card', `${card.topology}/${card.id}`);
   if (place.at !== null) params.set('at', String(place.at));
-  if (place.sort) params.set('sort', `${place.sort.descending ? '-' : '+'}${place.sort.column}`);
+  if (place.sort) params.set('sort', orderText(place.sort));
   const path = place.page === 'map' ? `view/${encodeURIComponent(place.topology)}` : place.page;
   const head = place.page !== 'map' && place.topology ? `${path}/${encodeURIComponent(place.topology)}` : path;
   const query = params.toString();
@@ -122,11 +138,14 @@ export function parsePlace(hash: string): Place {
     .filter((card) => card.topology !== '' && card.id !== '')
     .slice(-MAX_CARDS);
   place.at = moment(params.get('at'));
-  const sort = params.get('sort');
-  if (sort && sort.length > 1) place.sort = { column: sort.slice(1), descending: sort.startsWith('-') };
+  place.sort = orderOf(params.get('sort'));
   place.plugin = params.get('plugin') ?? '';
   place.service = params.get('service') ?? '';
   place.task = params.get('task') ?? '';
+  place.metric = params.get('metric') ?? '';
+  place.words = params.get('words') ?? '';
+  place.only = params.get('only') ?? '';
+  place.order = orderOf(params.get('order'));
   const tab = params.get('tab');
   place.tab = PLUGIN_TABS.find((known) => known === tab) ?? '';
   return place;
@@ -134,6 +153,14 @@ export function parsePlace(hash: string): Place {
 
 export function setOption(place: Pick<Place, 'options'>, topology: string, option: string, value: string): void {
   place.options = { ...place.options, [topology]: { ...place.options[topology], [option]: value } };
+}
+
+function orderText({ column, descending }: { column: string; descending: boolean }): string {
+  return `${descending ? '-' : '+'}${column}`;
+}
+
+function orderOf(text: string | null): Place['order'] {
+  return text && text.length > 1 ? { column: text.slice(1), descending: text.startsWith('-') } : null;
 }
 
 function decode(text: string): string {

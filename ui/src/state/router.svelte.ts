@@ -1,4 +1,4 @@
-import { type CardRef, defaultPlace, formatPlace, MAX_CARDS, parsePlace, type Place, setOption } from './route';
+import { type CardRef, defaultPlace, formatPlace, MAX_CARDS, NO_LIST, parsePlace, type Place, setOption } from './route';
 
 /** Where the window is, kept in the address so that back, forward, reload and links work. */
 export class Router {
@@ -23,7 +23,8 @@ export class Router {
 
   /** Changes the place; `quiet` changes (typing, sorting) make no entry to go back to. */
   go(change: Partial<Place>, quiet = false): void {
-    const next = { ...this.place, ...change };
+    const turned = change.page !== undefined && change.page !== this.place.page;
+    const next = { ...this.place, ...(turned ? NO_LIST : {}), ...change };
     const hash = formatPlace(next);
     this.place = next;
     if (hash === window.location.hash) return;

@@ -32,6 +32,8 @@ const METRICS: CatalogMetric[] = [
   metric('/http-stats/container/*node/req_per_sec', 'http-stats', 'Requests', '', 'it is in back-off'),
   metric('/orrery/host/*node/load1', 'orrery', 'Load (1m)', ''),
 ];
+/** An older version of what stands in the catalog already. */
+const OLDER: CatalogMetric = { ...metric('/iowait/host/*node/iowait', 'iowait', 'IO Wait', 'percent', 'this version does not run'), version: '0.0.9' };
 
 function past(back: number, outcome: RunOutcome): PastRun {
   const why = { ok: '', partial: '1 of 2 collectors', failed: 'no plugin for query', skipped: 'waiting' }[outcome];
@@ -118,12 +120,13 @@ export class FakeTasks {
     if (method === 'PUT') return this.#keep({ ...known, generation: known.generation + 1, manifest: checked(body ?? '') });
     if (rest === 'subscription') return { id, number: 2, ready: true, requested: [], plugins: [{ plugin: 'iowait', version: '0.1.0', part: 'collect', path: '', config: {}, origins: [] }], metrics: METRICS.slice(0, 1), metrics_total: 1, problems: [] };
     if (rest === 'start') return this.#keep({ ...known, state: 'scheduled', next_run_ms: Date.now() + 5000 });
+    if (rest === 'run') return { outcome: 'ok', why: '', samples: 1, took_ms: 2 };
     if (rest === 'stop' || rest === 'enable') return this.#keep({ ...known, state: 'stopped', next_run_ms: null });
     return known;
   }
 
   #find(query: string) {
-    const metrics = this.#empty ? [] : METRICS.filter((one) => query === '' || one.namespace.startsWith(query.split('*')[0] ?? ''));
+    const metrics = this.#empty ? [] : [...METRICS, OLDER].filter((one) => query === '' || one.namespace.startsWith(query.split('*')[0] ?? ''));
     return { metrics, total: metrics.length, missing: [] };
   }
 

@@ -147,8 +147,3 @@ export function sortNodes(nodes: ViewNode[], column: Column, descending: boolean
   });
   return rows.map((row) => row.node);
 }
-
-/** Fields with commas, quotes or line breaks in quotes, as RFC 4180 has it. */
-export function csv(rows: string[][]): string {
-  return rows.map((row) => row.map((field) => (/[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field)).join(',')).join('\r\n').concat('\r\n');
-}

@@ -1,5 +1,6 @@
+import { csv, tabbed } from '../../lib/list';
 import type { App } from '../../state/app.svelte';
-import { type Column, csv, findColumns, metricLabels, rawCell, sortNodes, standardSort } from './columns';
+import { type Column, findColumns, metricLabels, rawCell, sortNodes, standardSort } from './columns';
 
 /** Columns that are not hidden, by default or by choice. */
 export function shownColumns(app: App): Column[] {
@@ -26,6 +27,5 @@ export function exportTable(app: App): Promise<void> {
 }
 
 export function copyTable(app: App): Promise<void> {
-  const text = rows(app).map((row) => row.map((field) => field.replaceAll(/[\t\r\n]+/g, ' ')).join('\t')).join('\n');
-  return app.copy(text, 'Table');
+  return app.copy(tabbed(rows(app)), 'Table');
 }
