@@ -321,10 +321,10 @@ impl Manager {
 
     fn check_source(&self, source: &PackageSource) -> Result<(), OrderError> {
         match source {
-            PackageSource::File { path } if !path.starts_with('/') => Err(OrderError::Invalid(format!(
+            PackageSource::File { path, .. } if !path.starts_with('/') => Err(OrderError::Invalid(format!(
                 "{path} is no absolute path on the machine that Orrery runs on"
             ))),
-            PackageSource::Upload { upload } if !uploads::is_there(&self.shared, upload) => {
+            PackageSource::Upload { upload, .. } if !uploads::is_there(&self.shared, upload) => {
                 Err(OrderError::NoUpload(upload.clone()))
             }
             PackageSource::File { .. }

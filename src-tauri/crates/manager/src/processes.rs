@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use orrery_supervisor::view::{ExitKind, InstanceView};
 use orrery_supervisor::{
-    CallError, Candidate as Second, Configured, Later, Spec, Supervisor, Want, spec::Rest,
+    CallError, Candidate as Second, Configured, Later, ReportFacts, Spec, Supervisor, Want, spec::Rest,
 };
 use serde_json::Value;
 
@@ -51,6 +51,9 @@ pub(crate) trait Candidate: Send {
     /// It becomes the plugin's process; the former one is ended. On failure the former one is back.
     fn promote(self: Box<Self>, want: Want) -> Later<'static, Result<(), Failure>>;
 
+    /// What its first report told.
+    fn facts(&self) -> ReportFacts;
+
     /// It is ended; resolves when it is gone.
     fn discard(self: Box<Self>) -> Later<'static, ()>;
 }
@@ -92,7 +95,7 @@ impl Processes for Supervisor {
             }
             let mut second = Supervisor::candidate(self, id, spec).await.map_err(refused)?;
             match second.ready().await {
-                Ok(_) => Ok(Box::new(second) as Box<dyn Candidate>),
+                Ok(facts) => Ok(Box::new(Tried { second, facts }) as Box<dyn Candidate>),
                 Err(view) => {
                     let failure = failure_of(&view);
                     second.discard().await;
@@ -174,10 +177,16 @@ impl Processes for Supervisor {
     }
 }
 
-impl Candidate for Second {
+/// A candidate of the supervisor's that is ready.
+struct Tried {
+    second: Second,
+    facts: ReportFacts,
+}
+
+impl Candidate for Tried {
     fn promote(self: Box<Self>, want: Want) -> Later<'static, Result<(), Failure>> {
         Box::pin(async move {
-            let promoted = Second::promote(*self, want).await;
+            let promoted = Second::promote(self.second, want).await;
             promoted
                 .map(drop)
                 .map_err(|error| Failure::new("supervisor", error.to_string()).retryable())
@@ -185,7 +194,11 @@ impl Candidate for Second {
     }
 
     fn discard(self: Box<Self>) -> Later<'static, ()> {
-        Box::pin(Second::discard(*self))
+        Box::pin(Second::discard(self.second))
+    }
+
+    fn facts(&self) -> ReportFacts {
+        self.facts.clone()
     }
 }
 

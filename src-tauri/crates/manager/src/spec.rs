@@ -78,6 +78,7 @@ pub(crate) fn spec(manifest: &Manifest, ground: &Ground<'_>) -> Spec {
             handover: match run.handover {
                 manifest::Handover::Path => Handover::Path,
                 manifest::Handover::ListenFd => Handover::ListenFd,
+                manifest::Handover::Stdout => Handover::Stdout,
             },
             path: path.clone(),
         },

@@ -145,7 +145,7 @@ fn sweep_files(shared: &Shared, when: When, quarantined: &BTreeSet<String>) {
 fn upload_of(order: &PluginOrder) -> Option<String> {
     match order {
         PluginOrder::Install {
-            source: PackageSource::Upload { upload },
+            source: PackageSource::Upload { upload, .. },
             ..
         } => Some(upload.clone()),
         _ => None,

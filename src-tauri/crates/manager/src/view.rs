@@ -176,6 +176,10 @@ pub enum PackageSource {
     File {
         /// Its path.
         path: String,
+        /// Id of a program without a manifest; its file's name when not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        name: Option<String>,
     },
     /// An address; `https`, or `http` on loopback.
     Url {
@@ -199,6 +203,10 @@ pub enum PackageSource {
     Upload {
         /// Its handle.
         upload: String,
+        /// Id of a program without a manifest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[ts(optional)]
+        name: Option<String>,
     },
 }
 

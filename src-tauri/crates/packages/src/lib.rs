@@ -15,14 +15,16 @@ pub mod policy;
 mod trust;
 
 pub use archive::{
-    Caps, Compression, PackError, Packed, Revision, UnpackError, pack, peek, remove_revision, sweep, unpack,
+    Caps, Compression, PackError, Packed, Revision, UnpackError, is_program, pack, peek, place_program,
+    program_id, program_manifest, remove_revision, restate_program, sweep, unpack,
 };
 pub use error::PackageError;
 pub use fetch::{Build, FetchError, FetchOptions, Fetched, Index, IndexEntry, Source, fetch, read_index};
 pub use id::PluginId;
 pub use manifest::{Manifest, ManifestError};
 pub use trust::{
-    KeyError, KeyPair, Keyring, Signature, Trust, Verified, VerifyError, keygen, sign, signature_file, verify,
+    KeyError, KeyPair, Keyring, Signature, Trust, Verified, VerifyError, keygen, sign, sign_program,
+    signature_file, verify, verify_program,
 };
 
 /// A path with something more at its end, such as `.minisig`.

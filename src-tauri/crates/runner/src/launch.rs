@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 
+use crate::first_line::FirstLineSender;
 use crate::hold::LimitKind;
 use crate::limits;
 use crate::output::Output;
@@ -36,6 +37,8 @@ pub struct Launch {
     pub private_tmp: Option<PathBuf>,
     /// A bound socket handed over as descriptor 3, with `LISTEN_FDS` and `LISTEN_PID` set.
     pub listener: Option<UnixListener>,
+    /// Who waits for the first line of its standard output, which goes to its output as well.
+    pub first_line: Option<FirstLineSender>,
 }
 
 impl Launch {
@@ -54,6 +57,7 @@ impl Launch {
             output: Output::in_memory(),
             private_tmp: None,
             listener: None,
+            first_line: None,
         }
     }
 

@@ -11,6 +11,7 @@
 mod account;
 mod cgroup;
 mod exit;
+mod first_line;
 pub mod guardian;
 mod hold;
 mod launch;
@@ -28,6 +29,7 @@ mod wire;
 
 pub use account::{Account, AccountError, account, other_account};
 pub use exit::Exit;
+pub use first_line::{FirstLineError, FirstLineSender};
 pub use hold::{HeldBy, LimitHeld, LimitKind};
 pub use launch::{Enforce, Launch, LaunchError, Limits};
 pub use process::Process;

@@ -15,6 +15,9 @@ pub const MAX_UNREAD_BYTES: usize = 4 * 1024 * 1024;
 /// Orders that wait for the guardian.
 pub const ORDER_QUEUE: usize = 4096;
 
+/// Longest first line that is waited for. Bytes, without its end.
+pub const FIRST_LINE_BYTES: usize = 16 * 1024;
+
 /// Longest name of a launched program, in characters.
 pub const NAME_CHARS: usize = 128;
 

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 
+use crate::first_line::FirstLine;
 use crate::limits::READ_BYTES;
 use crate::output::{Blocks, Budget, Lines, Output, Stream};
 
 /// Reads to the end. The program is never made to wait for longer than it takes to read: what is too much is
 /// counted and thrown away.
-pub(crate) async fn pump(pipe: OwnedFd, stream: Stream, output: Output) {
+pub(crate) async fn pump(pipe: OwnedFd, stream: Stream, output: Output, mut first: FirstLine) {
     let mut receiver = match Receiver::from_owned_fd(pipe) {
         Ok(receiver) => receiver,
         Err(error) => {
@@ -40,12 +41,17 @@ pub(crate) async fn pump(pipe: OwnedFd, stream: Stream, output: Output) {
             }
         };
         match read {
-            Ok(count) if count > 0 => sink.feed(buffer.get(..count).unwrap_or(&buffer)),
+            Ok(count) if count > 0 => {
+                let bytes = buffer.get(..count).unwrap_or(&buffer);
+                first.feed(bytes);
+                sink.feed(bytes);
+            }
             // A pipe has no faults that its end does not also say.
             _ => break,
         }
     }
     sink.end();
+    first.end();
 }
 
 struct Sink {

@@ -18,6 +18,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::account::{Account, barrier, other_account};
 use crate::cgroup::{Controller, Group, Held, Hierarchy};
+use crate::first_line::FirstLine;
 use crate::guardian::MARK;
 use crate::hold::{Holding, hold};
 use crate::launch::{Launch, LaunchError};
@@ -153,8 +154,18 @@ impl Runner {
         let (err_reader, err_writer) = pipe(plan.identity.as_ref())?;
         let output_before = launch.output.newest();
         let pumps = vec![
-            tokio::spawn(pump(out_reader, Stream::Stdout, launch.output.clone())),
-            tokio::spawn(pump(err_reader, Stream::Stderr, launch.output.clone())),
+            tokio::spawn(pump(
+                out_reader,
+                Stream::Stdout,
+                launch.output.clone(),
+                FirstLine::new(launch.first_line),
+            )),
+            tokio::spawn(pump(
+                err_reader,
+                Stream::Stderr,
+                launch.output.clone(),
+                FirstLine::new(None),
+            )),
         ];
         let draft = Draft {
             id,

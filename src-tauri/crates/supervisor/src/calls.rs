@@ -75,6 +75,8 @@ pub struct ReportFacts {
     pub peer_pid: Option<u32>,
     /// Interfaces that it names.
     pub interfaces: Vec<String>,
+    /// The version that it said with its first line; none where it does not say where it listens either.
+    pub version: Option<semver::Version>,
 }
 
 /// Who listens on a socket.

@@ -6,6 +6,7 @@
 //! [`Supervisor`], the handle on them all.
 
 mod actor;
+pub mod announce;
 mod calls;
 mod candidate;
 mod error;

@@ -1,7 +1,7 @@
 //! How a plugin is to be run: plain data, made from its manifest by whoever keeps the records.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How a plugin is to be run.
@@ -108,6 +108,16 @@ impl SocketSpec {
         directory.push(format!(".{number}"));
         Some(PathBuf::from(directory).join(staging.file_name()?))
     }
+
+    /// The directory in which the process of this number listens before it says where; none when it is told where.
+    pub(crate) fn run_dir(&self, generation: u64) -> Option<PathBuf> {
+        if self.handover != Handover::Stdout {
+            return None;
+        }
+        let apart = self.staging_of(generation);
+        let socket = apart.as_deref().unwrap_or(&self.path);
+        socket.parent().map(Path::to_owned)
+    }
 }
 
 /// Who binds the socket.
@@ -118,6 +128,9 @@ pub enum Handover {
     Path,
     /// We do, and hand it over as descriptor 3 with `LISTEN_FDS=1`: connections wait while it restarts.
     ListenFd,
+    /// The program, in a directory that it is given, and says where with its first line of standard output: a path, or
+    /// a JSON object, such as `{"socket": "/…", "version": "1.2.0"}`.
+    Stdout,
 }
 
 /// When a plugin runs.

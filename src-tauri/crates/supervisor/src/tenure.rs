@@ -1,19 +1,21 @@
 //! One process from its launch to its end: the place to listen, the first report, the exit, nothing left behind.
 
+use std::collections::BTreeMap;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use orrery_runner::output::Output;
-use orrery_runner::{Enforce, Exit, Launch, LaunchError, Limits, Violation};
+use orrery_runner::{Enforce, Exit, FirstLineError, Launch, LaunchError, Limits, Violation};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::actor::Inbound;
+use crate::announce::Announcement;
 use crate::calls::{CallError, Calls, ReportFacts};
 use crate::launcher::{Launcher, Program};
 use crate::spec::{Handover, Spec};
-use crate::{files, home, limits, sockets};
+use crate::{announce, files, home, limits, sockets};
 
 /// News of a process.
 pub(crate) enum Word {
@@ -110,14 +112,30 @@ async fn serve(
     let ours = plan.spec.socket.ours;
     let handed_over = plan.spec.socket.handover == Handover::ListenFd;
     let reports = !matches!(plan.spec.activation, crate::spec::Activation::Trigger(_));
-    let program = match launch(plan, launcher, calls).await {
-        Ok(program) => program,
-        Err((text, lasting)) => return voice.say(Word::NotLaunched { text, lasting }).await,
+    let run_dir = plan.spec.socket.run_dir(plan.generation);
+    let (program, said) = match launch(plan, launcher, calls).await {
+        Ok(launched) => launched,
+        Err((text, lasting)) => {
+            remove_run_dir(run_dir.as_deref());
+            return voice.say(Word::NotLaunched { text, lasting }).await;
+        }
     };
     let mut violations = program.violations();
     voice.say(Word::Launched(Arc::clone(&program))).await;
     let mut gone = program.gone();
-    let first = first_report(&socket, &id, (!handed_over).then_some(&*program), calls, voice);
+    let first = async {
+        let mut version = None;
+        if let (Some(said), Some(run_dir)) = (said, &run_dir) {
+            match announced(said, run_dir, &socket, &id, voice).await {
+                Ok(said) => version = said,
+                Err(text) => return Word::Unfit(text),
+            }
+        }
+        match first_report(&socket, &id, (!handed_over).then_some(&*program), calls, voice).await {
+            Word::Ready(facts) => Word::Ready(ReportFacts { version, ..facts }),
+            word => word,
+        }
+    };
     tokio::pin!(first);
     let mut awaited = reports;
     let mut limits_told = true;
@@ -146,6 +164,7 @@ async fn serve(
         let place = place.lock().unwrap_or_else(PoisonError::into_inner).clone();
         sockets::clear(&place, ours, calls).await;
     }
+    remove_run_dir(run_dir.as_deref());
     voice.say(Word::Ended(exit)).await;
 }
 
@@ -154,7 +173,7 @@ async fn launch(
     plan: Plan,
     launcher: &dyn Launcher,
     calls: &dyn Calls,
-) -> Result<Arc<dyn Program>, (String, bool)> {
+) -> Result<(Arc<dyn Program>, Option<FirstLine>), (String, bool)> {
     let Plan {
         id,
         generation,
@@ -211,16 +230,45 @@ async fn launch(
             listener = inherited(&listening);
         }
     }
-    let path = socket.to_string_lossy();
+    let run_dir = spec.socket.run_dir(generation);
+    let told = match &run_dir {
+        Some(dir) => {
+            let told = dir.join(socket.file_name().unwrap_or_default());
+            let path = told.clone();
+            if let Err(error) = blocking(move || sockets::make_directory(&path, owner)).await {
+                let why = format!(
+                    "the directory for its socket, {}, cannot be used: {error}",
+                    dir.display()
+                );
+                return Err((why, true));
+            }
+            told
+        }
+        None => socket.clone(),
+    };
+    let path = told.to_string_lossy();
     let fill = |text: &String| text.replace("{socket}", &path);
+    let mut env: BTreeMap<String, String> = spec
+        .env
+        .iter()
+        .map(|(key, value)| (key.clone(), fill(value)))
+        .collect();
+    let (first_line, said) = match &run_dir {
+        Some(dir) => {
+            env.entry(SOCKET_VARIABLE.to_owned())
+                .or_insert_with(|| path.clone().into_owned());
+            env.entry(RUN_DIR_VARIABLE.to_owned())
+                .or_insert_with(|| dir.to_string_lossy().into_owned());
+            let (sender, said) = oneshot::channel();
+            (Some(sender), Some(said))
+        }
+        None => (None, None),
+    };
     let launch = Launch {
         generation,
         args: spec.args.iter().map(fill).collect(),
-        env: spec
-            .env
-            .iter()
-            .map(|(key, value)| (key.clone(), fill(value)))
-            .collect(),
+        env,
+        first_line,
         user: spec.user,
         limits: Limits {
             memory_bytes: spec.limits.memory_bytes,
@@ -238,10 +286,82 @@ async fn launch(
         listener,
         ..Launch::new(id, spec.program, spec.cwd)
     };
-    launcher
-        .launch(launch)
-        .await
-        .map_err(|error: LaunchError| (error.to_string(), !error.retryable()))
+    let launched = launcher.launch(launch).await;
+    let program = launched.map_err(|error: LaunchError| (error.to_string(), !error.retryable()))?;
+    Ok((program, said))
+}
+
+/// The first line of a program, once it is there.
+type FirstLine = oneshot::Receiver<Result<String, FirstLineError>>;
+
+/// Environment variable with a path on which a program may listen that says itself where it does.
+const SOCKET_VARIABLE: &str = "ORRERY_SOCKET";
+
+/// The usual environment variable for the directory of sockets: the program's own.
+const RUN_DIR_VARIABLE: &str = "XDG_RUNTIME_DIR";
+
+/// Waits until a program has said where it listens, and gives its socket the place where everybody looks for it.
+/// Gives the version that it says.
+async fn announced(
+    said: FirstLine,
+    run_dir: &Path,
+    socket: &Path,
+    id: &str,
+    voice: &Voice,
+) -> Result<Option<semver::Version>, String> {
+    let doubt = "it has not said where it listens with the first line of its standard output";
+    voice.say(Word::Doubt(doubt.to_owned())).await;
+    let line = match said.await {
+        Ok(Ok(line)) => line,
+        // It may be about to end, which then is what counts; one that goes on is out of time some day.
+        Ok(Err(error @ FirstLineError::Closed)) => {
+            voice.say(Word::Doubt(error.to_string())).await;
+            return std::future::pending().await;
+        }
+        Ok(Err(error)) => return Err(error.to_string()),
+        // What read its output is gone with the process, whose end is told.
+        Err(_) => return std::future::pending().await,
+    };
+    let said = Announcement::read(&line)?;
+    if let Some(named) = said.id.as_deref().filter(|named| *named != id) {
+        let named = crate::text::clean(named);
+        return Err(format!("it says that it is {named}: load it under that name"));
+    }
+    let mut step = limits::READY_STEP;
+    loop {
+        let (from, own) = (said.socket.clone(), run_dir.to_owned());
+        let looked = tokio::task::spawn_blocking(move || announce::is_there(&from, &own)).await;
+        if looked.map_err(|error| error.to_string())?? {
+            break;
+        }
+        let doubt = format!(
+            "it says that it listens on {}, where there is no socket",
+            said.socket.display()
+        );
+        voice.say(Word::Doubt(doubt)).await;
+        tokio::time::sleep(step).await;
+        step = (step * 3 / 2).min(limits::READY_STEP_MAX);
+    }
+    let (from, to) = (said.socket.clone(), socket.to_owned());
+    let moved = blocking(move || std::fs::rename(from, to)).await;
+    moved.map_err(|error| {
+        format!(
+            "its socket, {}, cannot be taken over: {error}",
+            said.socket.display()
+        )
+    })?;
+    Ok(said.version)
+}
+
+/// Removes the directory that a process listened in before it said so, with whatever it left there.
+fn remove_run_dir(run_dir: Option<&Path>) {
+    let Some(dir) = run_dir else { return };
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::debug!(path = %dir.display(), %error, "the directory of a socket stays");
+        }
+        _ => {}
+    }
 }
 
 /// Two processes of a plugin may run at a time, and each empties and removes its own temporary directory.

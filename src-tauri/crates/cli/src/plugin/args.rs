@@ -20,14 +20,19 @@ pub(crate) enum Plugin {
     },
     /// Install a plugin, or upgrade it, from a package.
     ///
-    /// The package is a file, a web address, or (with --index) the id of a plugin in a directory index. It is
+    /// The package is a file, a web address, or (with --index) the id of a plugin in a directory index. A program
+    /// without a package is taken too: it says itself where it listens, and runs while it is needed. What it is is
     /// verified, unpacked and started; the plugin counts as installed when its first report is good, and nothing
     /// is left behind when it is not. Ctrl-C cancels.
-    #[command(after_help = "\
+    #[command(
+        visible_alias = "load",
+        after_help = "\
 Examples:
   orrery plugin install iowait-0.1.0.tar.gz
+  orrery plugin load ./counter --name counter
   orrery plugin install https://plugins.example.org/iowait-0.1.0.tar.gz --sha256 5feceb66…
-  orrery plugin install iowait --index dist/plugins/index.json")]
+  orrery plugin install iowait --index dist/plugins/index.json"
+    )]
     Install(Install),
     /// Upgrade a plugin that is there; the old revision runs until the new one is ready.
     #[command(after_help = "\
@@ -55,10 +60,13 @@ Examples:
         wait: Wait,
     },
     /// Remove a plugin, or all that were installed; asks first. Local ones are the user's and stay.
-    #[command(after_help = "\
+    #[command(
+        visible_alias = "unload",
+        after_help = "\
 Examples:
   orrery plugin remove iowait --keep-state --yes
-  orrery plugin remove --all")]
+  orrery plugin remove --all"
+    )]
     Remove {
         /// Plugin id.
         #[arg(required_unless_present = "all")]
@@ -200,9 +208,12 @@ pub(crate) struct Wait {
 
 #[derive(Debug, Args)]
 pub(crate) struct Install {
-    /// Package file, web address, or (with --index) plugin id.
+    /// File of a package or program, web address, or (with --index) plugin id.
     #[arg(value_name = "PACKAGE")]
     pub(crate) package: String,
+    /// Id of a program without a package; its file's name when not given.
+    #[arg(long, value_name = "ID")]
+    pub(crate) name: Option<String>,
     /// Expected SHA-256 of the package, in hexadecimal.
     #[arg(long, value_name = "HEX")]
     pub(crate) sha256: Option<String>,

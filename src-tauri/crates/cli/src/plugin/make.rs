@@ -208,7 +208,15 @@ fn keys(dir: &Path, name: &str, password: Option<&str>) -> Result<Made, PackageE
 }
 
 fn signed(package: &Path, key: &Path, password: Option<&str>) -> Result<Made, PackageError> {
-    let signature = sign(package, key, password)?;
+    let is_program = orrery_packages::is_program(package).unwrap_or(false);
+    let name = package
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let signature = match orrery_packages::program_id(name) {
+        Ok(id) if is_program => orrery_packages::sign_program(package, &id, key, password)?,
+        _ => sign(package, key, password)?,
+    };
     Ok(Made {
         text: signature.display().to_string(),
         data: json!({ "package": package, "signature": signature }),

@@ -59,7 +59,7 @@ Example:
         #[command(flatten)]
         password: Password,
     },
-    /// Sign a package; its signature is written beside it.
+    /// Sign a package, or a program without one; its signature is written beside it.
     #[command(after_help = "\
 Example:
   orrery plugin sign hello-0.1.0.tar.gz --key release.key")]
@@ -87,6 +87,7 @@ Examples:
 Examples:
   orrery plugin probe hello                     # the directory
   orrery plugin probe hello-0.1.0.tar.gz
+  orrery plugin probe ./counter                 # a program without a manifest
   orrery plugin probe /var/run/scope/plugins/iowait/iowait.sock")]
     Probe {
         /// Socket, directory or package file.

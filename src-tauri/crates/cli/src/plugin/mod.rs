@@ -12,7 +12,7 @@ mod show;
 mod sum;
 mod verify;
 
-use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use orrery_engine::api::{PackageSource, PluginOrder, Request};
 use orrery_gateway::Instance;
 use serde_json::{Map, Value};
 
+use crate::confirm::confirmed;
 use crate::exit::Exit;
 use crate::output::{print_json, text};
 use args::{Config, Install, One, Plugin};
@@ -81,8 +82,8 @@ pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Res
             };
             match plugins.as_slice() {
                 [] => say!("Nothing is installed."),
-                [plugin] => confirm(&format!("Remove the plugin {plugin}?{kept}"), yes)?,
-                all => confirm(&format!("Remove the plugins {}?{kept}", all.join(", ")), yes)?,
+                [plugin] => confirmed(&format!("Remove the plugin {plugin}?{kept}"), yes)?,
+                all => confirmed(&format!("Remove the plugins {}?{kept}", all.join(", ")), yes)?,
             }
             for plugin in plugins {
                 let order = PluginOrder::Remove {
@@ -188,14 +189,20 @@ async fn source(instance: &Instance, install: &Install, json: bool) -> Result<Pa
         check_sum(&path, expected)?;
     }
     if !is_remote(instance) {
-        return Ok(PackageSource::File { path });
+        return Ok(PackageSource::File {
+            path,
+            name: install.name.clone(),
+        });
     }
     let mut progress = Progress::new(json);
     let upload = instance
         .upload(Path::new(&path), |done, total| progress.sent(done, total))
         .await?;
     progress.end();
-    Ok(PackageSource::Upload { upload })
+    // What arrives has no name any more.
+    let own = || orrery_packages::program_id(Path::new(&path).file_name()?.to_str()?).ok();
+    let name = install.name.clone().or_else(|| own().map(|id| id.to_string()));
+    Ok(PackageSource::Upload { upload, name })
 }
 
 fn is_remote(instance: &Instance) -> bool {
@@ -218,26 +225,6 @@ fn check_sum(path: &str, expected: &str) -> Result<(), Exit> {
     Err(Exit::refused(format!(
         "the package's SHA-256 is {found}, and {expected} was expected"
     )))
-}
-
-fn confirm(question: &str, yes: bool) -> Result<(), Exit> {
-    if yes {
-        return Ok(());
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Exit::refused(format!(
-            "{question} Nobody is there to ask; say --yes to do it."
-        )));
-    }
-    eprint!("{question} [y/N] ");
-    std::io::stderr().flush().map_err(Exit::failed)?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).map_err(Exit::failed)?;
-    if matches!(answer.trim(), "y" | "Y" | "yes") {
-        Ok(())
-    } else {
-        Err(Exit::refused("not done"))
-    }
 }
 
 async fn config(instance: &Instance, change: Config, json: bool) -> Result<(), Exit> {

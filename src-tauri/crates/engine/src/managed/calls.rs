@@ -52,6 +52,7 @@ impl Calls for OverSockets {
                 took: report.took,
                 peer_pid: listener.and_then(|peer| pid(peer.pid)),
                 interfaces: report.interfaces,
+                version: None,
             })
         })
     }

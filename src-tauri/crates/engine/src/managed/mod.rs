@@ -150,6 +150,7 @@ impl Managed {
         for package in packages {
             let source = PackageSource::File {
                 path: package.display().to_string(),
+                name: None,
             };
             let order = PluginOrder::Install { source, force: false };
             if let Err(error) = self.manager.order(order, SELF, Wait::No).await {

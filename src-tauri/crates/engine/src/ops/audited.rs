@@ -148,10 +148,10 @@ fn ordered(order: &PluginOrder) -> Deed {
 /// Which plugin it is shows when the package is read: the operation tells.
 fn installed(source: &PackageSource) -> Deed {
     let subject = match source {
-        PackageSource::File { path } => path.clone(),
+        PackageSource::File { path, .. } => path.clone(),
         PackageSource::Url { url, .. } => bare(url),
         PackageSource::Index { plugin, .. } => format!("plugin:{plugin}"),
-        PackageSource::Upload { upload } => format!("upload {upload}"),
+        PackageSource::Upload { upload, .. } => format!("upload {upload}"),
     };
     let deed = Deed::new("plugin install", subject);
     match source {

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use orrery_packages::{Keyring, PackageError, verify};
 use orrery_store::{Change, WatchedRecord};
 use semver::Version;
 
@@ -12,6 +11,7 @@ use super::scan::{Scan, Stamp};
 use super::{accept, reject};
 use crate::clock::now_ms;
 use crate::error::Failure;
+use crate::local;
 use crate::manager::{Manager, Wait};
 use crate::shared::Shared;
 use crate::view::{OperationState, PackageSource, PluginOrder};
@@ -35,6 +35,8 @@ struct Found {
     path: PathBuf,
     record: WatchedRecord,
     version: Version,
+    /// It is a program without a manifest, whose version is not known before it runs.
+    is_program: bool,
 }
 
 impl Archives {
@@ -81,7 +83,7 @@ impl Archives {
                 self.refuse(shared, older.record, &failure).await;
             }
             match installed(shared, &plugin) {
-                Some(version) if newest.version < version => {
+                Some(version) if !newest.is_program && newest.version < version => {
                     let failure = Failure::new(
                         "older",
                         format!("{plugin} {version} is installed, and this is {}", newest.version),
@@ -157,20 +159,17 @@ impl Archives {
             .await;
             return Ok(None);
         }
-        let config = &shared.config;
-        let verified = async {
-            let keyring =
-                Keyring::load(&config.keys).map_err(|error| Failure::package(PackageError::from(error)))?;
-            let verified = verify(path, &record.sha256, &keyring, config.trust).await;
-            verified.map_err(Failure::package)
-        };
-        match verified.await {
-            Ok(verified) => {
+        match work::verified(shared, path, &record.sha256, &work::file_id(path)).await {
+            Ok((verified, is_program)) => {
                 record.plugin = verified.manifest.id.to_string();
+                if is_program && let Err(error) = local::is_safe(path) {
+                    return Err((record, Failure::new(error.code(), error.to_string())));
+                }
                 Ok(Some(Found {
                     path: path.to_owned(),
                     record,
                     version: verified.manifest.version,
+                    is_program,
                 }))
             }
             Err(failure) => Err((record, failure)),
@@ -195,6 +194,7 @@ impl Archives {
             let order = PluginOrder::Install {
                 source: PackageSource::File {
                     path: path.display().to_string(),
+                    name: None,
                 },
                 force,
             };

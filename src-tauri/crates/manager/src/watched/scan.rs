@@ -1,7 +1,7 @@
 //! What lies in the watched directories.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +23,7 @@ pub(crate) struct Stamp {
 /// What lies in the watched directories.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// Packages.
+    /// Packages, and programs without one.
     pub(crate) archives: Vec<PathBuf>,
     /// Manifests of local plugins.
     pub(crate) manifests: Vec<PathBuf>,
@@ -57,7 +57,7 @@ fn look(dir: &Path, scan: &mut Scan) {
     names.sort();
     for name in names.into_iter().take(WATCHED_FILES) {
         let path = dir.join(&name);
-        if is_archive(&name) {
+        if is_archive(&name) || is_program(&path, &name) {
             // A signature that comes later changes the verdict as much as the package itself.
             let beside = [
                 orrery_packages::signature_file(&path),
@@ -85,6 +85,16 @@ fn is_archive(name: &str) -> bool {
         .iter()
         .any(|end| name.ends_with(end))
 }
+
+/// What may be executed and is named as a plugin could be. What it is shows when it is read.
+fn is_program(path: &Path, name: &str) -> bool {
+    let executable =
+        |metadata: std::fs::Metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0;
+    !BESIDE.iter().any(|end| name.ends_with(end)) && std::fs::metadata(path).is_ok_and(executable)
+}
+
+/// Ends of the names of what lies beside packages, and of manifests.
+const BESIDE: [&str; 4] = [".toml", ".minisig", ".sha256", ".json"];
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -131,10 +141,8 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
+    use std::fs;
 
     #[test]
     fn packages_and_manifests_are_found_and_everything_else_is_not() {
@@ -155,6 +163,10 @@ mod tests {
         fs::create_dir_all(dir.join("empty")).unwrap();
         fs::create_dir_all(dir.join("dir.tar.gz")).unwrap();
         fs::write(dir.join("b-1.0.0.tar.gz.minisig"), "x").unwrap();
+        for name in ["counter.py", "odd.toml", "counter.py.minisig"] {
+            fs::write(dir.join(name), "#!/bin/sh").unwrap();
+            fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        }
         let scan = scan(&[dir.to_owned(), dir.join("missing")]);
         let names = |paths: &[PathBuf]| -> Vec<String> {
             let relative = paths.iter().map(|p| p.strip_prefix(dir).unwrap());
@@ -162,9 +174,12 @@ mod tests {
         };
         assert_eq!(
             names(&scan.archives),
-            ["a-1.0.0.tar.zst", "b-1.0.0.tar.gz", "c.tgz"]
+            ["a-1.0.0.tar.zst", "b-1.0.0.tar.gz", "c.tgz", "counter.py"]
         );
-        assert_eq!(names(&scan.manifests), ["local.toml", "other/plugin.toml"]);
+        assert_eq!(
+            names(&scan.manifests),
+            ["local.toml", "odd.toml", "other/plugin.toml"]
+        );
         assert!(scan.unsafe_dirs.is_empty());
     }
 

@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 
-use orrery_packages::{Manifest, remove_revision};
+use orrery_packages::{Manifest, remove_revision, restate_program};
 use orrery_store::{PluginRecord, RevisionRecord};
-use orrery_supervisor::Want;
 use orrery_supervisor::spec::{Activation, Rest};
+use orrery_supervisor::{ReportFacts, Want};
 use sha2::{Digest, Sha256};
 
 use crate::book::Plugin;
@@ -25,6 +25,37 @@ pub(super) struct Newcomer {
     pub(super) manifest: Manifest,
     /// It is recorded already, as one that is kept for a rollback.
     pub(super) known: bool,
+    /// Its manifest was made up; what it says of itself at its first start goes into it.
+    pub(super) made_up: bool,
+}
+
+impl Newcomer {
+    /// Takes into a made-up manifest what the program has said of itself by now.
+    async fn learn(&mut self, facts: ReportFacts) -> Result<(), Failure> {
+        if !self.made_up {
+            return Ok(());
+        }
+        let mut told = self.manifest.clone();
+        if let Some(version) = facts.version {
+            told.version = version;
+        }
+        let named = facts.interfaces.iter();
+        for interface in named.filter_map(|word| serde_json::from_value(word.as_str().into()).ok()) {
+            if !told.interfaces.contains(&interface) {
+                told.interfaces.push(interface);
+            }
+        }
+        if told == self.manifest {
+            return Ok(());
+        }
+        let (dir, manifest) = (self.revision.dir.clone(), told.clone());
+        let written = tokio::task::spawn_blocking(move || restate_program(&dir, &manifest)).await;
+        let written = written.map_err(|error| Failure::new("internal", error.to_string()))?;
+        written.map_err(Failure::package)?;
+        self.revision.version = told.version.to_string();
+        self.manifest = told;
+        Ok(())
+    }
 }
 
 /// A revision that may come into force.
@@ -39,7 +70,11 @@ pub(super) struct Brought {
 
 /// Starts a revision as a candidate, as far as it is meant to run, and waits for its first valid report. `record` is
 /// the plugin as it will be.
-pub(super) async fn start(op: &Op, newcomer: &Newcomer, record: &PluginRecord) -> Result<Brought, Failure> {
+pub(super) async fn start(
+    op: &Op,
+    newcomer: &mut Newcomer,
+    record: &PluginRecord,
+) -> Result<Brought, Failure> {
     let shared = &op.shared;
     let id = record.id.as_str();
     let want = shared.want_of(record, &newcomer.manifest);
@@ -87,6 +122,11 @@ pub(super) async fn start(op: &Op, newcomer: &Newcomer, record: &PluginRecord) -
             return Err(failure);
         }
     };
+    if let Err(failure) = newcomer.learn(candidate.facts()).await {
+        candidate.discard().await;
+        forget_config(&prepared);
+        return Err(failure);
+    }
     op.say(Step::Start, "its first report is valid");
     shared.pass("start ready");
     Ok(Brought {

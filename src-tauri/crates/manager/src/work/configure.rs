@@ -124,8 +124,8 @@ async fn start_with(
 ) -> Result<(), Failure> {
     let shared = &op.shared;
     let id = before.id.as_str();
-    let newcomer = newcomer(op, manifest, after)?;
-    let brought = bring::start(op, &newcomer, after).await?;
+    let mut newcomer = newcomer(op, manifest, after)?;
+    let brought = bring::start(op, &mut newcomer, after).await?;
     if let Err(failure) = op.begin(Step::Commit).await {
         brought.discard().await;
         return Err(failure);
@@ -173,5 +173,6 @@ fn newcomer(
         revision,
         manifest: manifest.clone(),
         known: true,
+        made_up: false,
     })
 }

@@ -1,6 +1,6 @@
 //! Install and upgrade: the same up to the first valid report.
 
-use orrery_packages::unpack;
+use orrery_packages::{place_program, unpack};
 use orrery_store::{Change, Origin, PluginRecord, RevisionRecord};
 
 use super::bring::{self, Newcomer};
@@ -94,7 +94,8 @@ fn compare(op: &Op, record: &PluginRecord, package: &Package, force: bool) -> Re
         .version
         .parse::<semver::Version>()
         .is_ok_and(|installed| *version < installed);
-    if older && op.shared.config.refuse_downgrades && !force {
+    // What a program's version is it says when it runs.
+    if older && !package.is_program && op.shared.config.refuse_downgrades && !force {
         return Err(Failure::new(
             "downgrade",
             format!(
@@ -117,7 +118,7 @@ async fn fresh(op: &Op, package: Package, before: Option<PluginRecord>) -> Resul
         ));
     }
     let source = package.source.clone();
-    let newcomer = unpacked(op, package).await?;
+    let mut newcomer = unpacked(op, package).await?;
     let mut record = before
         .clone()
         .unwrap_or_else(|| PluginRecord::new(id.as_str(), Origin::Managed));
@@ -127,7 +128,7 @@ async fn fresh(op: &Op, package: Package, before: Option<PluginRecord>) -> Resul
     record.retained = Vec::new();
     record.pending = None;
     let done = async {
-        let brought = bring::start(op, &newcomer, &record).await?;
+        let brought = bring::start(op, &mut newcomer, &record).await?;
         op.begin(Step::Commit).await?;
         brought.promote(shared).await?;
         let changes = vec![
@@ -149,12 +150,12 @@ async fn fresh(op: &Op, package: Package, before: Option<PluginRecord>) -> Resul
 /// A plugin of which another revision is in force.
 async fn upgrade(op: &Op, turn: &Turn, package: Package, before: &PluginRecord) -> Result<(), Failed> {
     let source = package.source.clone();
-    let newcomer = unpacked(op, package).await?;
+    let mut newcomer = unpacked(op, package).await?;
     let after = PluginRecord {
         source,
         ..bring::with_revision(before, &newcomer.revision.sha256)
     };
-    let done = switch::switch(op, turn, &newcomer, before, after).await;
+    let done = switch::switch(op, turn, &mut newcomer, before, after).await;
     if let Err(failed) = &done
         && !failed.failure.is_closing()
     {
@@ -176,14 +177,12 @@ async fn unpacked(op: &Op, package: Package) -> Result<Newcomer, Failure> {
     let work = async {
         let permit = shared.unpackings.acquire().await;
         let _permit = permit.map_err(|_| Failure::closing())?;
-        let unpacked = unpack(
-            &package.file.0,
-            &package.sha256,
-            &revisions,
-            &shared.config.caps,
-            &op.cancel,
-        );
-        unpacked.await.map_err(Failure::package)
+        let (file, sha256) = (&package.file.0, &package.sha256);
+        let unpacked = match package.is_program {
+            true => place_program(file, manifest, sha256, &revisions, &op.cancel).await,
+            false => unpack(file, sha256, &revisions, &shared.config.caps, &op.cancel).await,
+        };
+        unpacked.map_err(Failure::package)
     };
     let revision = work.await?;
     op.progress(Step::Unpack, revision.bytes, Some(revision.bytes));
@@ -217,5 +216,6 @@ async fn unpacked(op: &Op, package: Package) -> Result<Newcomer, Failure> {
         },
         manifest: revision.manifest,
         known,
+        made_up: package.is_program,
     })
 }

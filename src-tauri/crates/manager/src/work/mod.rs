@@ -11,6 +11,7 @@ mod switch;
 mod wish;
 
 pub(crate) use bring::{remove_dead_socket, remove_dir, remove_traces, sum_of};
+pub(crate) use package::{file_id, verified};
 pub(crate) use rollback::target as rollback_target;
 pub(crate) use wish::may_start;
 

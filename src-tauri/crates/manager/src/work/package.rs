@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use orrery_packages::{Fetched, Keyring, PackageError, Source, Verified, fetch, verify};
+use std::path::Path;
+
+use orrery_packages::{
+    Fetched, Keyring, PackageError, PluginId, Source, Verified, fetch, is_program, program_id, verify,
+    verify_program,
+};
 use uuid::Uuid;
 
 use crate::clock::now_ms;
@@ -11,6 +16,7 @@ use crate::error::Failure;
 use crate::limits::PROGRESS_BEAT;
 use crate::op::Op;
 use crate::plan::Step;
+use crate::shared::Shared;
 use crate::uploads;
 use crate::view::PackageSource;
 
@@ -19,6 +25,8 @@ pub(super) struct Package {
     pub(super) file: TemporaryFile,
     pub(super) sha256: String,
     pub(super) verified: Verified,
+    /// It is a program without a manifest; the one that it has was made up.
+    pub(super) is_program: bool,
     /// Where it came from, for people.
     pub(super) source: String,
 }
@@ -35,8 +43,9 @@ impl Drop for TemporaryFile {
 /// Fetches and verifies a package.
 pub(super) async fn get(op: &Op, source: PackageSource) -> Result<Package, Failure> {
     let shared = &op.shared;
+    let name = name_of(&source);
     let (source, shown, upload) = match source {
-        PackageSource::File { path } => {
+        PackageSource::File { path, .. } => {
             let source = Source::File {
                 path: PathBuf::from(&path),
                 sha256: None,
@@ -64,7 +73,7 @@ pub(super) async fn get(op: &Op, source: PackageSource) -> Result<Package, Failu
             };
             (source, shown, None)
         }
-        PackageSource::Upload { upload } => {
+        PackageSource::Upload { upload, .. } => {
             let path = uploads::take(shared, &upload)
                 .ok_or_else(|| Failure::new("not_found", format!("there is no upload {upload}")))?;
             let source = Source::File {
@@ -85,12 +94,14 @@ pub(super) async fn get(op: &Op, source: PackageSource) -> Result<Package, Failu
     let fetched = fetched(op, &source, &file).await?;
     drop(upload);
     op.begin(Step::Verify).await?;
-    let verified = op.cancellable(verified(op, &fetched)).await?;
+    let looked_at = verified(&op.shared, &fetched.path, &fetched.sha256, &name);
+    let (verified, is_program) = op.cancellable(looked_at).await?;
     op.say(Step::Verify, format!("signature: {}", verified.signature));
     Ok(Package {
         file,
         sha256: fetched.sha256,
         verified,
+        is_program,
         source: shown,
     })
 }
@@ -118,10 +129,53 @@ async fn fetched(op: &Op, source: &Source, file: &TemporaryFile) -> Result<Fetch
     Ok(fetched)
 }
 
-async fn verified(op: &Op, fetched: &Fetched) -> Result<Verified, Failure> {
-    let config = &op.shared.config;
+/// Looks at a package, or at a program without one, which gets its id from `name`. Says whether it is a program.
+pub(crate) async fn verified(
+    shared: &Shared,
+    file: &Path,
+    sha256: &str,
+    name: &Result<PluginId, String>,
+) -> Result<(Verified, bool), Failure> {
+    let config = &shared.config;
     // Read anew each time: a key that was added counts at once, and so does one that was taken away.
     let keyring = Keyring::load(&config.keys).map_err(|error| Failure::package(PackageError::from(error)))?;
-    let verified = verify(&fetched.path, &fetched.sha256, &keyring, config.trust).await;
-    verified.map_err(Failure::package)
+    let path = file.to_owned();
+    let is_program = match tokio::task::spawn_blocking(move || is_program(&path)).await {
+        Ok(is_program) => is_program.map_err(|error| Failure::file("read", file, &error))?,
+        Err(error) => return Err(Failure::new("internal", error.to_string())),
+    };
+    let verified = if is_program {
+        let id = name.as_ref().map_err(|why| Failure::new("name", why.clone()))?;
+        verify_program(file, id, sha256, &keyring, config.trust).await
+    } else {
+        verify(file, sha256, &keyring, config.trust).await
+    };
+    Ok((verified.map_err(Failure::package)?, is_program))
+}
+
+/// The id of a program that comes from there, should it be one.
+fn name_of(source: &PackageSource) -> Result<PluginId, String> {
+    match source {
+        PackageSource::File { name: Some(name), .. } | PackageSource::Upload { name: Some(name), .. } => {
+            name.parse()
+        }
+        PackageSource::File { path, name: None } => file_id(Path::new(path)),
+        PackageSource::Url { url, .. } => {
+            let path = url.split(['?', '#']).next().unwrap_or_default();
+            program_id(path.rsplit('/').next().unwrap_or_default())
+        }
+        PackageSource::Index { plugin, .. } => plugin.parse(),
+        PackageSource::Upload { name: None, .. } => {
+            Err("it is a program without a manifest, so the upload has to be given a name".to_owned())
+        }
+    }
+}
+
+/// The id of a program by its file's name.
+pub(crate) fn file_id(path: &Path) -> Result<PluginId, String> {
+    program_id(
+        path.file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default(),
+    )
 }

@@ -40,13 +40,14 @@ pub(super) async fn run(op: &Op, plugin: &str, version: Option<&str>) -> Result<
     let Some(revision) = revision else {
         return Err(Failure::new("no_revision", "the revision is gone").into());
     };
-    let newcomer = Newcomer {
+    let mut newcomer = Newcomer {
         manifest: read_manifest(&revision)?,
         revision,
         known: true,
+        made_up: false,
     };
     let after = bring::with_revision(&before, &sum);
-    let brought = bring::start(op, &newcomer, &after).await?;
+    let brought = bring::start(op, &mut newcomer, &after).await?;
     if let Err(failure) = op.begin(Step::Switch).await {
         brought.discard().await;
         return Err(failure.into());

@@ -17,7 +17,7 @@ use crate::shared::read_manifest;
 pub(super) async fn switch(
     op: &Op,
     turn: &Turn,
-    newcomer: &Newcomer,
+    newcomer: &mut Newcomer,
     before: &PluginRecord,
     after: PluginRecord,
 ) -> Result<(), Failed> {

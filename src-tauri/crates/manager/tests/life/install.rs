@@ -89,6 +89,7 @@ async fn an_upload_is_installed_and_used_up() {
     let order = |upload: &str| PluginOrder::Install {
         source: PackageSource::Upload {
             upload: upload.to_owned(),
+            name: None,
         },
         force: false,
     };

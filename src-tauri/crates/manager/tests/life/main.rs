@@ -16,6 +16,7 @@ mod install;
 mod orders;
 mod package;
 mod plugin;
+mod program;
 mod server;
 mod trouble;
 mod upgrade;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         upgrade::trials(),
         configure::trials(),
         orders::trials(),
+        program::trials(),
         watched::trials(),
         trouble::trials(),
         crash::trials(),

@@ -277,6 +277,7 @@ pub(crate) fn install_from(path: &Path) -> PluginOrder {
     PluginOrder::Install {
         source: PackageSource::File {
             path: path.display().to_string(),
+            name: None,
         },
         force: false,
     }

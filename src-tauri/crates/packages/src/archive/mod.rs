@@ -7,6 +7,7 @@ mod names;
 mod open;
 mod pack;
 mod peek;
+mod program;
 mod tree;
 mod unpack;
 
@@ -15,6 +16,7 @@ pub use error::{PackError, UnpackError};
 pub(crate) use pack::write_beside;
 pub use pack::{Compression, Packed, pack};
 pub use peek::peek;
+pub use program::{is_program, place_program, program_id, program_manifest, restate_program};
 pub use tree::{remove_revision, sweep};
 pub use unpack::{Revision, unpack};
 

@@ -180,7 +180,7 @@ pub(super) fn open(
         Decoder::Zstd(decoder)
     } else {
         return Err(UnpackError::Corrupt(
-            "it is neither .tar.gz nor .tar.zst".to_owned(),
+            "it is neither .tar.gz nor .tar.zst, and no program either".to_owned(),
         ));
     };
     Ok((

@@ -18,7 +18,7 @@ use crate::limits::CHUNK_BYTES;
 use crate::manifest::{Manifest, ManifestError, ManifestFault};
 
 /// Characters of the sum that a revision's name ends with.
-const HASH_CHARS: usize = 12;
+pub(super) const HASH_CHARS: usize = 12;
 
 /// A package, unpacked.
 #[derive(Debug, Clone, PartialEq)]

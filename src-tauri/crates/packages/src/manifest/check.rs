@@ -161,6 +161,9 @@ fn entry(manifest: &Manifest) -> Checked {
 fn socket(manifest: &Manifest) -> Checked {
     let run = &manifest.run;
     let wrong = |message: String| Err(Wrong::new("run.socket", message));
+    if run.handover == Handover::Stdout {
+        says_where(manifest)?;
+    }
     if run.chooses_socket() {
         return Ok(());
     }
@@ -192,6 +195,29 @@ fn socket(manifest: &Manifest) -> Checked {
         ));
     }
     Ok(())
+}
+
+/// What says itself where it listens is told no other place.
+fn says_where(manifest: &Manifest) -> Checked {
+    let run = &manifest.run;
+    let wrong = |message: &str| Err(Wrong::new("run.handover", message));
+    if !run.chooses_socket() {
+        return wrong(
+            "with handover = \"stdout\" the program says where it listens, so run.socket is \"{socket}\"",
+        );
+    }
+    if run.activation == Activation::Trigger {
+        return wrong(
+            "handover = \"stdout\" is for programs that listen, and activation = \"trigger\" for others",
+        );
+    }
+    let values = run.args.iter().chain(run.env.values());
+    match values.into_iter().any(|text| text.contains("{plugins_dir}")) {
+        true => {
+            wrong("with handover = \"stdout\" the program has a directory of its own, and no {plugins_dir}")
+        }
+        false => Ok(()),
+    }
 }
 
 fn activation(manifest: &Manifest) -> Checked {

@@ -7,6 +7,7 @@ mod host;
 mod metric;
 mod parse;
 mod place;
+mod program;
 mod run;
 mod schema;
 mod supervision;

@@ -69,6 +69,8 @@ pub enum Handover {
     Path,
     /// As an open descriptor that listens already.
     ListenFd,
+    /// The plugin says where it listens with the first line of its standard output.
+    Stdout,
 }
 
 /// When a plugin runs.

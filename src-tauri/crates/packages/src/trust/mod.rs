@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 pub use error::{KeyError, VerifyError};
 pub use keyring::Keyring;
-pub use sign::{KeyPair, keygen, sign};
-pub use verify::{Verified, verify};
+pub use sign::{KeyPair, keygen, sign, sign_program};
+pub use verify::{Verified, verify, verify_program};
 
 /// How much signatures count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

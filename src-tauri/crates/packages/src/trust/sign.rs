@@ -9,8 +9,11 @@ use minisign::{KeyPair as MinisignKeys, SecretKey, SecretKeyBox};
 use tokio_util::sync::CancellationToken;
 
 use super::{KeyError, signature_file, verify::trusted_comment};
-use crate::archive::{peek_blocking, write_beside};
+use crate::archive::{peek_blocking, program_manifest, write_beside};
+use crate::digest::sum_of;
+use crate::id::PluginId;
 use crate::limits::KEY_MAX_BYTES;
+use crate::manifest::Manifest;
 
 /// A new pair of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,13 +61,40 @@ pub fn keygen(dir: &Path, name: &str, password: Option<&str>) -> Result<KeyPair,
 /// When it is no package, or the key cannot be used.
 pub fn sign(archive: &Path, secret_key: &Path, password: Option<&str>) -> Result<PathBuf, KeyError> {
     let manifest = peek_blocking(archive, &CancellationToken::new())?;
+    sign_as(archive, &manifest, secret_key, password)
+}
+
+/// Signs a program without a package, under the id that it is to have: writes its signature beside it and says where.
+///
+/// # Errors
+/// When it cannot be read, or the key cannot be used.
+pub fn sign_program(
+    program: &Path,
+    id: &PluginId,
+    secret_key: &Path,
+    password: Option<&str>,
+) -> Result<PathBuf, KeyError> {
+    let sum = File::open(program).and_then(sum_of);
+    let sum = sum.map_err(|source| KeyError::Io {
+        path: program.to_owned(),
+        source,
+    })?;
+    sign_as(program, &program_manifest(id, &sum), secret_key, password)
+}
+
+fn sign_as(
+    archive: &Path,
+    manifest: &Manifest,
+    secret_key: &Path,
+    password: Option<&str>,
+) -> Result<PathBuf, KeyError> {
     let key = read_secret(secret_key, password)?;
     let io_error = |path: &Path| {
         let path = path.to_owned();
         move |source| KeyError::Io { path, source }
     };
     let file = File::open(archive).map_err(io_error(archive))?;
-    let comment = trusted_comment(&manifest);
+    let comment = trusted_comment(manifest);
     let untrusted = format!("signature of {} {}", manifest.id, manifest.version);
     let signature = minisign::sign(None, &key, file, Some(&comment), Some(&untrusted)).map_err(|error| {
         KeyError::Bad {

@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::keyring::Key;
 use super::{Keyring, Signature, Trust, VerifyError, signature_file};
-use crate::archive::{UnpackError, peek_blocking, what_io};
+use crate::archive::{UnpackError, peek_blocking, program_manifest, what_io};
 use crate::digest::Sum;
+use crate::id::PluginId;
 use crate::limits::{CHUNK_BYTES, SIDECAR_MAX_BYTES};
 use crate::manifest::Manifest;
 
@@ -38,9 +39,37 @@ pub async fn verify(
     keyring: &Keyring,
     trust: Trust,
 ) -> Result<Verified, VerifyError> {
-    let (archive, sha256) = (archive.to_owned(), sha256.to_ascii_lowercase());
+    let looked_into = |archive: &Path| Ok(peek_blocking(archive, &CancellationToken::new())?);
+    on_own_thread(archive, sha256, keyring, trust, looked_into).await
+}
+
+/// Looks at the sum and signature of a program without a package, see
+/// [`program_manifest`](crate::program_manifest()); a signature names that manifest's id and version.
+///
+/// # Errors
+/// When the trust asked for is not given, or the file is another one than expected.
+pub async fn verify_program(
+    program: &Path,
+    id: &PluginId,
+    sha256: &str,
+    keyring: &Keyring,
+    trust: Trust,
+) -> Result<Verified, VerifyError> {
+    let manifest = program_manifest(id, sha256);
+    on_own_thread(program, sha256, keyring, trust, move |_| Ok(manifest)).await
+}
+
+async fn on_own_thread(
+    file: &Path,
+    sha256: &str,
+    keyring: &Keyring,
+    trust: Trust,
+    manifest: impl FnOnce(&Path) -> Result<Manifest, VerifyError> + Send + 'static,
+) -> Result<Verified, VerifyError> {
+    let (file, sha256) = (file.to_owned(), sha256.to_ascii_lowercase());
     let keyring = keyring.clone();
-    let work = tokio::task::spawn_blocking(move || verify_blocking(&archive, &sha256, &keyring, trust));
+    let work =
+        tokio::task::spawn_blocking(move || verify_blocking(&file, &sha256, &keyring, trust, manifest));
     match work.await {
         Ok(result) => result,
         Err(error) => match error.try_into_panic() {
@@ -55,6 +84,7 @@ fn verify_blocking(
     sha256: &str,
     keyring: &Keyring,
     trust: Trust,
+    manifest: impl FnOnce(&Path) -> Result<Manifest, VerifyError>,
 ) -> Result<Verified, VerifyError> {
     let minisig = match trust {
         Trust::Off => None,
@@ -80,7 +110,7 @@ fn verify_blocking(
             ));
         }
     };
-    let manifest = peek_blocking(archive, &CancellationToken::new())?;
+    let manifest = manifest(archive)?;
     let signature = match (&minisig, signer) {
         (Some(minisig), Some(key)) => {
             check_binding(minisig.trusted_comment(), &manifest)?;

@@ -12,6 +12,7 @@ mod fetch;
 mod hostile;
 mod manifest;
 mod pack;
+mod program;
 mod random;
 mod server;
 mod source;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "tests that cannot go on should panic")]
 
+mod announces;
 mod candidates;
 mod chaos;
 mod checks;

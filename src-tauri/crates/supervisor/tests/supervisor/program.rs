@@ -46,6 +46,10 @@ struct Ways {
     /// What it reports as its number of nodes' name.
     mark: String,
     keep_socket: bool,
+    /// First line of its standard output, instead of its arguments.
+    first: Option<String>,
+    /// It writes nothing to its standard output.
+    mute: bool,
 }
 
 fn main() -> ExitCode {
@@ -54,7 +58,11 @@ fn main() -> ExitCode {
     if !ways.say.is_empty() {
         eprintln!("{}", ways.say);
     }
-    println!("args: {:?}", std::env::args().skip(1).collect::<Vec<_>>());
+    match &ways.first {
+        Some(line) => println!("{line}"),
+        None if ways.mute => {}
+        None => println!("args: {:?}", std::env::args().skip(1).collect::<Vec<_>>()),
+    }
     if ways.fork {
         // Its own session, and a command line by which it is found.
         let child = std::process::Command::new("setsid")
@@ -93,6 +101,8 @@ fn read_ways() -> Ways {
             "--orders" => ways.orders = value().into(),
             "--mark" => ways.mark = value(),
             "--keep-socket" => ways.keep_socket = true,
+            "--first" => ways.first = Some(value()),
+            "--mute" => ways.mute = true,
             other => panic!("no such way: {other}"),
         }
     }

@@ -316,6 +316,7 @@ impl Calls for SocketCalls {
                 took: began.elapsed(),
                 peer_pid,
                 interfaces: Vec::new(),
+                version: None,
             })
         })
     }

@@ -25,7 +25,7 @@ struct Tried {
     output: Vec<String>,
 }
 
-/// Tries a socket, a directory with a manifest, or a package, and prints what it finds; fails when something is
+/// Tries a socket, a directory with a manifest, a package, or a program without one, and prints what it finds; fails when something is
 /// wrong.
 pub(crate) async fn run(target: &Path, id: Option<String>, json: bool) -> Result<(), Exit> {
     let found = std::fs::metadata(target).map_err(|error| {
@@ -40,7 +40,10 @@ pub(crate) async fn run(target: &Path, id: Option<String>, json: bool) -> Result
     let tried = if found.is_dir() {
         trial::directory(target, &mut findings).await?
     } else if found.is_file() {
-        trial::package(target, &mut findings).await?
+        match orrery_packages::is_program(target).map_err(Exit::failed)? {
+            true => trial::program(target, &mut findings).await?,
+            false => trial::package(target, &mut findings).await?,
+        }
     } else {
         let mut tried = Tried {
             id: id.or_else(|| id_of(target, &mut findings)),

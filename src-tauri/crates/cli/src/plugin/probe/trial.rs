@@ -8,14 +8,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use orrery_packages::manifest::{Activation, Enforce, Handover, Interface, Machine, Places};
-use orrery_packages::{Caps, Manifest, policy, remove_revision, unpack};
+use orrery_packages::{
+    Caps, Manifest, place_program, policy, program_id, program_manifest, remove_revision, unpack,
+};
 use orrery_plugins::once;
 use orrery_runner::{
-    self as runner, Account, AccountError, Exit as End, HeldBy, Launch, Process, Runner, RunnerConfig,
-    other_account,
+    self as runner, Account, AccountError, Exit as End, FirstLineError, HeldBy, Launch, Process, Runner,
+    RunnerConfig, other_account,
 };
+use orrery_supervisor::announce::{self, Announcement};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::Tried;
@@ -49,6 +53,30 @@ pub(super) async fn package(archive: &Path, findings: &mut Findings) -> Result<T
     findings.ok("package", format!("unpacks; sha256 {sha256}"));
     let tried = attempt(&home, &revision.dir, revision.manifest, findings).await;
     // Its directories are read-only, which keeps the temporary directory from being removed.
+    remove_revision(&revision.dir).map_err(Exit::failed)?;
+    tried
+}
+
+/// Tries a program without a manifest.
+pub(super) async fn program(file: &Path, findings: &mut Findings) -> Result<Tried, Exit> {
+    let home = tempfile::tempdir().map_err(Exit::failed)?;
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or_default();
+    let id = match program_id(name) {
+        Ok(id) => id,
+        Err(why) => {
+            findings.wrong("name", why);
+            return Ok(Tried::default());
+        }
+    };
+    let sha256 = sum::of(file).map_err(Exit::failed)?;
+    let (manifest, revisions) = (program_manifest(&id, &sha256), home.path().join("revisions"));
+    let cancel = CancellationToken::new();
+    let placed = place_program(file, &manifest, &sha256, &revisions, &cancel).await;
+    let revision = placed.map_err(Exit::failed)?;
+    let tried = attempt(&home, &revision.dir, revision.manifest, findings).await;
     remove_revision(&revision.dir).map_err(Exit::failed)?;
     tried
 }
@@ -104,14 +132,22 @@ async fn attempt(
     let config = RunnerConfig::new(format!("orrery-probe-{}", std::process::id()));
     let runner = Runner::start(config).await.map_err(Exit::failed)?;
     let path = ground.places.socket.clone();
+    let (first_line, said) = match manifest.run.handover {
+        Handover::Stdout => Some(oneshot::channel()).unzip(),
+        Handover::Path | Handover::ListenFd => (None, None),
+    };
     match runner
         .launch(Launch {
             user: account.map(|account| account.name),
+            first_line,
             ..launch(home.path(), package, &manifest, ground.places, ground.listener)
         })
         .await
     {
         Ok(process) => {
+            if let Some(said) = said {
+                says_where(said, &path, manifest.start.timeout, findings).await;
+            }
             run(&process, &path, &manifest, ground.config, &mut tried, findings).await?;
             let lines = process.output().last(0, LINES);
             tried.output = lines.into_iter().map(|line| line.text).collect();
@@ -231,6 +267,7 @@ fn lay(
     let listener = match manifest.run.handover {
         Handover::Path => None,
         Handover::ListenFd => Some(UnixListener::bind(&places.socket)?),
+        Handover::Stdout => None,
     };
     Ok(Some(Ground {
         places,
@@ -255,6 +292,16 @@ fn launch(
     if places.config_file.exists() {
         env.entry(CONFIG_VARIABLE.to_owned())
             .or_insert_with(|| places.config_file.display().to_string());
+    }
+    if run.handover == Handover::Stdout {
+        let own = places.socket.parent().unwrap_or(home);
+        for (name, path) in [
+            ("ORRERY_SOCKET", places.socket.as_path()),
+            ("XDG_RUNTIME_DIR", own),
+        ] {
+            env.entry(name.to_owned())
+                .or_insert_with(|| path.display().to_string());
+        }
     }
     let limits = &manifest.limits;
     Launch {
@@ -333,6 +380,38 @@ async fn once_through(process: &Process, timeout: Duration, findings: &mut Findi
             findings.wrong("program", format!("it still runs after {} s", timeout.as_secs()));
             process.kill().await;
         }
+    }
+}
+
+/// Waits until a program says where it listens, and puts its socket where it is looked for.
+async fn says_where(
+    said: oneshot::Receiver<Result<String, FirstLineError>>,
+    path: &Path,
+    timeout: Duration,
+    findings: &mut Findings,
+) {
+    let own = path.parent().unwrap_or(path);
+    let found = async {
+        let line = said
+            .await
+            .map_err(|_| "it ended without a first line".to_owned())?;
+        let said = Announcement::read(&line.map_err(|error| error.to_string())?)?;
+        while !announce::is_there(&said.socket, own)? {
+            tokio::time::sleep(LOOK).await;
+        }
+        fs::rename(&said.socket, path).map_err(|error| error.to_string())?;
+        Ok::<_, String>(said)
+    };
+    match tokio::time::timeout(timeout, found).await {
+        Ok(Ok(said)) => findings.ok(
+            "handover",
+            format!("says that it listens on {}", said.socket.display()),
+        ),
+        Ok(Err(why)) => findings.wrong("handover", why),
+        Err(_) => findings.wrong(
+            "handover",
+            format!("it does not say where it listens within {timeout:?}"),
+        ),
     }
 }
 
