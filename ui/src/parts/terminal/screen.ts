@@ -35,7 +35,6 @@ export function createScreen(host: HTMLElement, raw: boolean, readAloud: boolean
   const terminal = new Terminal({
     convertEol: !raw,
     cursorBlink: false,
-    documentOverride: styledBySheets(document),
     fontFamily: role('mono'),
     fontSize: 12,
     lineHeight: 1.25,
@@ -45,7 +44,7 @@ export function createScreen(host: HTMLElement, raw: boolean, readAloud: boolean
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
-  terminal.open(host);
+  styledBySheets(document, () => terminal.open(host));
   terminal.attachCustomKeyEventHandler((event) => {
     if (event.type !== 'keydown') return true;
     if (event.ctrlKey && event.shiftKey && event.code === 'KeyC') {
@@ -57,7 +56,8 @@ export function createScreen(host: HTMLElement, raw: boolean, readAloud: boolean
     return !OURS.some((ours) => ours(event));
   });
   const encoder = new TextEncoder();
-  terminal.onData((text) => events.typed(encoder.encode(text)));
+  // Where no terminal is at the far end, nothing there makes a new line of a carriage return.
+  terminal.onData((text) => events.typed(encoder.encode(raw ? text : text.replaceAll('\r', '\n'))));
   terminal.onBinary((text) => events.typed(Uint8Array.from(text, (letter) => letter.charCodeAt(0))));
   terminal.onResize(({ cols, rows }) => events.resized(cols, rows));
   const fitNow = () => {

@@ -1,29 +1,31 @@
 // xterm.js writes its style sheets into <style> elements, which the content security policy forbids: an attacker's
-// markup could bring some, too. Here they become sheets of the document, which only scripts can make.
+// markup could bring some, too. Here they become sheets of the page, which only scripts can make.
 
-/** A document like the page's own, whose new `<style>` elements hold no style but keep a sheet of the page. */
-export function styledBySheets(page: Document): Document {
-  return new Proxy(page, {
-    get(document, name) {
-      if (name === 'createElement') {
-        return (tag: string) => (tag.toLowerCase() === 'style' ? sheetElement(document) : document.createElement(tag));
-      }
-      const value: unknown = Reflect.get(document, name, document);
-      // The browser's functions know their document by `this`.
-      return typeof value === 'function' ? value.bind(document) : value;
-    },
+/** Does what makes `<style>` elements at once, and gives it elements that hold no style but keep a sheet of the page. */
+export function styledBySheets(page: Document, work: () => void): void {
+  const plain = Object.getOwnPropertyDescriptor(page, 'createElement');
+  const create = page.createElement.bind(page) as (tag: string, options?: ElementCreationOptions) => HTMLElement;
+  Object.defineProperty(page, 'createElement', {
+    configurable: true,
+    value: (tag: string, options?: ElementCreationOptions) =>
+      tag.toLowerCase() === 'style' ? sheetElement(page, create('template')) : create(tag, options),
   });
+  try {
+    work();
+  } finally {
+    if (plain) Object.defineProperty(page, 'createElement', plain);
+    else Reflect.deleteProperty(page, 'createElement');
+  }
 }
 
-/** An element that is not shown; what is written into it becomes the text of a sheet, which goes with it. */
-function sheetElement(document: Document): HTMLElement {
+/** Makes what is written into an element, which is not shown, the text of a sheet that goes with it. */
+function sheetElement(page: Document, element: HTMLElement): HTMLElement {
   const sheet = new CSSStyleSheet();
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-  const element = document.createElement('template');
+  page.adoptedStyleSheets = [...page.adoptedStyleSheets, sheet];
   Object.defineProperty(element, 'textContent', { set: (text: string) => sheet.replaceSync(text) });
   Object.defineProperty(element, 'remove', {
     value: () => {
-      document.adoptedStyleSheets = document.adoptedStyleSheets.filter((other) => other !== sheet);
+      page.adoptedStyleSheets = page.adoptedStyleSheets.filter((other) => other !== sheet);
       HTMLElement.prototype.remove.call(element);
     },
   });
