@@ -21,7 +21,7 @@ test('the audit log says who did what, where, and what became of it', async ({ c
   await expect(page.getByTestId('audit-entry')).not.toHaveCount(0);
   for (const entry of await page.getByTestId('audit-entry').all()) await expect(entry).toHaveAttribute('data-what', 'make token');
   await page.getByTestId('audit-filter').fill('nobody ever did this');
-  await expect(page.getByTestId('audit-empty')).toContainText('No entry fits');
+  await expect(page.getByTestId('audit-none')).toContainText('No entry fits');
 });
 
 test('who may only look sees everything and presses nothing', async ({ come, engine }) => {
@@ -36,6 +36,29 @@ test('who may only look sees everything and presses nothing', async ({ come, eng
   await expect(page.getByTestId('order-stop')).toBeDisabled();
   await page.getByTestId('page-services').click();
   await expect(page.getByTestId('service-apply')).toBeDisabled();
+  await page.getByTestId('page-tasks').click();
+  await expect(page.getByTestId('task-new')).toBeDisabled();
+  await page.getByTestId('page-catalog').click();
+  await page.getByTestId('catalog-row').filter({ hasText: '/orrery/host/*node/load1' }).click();
+  await expect(page.getByTestId('catalog-value').first()).toBeVisible();
+  await expect(page.getByTestId('catalog-record')).toBeDisabled();
   await page.getByTestId('page-audit').click();
   await expect(page.getByTestId('audit-forbidden')).toBeVisible();
+});
+
+test('who may control starts, stops and runs tasks, and makes none', async ({ come, engine }) => {
+  const made = await engine.post('/api/tasks?start=true', 'version: 2\nname: kept\nschedule: { type: simple, interval: 1s }\ncollect: { "/orrery/host/*/load1": {} }\npublish: [{ plugin: history }]\n');
+  const said = JSON.parse(await engine.command('token', 'new', 'hand', '--role', 'control', '--json'));
+  const page = await come(`#/tasks?task=${made.id}`, said.token);
+  await expect(page.getByTestId('task-edit')).toBeDisabled();
+  await expect(page.getByTestId('task-new')).toBeDisabled();
+  await page.getByTestId('task-stop').click();
+  await expect(page.getByTestId('task-row')).toHaveAttribute('data-state', 'stopped');
+  await expect(page.getByTestId('task-remove')).toBeDisabled();
+  await page.getByTestId('task-run').click();
+  await expect(page.getByTestId('notice').last()).toContainText('kept ran');
+  await page.getByTestId('task-start').click();
+  await expect(page.getByTestId('task-row')).toHaveAttribute('data-state', 'scheduled');
+  await engine.post(`/api/tasks/${made.id}/stop`);
+  await engine.command('task', 'remove', made.id);
 });

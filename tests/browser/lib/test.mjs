@@ -67,3 +67,13 @@ export async function choose(page, testid, words) {
   await page.getByTestId(testid).click();
   await page.getByRole('option', { name: words }).click();
 }
+
+/** Goes to an element with Tab alone, as who has no pointer does. */
+export async function tabTo(page, testid) {
+  const MOST = 120;
+  for (let step = 0; step < MOST; step += 1) {
+    await page.keyboard.press('Tab');
+    if (await page.evaluate((wanted) => document.activeElement?.getAttribute('data-testid') === wanted, testid)) return;
+  }
+  throw new Error(`${MOST} times Tab do not lead to ${testid}`);
+}

@@ -6,6 +6,8 @@ export interface ListColumn<T> {
   label: string;
   /** In CSS px; the column without one takes what is left. */
   width?: number;
+  /** Least width of the column that takes what is left. */
+  least?: number;
   /** Its width where the list is narrow. */
   narrow?: number;
   /** Left out where the list is narrower than this, in CSS px. */

@@ -88,7 +88,8 @@ export function queryOf(metric: CatalogMetric): string {
   return metric.namespace.replace(/\/\*[^/]*/g, '/*');
 }
 
-/** A value a little above the greatest that was seen, in two digits. */
-export function alarmAbove(most: number): number {
-  return Number((most * 1.2 || 1).toPrecision(2));
+/** A value a little above the greatest that was seen, and below the limit where there is one, in two digits. */
+export function alarmAbove(most: number, limit = 0): number {
+  const wanted = limit > most ? Math.min(most * 1.2, (most + limit) / 2) : most * 1.2;
+  return Number((wanted || 1).toPrecision(2));
 }
