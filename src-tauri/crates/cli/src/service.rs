@@ -202,9 +202,9 @@ fn condition(object: &Value, kind: &str) -> String {
 
 fn describe(object: &Value) {
     let [name, prefix, plugin, _, _] = row(object);
-    say!("Name     {name}");
-    say!("Prefix   {prefix}");
-    say!("Plugin   {plugin}");
+    say!("Name      {name}");
+    say!("Prefix    {prefix}");
+    say!("Plugin    {plugin}");
     for service in object["spec"]["services"].as_array().into_iter().flatten() {
         let mut words = vec![text(service, "type")];
         words.extend(
@@ -212,11 +212,11 @@ fn describe(object: &Value) {
                 .iter()
                 .filter_map(|key| Some(service[*key].as_str()?.to_owned())),
         );
-        say!("Service  {}", words.join(" "));
+        say!("Service   {}", words.join(" "));
     }
     for condition in object["status"]["conditions"].as_array().into_iter().flatten() {
         say!(
-            "{:8} {} since {}: {} {}",
+            "{:<9} {} since {}: {}, {}",
             text(condition, "type"),
             text(condition, "status"),
             text(condition, "lastTransitionTime"),

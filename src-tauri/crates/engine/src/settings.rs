@@ -66,6 +66,10 @@ pub struct DatasourceSettings {
 }
 
 /// Who may use the addresses that Weave Scope had.
+    /// File with the certificates, in PEM, of those who may vouch for it, in place of those that this machine trusts.
+    /// With it, it is called over https alone.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScopeApi {

@@ -7,16 +7,19 @@ use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use orrery_engine::api::{ApiError, Caller, Code};
 use orrery_engine::{Engine, Noting};
 use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::access::{self, Found};
-use crate::auth::{self, Peer};
+use crate::auth::{self, Peer, Visitor};
+use crate::ends::{self, Cut};
 use crate::error::Failure;
+use crate::front::Front;
 use crate::guard::Door;
 use crate::keys::Keys;
 use crate::limits::REQUEST_TIMEOUT;
@@ -86,15 +89,21 @@ impl Gateway {
     }
 
     /// All routes behind a door.
-    pub fn router(&self, door: Door) -> Router {
+    pub fn router(&self, door: Door) -> Front {
         let open = Arc::new(Open {
             gateway: self.clone(),
-            door,
+            door: door.clone(),
         });
-        routes()
+        let router = routes()
             .fallback(page)
             .layer(middleware::from_fn_with_state(open, check))
-            .with_state(self.clone())
+            .with_state(self.clone());
+        Front::new(router, self, door)
+    }
+
+    /// Whether this process shows a window.
+    pub(crate) fn shows_a_window(&self) -> bool {
+        self.raise.is_some()
     }
 }
 
@@ -145,17 +154,30 @@ async fn check(
     next: Next,
 ) -> Response {
     let api = is_api(request.uri().path());
-    let mut response = match open.admit(&peer, matched.as_ref(), request, api) {
-        Ok((request, noting)) => {
-            let response = next.run(request).await;
-            if let Some(noting) = noting {
+    let admitted = match error::too_long(&request) {
+        Some(refusal) => Err(Box::new(refusal)),
+        None => open.admit(&peer, matched.as_ref(), request, api),
+    };
+    let mut response = match admitted {
+        Ok(admitted) => {
+            let cut = admitted.request.extensions().get::<Cut>().cloned();
+            let response = next.run(admitted.request).await;
+            if let Some(noting) = admitted.noting {
                 audit::ended(noting, &response);
             }
-            response
+            match admitted.gone {
+                Some(gone) => ends::within(gone, cut, response),
+                None => response,
+            }
         }
         Err(refusal) => *refusal,
     };
-    let headers = response.headers_mut();
+    harden(response.headers_mut(), api);
+    response
+}
+
+/// What every answer says to browsers.
+pub(crate) fn harden(headers: &mut HeaderMap, api: bool) {
     for (name, value) in HARDENING {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -167,7 +189,6 @@ async fn check(
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
     }
-    response
 }
 
 /// On every answer: it is what it says, no other site embeds it, and where it leads learns no address of ours.
@@ -188,15 +209,25 @@ const HARDENING: [(HeaderName, &str); 5] = [
 /// An answer of the API that a browser shows as a page may do nothing at all.
 const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
 
+/// A request that may go on.
+struct Admitted {
+    /// With its caller.
+    request: Request,
+    /// What is to be noted of it.
+    noting: Option<Noting>,
+    /// Cancelled when the right to it ends.
+    gone: Option<CancellationToken>,
+}
+
 impl Open {
-    /// The request with its caller, and what is to be noted of it; or the refusal.
+    /// The request that may go on, or the refusal.
     fn admit(
         &self,
         peer: &Peer,
         matched: Option<&MatchedPath>,
         mut request: Request,
         api: bool,
-    ) -> Result<(Request, Option<Noting>), Box<Response>> {
+    ) -> Result<Admitted, Box<Response>> {
         if let Some(reason) = self.door.refuse(request.uri(), request.headers(), api) {
             tracing::info!(reason, "request refused at the door");
             let error = ApiError {
@@ -217,13 +248,20 @@ impl Open {
         };
         let keys = &self.gateway.keys;
         let open = rule.filter(|rule| rule.scope && self.gateway.scope_open);
-        let known = auth::caller(peer, request.headers(), keys)
-            .or_else(|| open.and_then(|rule| auth::anybody(peer, rule.role)));
-        let Some(caller) = known else {
+        let window = self.gateway.raise.is_some();
+        let known = auth::visitor(peer, request.headers(), keys, window).or_else(|| {
+            let caller = open.and_then(|rule| auth::anybody(peer, rule.role))?;
+            Some(Visitor { caller, gone: None })
+        });
+        let Some(Visitor { caller, gone }) = known else {
             // The bundle holds no secret: without it nobody could be asked for the token.
-            let public = *request.method() == http::Method::GET && !api;
+            let public = looks(request.method()) && !api;
             return if public {
-                Ok((request, None))
+                Ok(Admitted {
+                    request,
+                    noting: None,
+                    gone: None,
+                })
             } else {
                 Err(Box::new(unauthorized()))
             };
@@ -239,8 +277,16 @@ impl Open {
             noting = audit::noting(engine, &caller, rule, path);
         }
         request.extensions_mut().insert(caller);
-        Ok((request, noting))
+        Ok(Admitted {
+            request,
+            noting,
+            gone,
+        })
     }
+}
+
+fn looks(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
 }
 
 fn refusal(error: ApiError) -> Box<Response> {
@@ -282,7 +328,8 @@ async fn page(
 ) -> Response {
     let path = request.uri().path().to_owned();
     let cookie = match entry.token {
-        Some(token) if path == "/" && *request.method() == http::Method::GET => {
+        // Whoever looks at the head alone does not use up a link.
+        Some(token) if path == "/" && *request.method() == Method::GET => {
             coming_in::cookie_for(&gateway, &peer, &token)
         }
         _ => Ok(None),
@@ -298,8 +345,8 @@ async fn page(
             let message = format!("There is nothing at {path}.");
             Failure(ApiError::not_found(message)).into_response()
         }
-        _ if *request.method() == http::Method::GET => assets::serve(&path),
-        _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+        _ if looks(request.method()) => assets::serve(&path),
+        _ => (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")]).into_response(),
     }
 }
 

@@ -2,27 +2,26 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::ConnectInfo;
-use axum::response::{IntoResponse as _, Response};
-use futures_util::future::Either;
-use http::{Method, StatusCode};
+use axum::response::IntoResponse as _;
+use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use orrery_engine::api::ApiError;
+use orrery_services::Joined;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt as _;
 
 use crate::auth::Peer;
 use crate::crowd::{Crowd, Group, Seat};
 use crate::error::Failure;
+use crate::front::{Answer, Front};
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_GROUP_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX,
     WRITE_PATIENCE,
@@ -60,30 +59,35 @@ impl Default for Bounds {
 }
 
 /// Serves a TCP listener until `stop`.
-pub async fn serve_tcp(listener: TcpListener, router: Router, stop: CancellationToken) {
-    serve_tcp_within(Bounds::default(), listener, router, stop).await;
+pub async fn serve_tcp(listener: TcpListener, front: impl Into<Front>, stop: CancellationToken) {
+    serve_tcp_within(Bounds::default(), listener, front, stop).await;
 }
 
 /// Serves a TCP listener within other bounds than the usual ones, until `stop`.
 pub async fn serve_tcp_within(
     bounds: Bounds,
     listener: TcpListener,
-    router: Router,
+    front: impl Into<Front>,
     stop: CancellationToken,
 ) {
     let plain = |stream: TcpStream| async { Ok(stream) };
-    accept(bounds, router, stop, || from_tcp(&listener, false), plain).await;
+    accept(bounds, front.into(), stop, || from_tcp(&listener, false), plain).await;
 }
 
 /// Serves a TCP listener with encryption until `stop`.
-pub async fn serve_tls(listener: TcpListener, tls: Arc<Tls>, router: Router, stop: CancellationToken) {
+pub async fn serve_tls(
+    listener: TcpListener,
+    tls: Arc<Tls>,
+    front: impl Into<Front>,
+    stop: CancellationToken,
+) {
     let dress = move |stream: TcpStream| {
         let tls = tls.clone();
         async move { tls.accept(stream).await }
     };
     accept(
         Bounds::default(),
-        router,
+        front.into(),
         stop,
         || from_tcp(&listener, true),
         dress,
@@ -93,19 +97,22 @@ pub async fn serve_tls(listener: TcpListener, tls: Arc<Tls>, router: Router, sto
 
 async fn from_tcp(listener: &TcpListener, secure: bool) -> std::io::Result<(TcpStream, Peer)> {
     let (stream, address) = listener.accept().await?;
-    stream.set_nodelay(true)?;
+    // Who has left already may have ordered something first.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection sends with delay");
+    }
     Ok((stream, Peer::Tcp { address, secure }))
 }
 
 /// Serves a UNIX socket until `stop`; callers are known by the kernel's word.
-pub async fn serve_unix(listener: UnixListener, router: Router, stop: CancellationToken) {
+pub async fn serve_unix(listener: UnixListener, front: impl Into<Front>, stop: CancellationToken) {
     let next = || async {
         let (stream, _) = listener.accept().await?;
         let known = stream.peer_cred()?;
         let (uid, pid) = (known.uid(), known.pid());
         Ok((stream, Peer::Local { uid, pid }))
     };
-    accept(Bounds::default(), router, stop, next, |stream| async {
+    accept(Bounds::default(), front.into(), stop, next, |stream| async {
         Ok(stream)
     })
     .await;
@@ -114,7 +121,7 @@ pub async fn serve_unix(listener: UnixListener, router: Router, stop: Cancellati
 /// Accepts from `next`; `dress` makes what is spoken through of what was accepted.
 async fn accept<S, F, Next, T, D, Dressed>(
     bounds: Bounds,
-    router: Router,
+    front: Front,
     stop: CancellationToken,
     next: F,
     dress: D,
@@ -145,7 +152,7 @@ async fn accept<S, F, Next, T, D, Dressed>(
             turn_away(stream, &peer);
             continue;
         };
-        let (router, head, patience) = (router.clone(), bounds.head, bounds.patience);
+        let (front, head, patience) = (front.clone(), bounds.head, bounds.patience);
         let dressed = dress(stream);
         tokio::spawn(async move {
             let cut = seat.cut().clone();
@@ -160,8 +167,8 @@ async fn accept<S, F, Next, T, D, Dressed>(
                     Err(_) => return,
                 },
             };
-            let wire = Wire::new(stream, seat.clone(), patience);
-            if let Err(error) = converse(wire, &seat, peer, router, head).await {
+            let wire = Wire::new(Joined::new(stream), seat.clone(), patience);
+            if let Err(error) = converse(wire, &seat, peer, front, head).await {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
@@ -182,21 +189,20 @@ fn turn_away<S: AsyncWrite + Unpin + Send + 'static>(mut stream: S, peer: &Peer)
 
 /// Whether a request orders something of us. What is passed on to a plugin is the plugin's affair.
 fn is_order(request: &http::Request<Incoming>) -> bool {
-    let looks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    !(looks || services::is_passed_on(request.uri().path()))
+    !services::only_looks(request.method()) && !services::is_passed_on(request.uri().path())
 }
 
 /// A question ends with whoever asked it: what is under way is dropped when the client hangs up, also when it closed
-/// its own direction alone. An order that has been begun is carried out all the same; one whose client hangs up in the
-/// instant that it wrote it may never be begun, as hyper gives up a connection that ends before its request is read.
+/// its own direction alone. An order that came whole is carried out all the same: it begins here, not when its answer
+/// is first waited for, which is never when the client hung up at once.
 fn to_the_end(
-    answer: impl Future<Output = Result<Response, Infallible>> + Send + 'static,
-) -> impl Future<Output = Result<Response, Infallible>> {
+    answer: impl Future<Output = Response<Answer>> + Send + 'static,
+) -> impl Future<Output = Response<Answer>> {
     let answer = tokio::spawn(answer);
     async move {
         answer.await.unwrap_or_else(|error| {
             let error = ApiError::internal(error.to_string());
-            Ok(Failure(error).into_response())
+            Failure(error).into_response().map(Answer::Routed)
         })
     }
 }
@@ -205,33 +211,35 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     wire: Wire<S>,
     seat: &Arc<Seat>,
     peer: Peer,
-    router: Router,
+    front: Front,
     head: Duration,
 ) -> hyper::Result<()> {
+    let met = Arc::new(front.meet(peer, seat.cut().clone()));
     // The seat belongs to the wire: an upgraded one outlives this conversation.
     let seat = Arc::downgrade(seat);
-    let service = tower::service_fn(move |mut request: http::Request<Incoming>| {
+    // A function of hyper's own: it is called as soon as the head is read, and not first when its future is polled.
+    let service = service_fn(move |request: http::Request<Incoming>| {
         let work = seat.upgrade().map(|seat| seat.work());
-        request.extensions_mut().insert(ConnectInfo(peer.clone()));
-        let order = is_order(&request);
-        let answer = router.clone().oneshot(request.map(axum::body::Body::new));
-        // At once, not when the answer is first waited for: that may be never.
-        let answer = if order {
-            Either::Left(to_the_end(answer))
-        } else {
-            Either::Right(answer)
+        let answer = match met.grant(&request) {
+            Some(granted) => Way::Plugin(Arc::clone(&met).pass(granted, request)),
+            None if is_order(&request) => Way::Order(Box::pin(to_the_end(met.route(request)))),
+            None => Way::Question(Box::pin(met.route(request))),
         };
-        async move {
-            let response = answer.await?;
-            Ok::<_, Infallible>(match work {
+        Box::pin(async move {
+            let response = match answer {
+                Way::Plugin(answer) => answer.await,
+                Way::Order(answer) => answer.await,
+                Way::Question(answer) => answer.await,
+            };
+            let work = match work {
                 Some(work) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                     work.for_good();
-                    response
+                    None
                 }
-                Some(work) => response.map(|body| axum::body::Body::new(Busy::new(body, work))),
-                None => response,
-            })
-        }
+                work => work,
+            };
+            Ok::<_, Infallible>(response.map(|body| Busy::new(body, work)))
+        })
     });
     // HTTP/1 alone: guessing the version would wait for a first byte without a time limit.
     let mut builder = http1::Builder::new();
@@ -241,7 +249,17 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
     builder
-        .serve_connection(TokioIo::new(wire), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(wire), service)
         .with_upgrades()
         .await
+}
+
+/// How a request is answered.
+enum Way<P, O, Q> {
+    /// By a plugin.
+    Plugin(P),
+    /// By what outlives whoever asked.
+    Order(Pin<Box<O>>),
+    /// By what ends with whoever asked.
+    Question(Pin<Box<Q>>),
 }

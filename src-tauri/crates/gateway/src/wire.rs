@@ -128,20 +128,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
 }
 
 /// The body of an answer; its connection is busy until it is sent.
-pub(crate) struct Busy {
-    body: axum::body::Body,
-    _work: Work,
+pub(crate) struct Busy<B> {
+    body: B,
+    _work: Option<Work>,
 }
 
-impl Busy {
-    pub(crate) fn new(body: axum::body::Body, work: Work) -> Self {
+impl<B> Busy<B> {
+    pub(crate) fn new(body: B, work: Option<Work>) -> Self {
         Busy { body, _work: work }
     }
 }
 
-impl Body for Busy {
-    type Data = bytes::Bytes;
-    type Error = axum::Error;
+impl<B: Body + Unpin> Body for Busy<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

@@ -46,6 +46,9 @@ pub(crate) enum DialError {
     /// The socket is not to be trusted.
     #[error("{0}")]
     Peer(String),
+    /// Who answers does not prove who it is.
+    #[error("{0}")]
+    Untrusted(String),
     /// Nobody takes the connection.
     #[error("no connection in time")]
     Timeout,

@@ -10,15 +10,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{any, get};
+use http::{Method, StatusCode};
 use orrery_engine::{DatasourceSettings, Engine, Paths};
+use orrery_services::limits::MAX_OBJECT_BYTES;
 use orrery_services::proxy::AppGroup;
 use orrery_services::registry::{DirectorySource, RegistryError};
 use orrery_services::{Config, DataPlane, object};
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tower_http::timeout::TimeoutLayer;
 
+use crate::limits::REQUEST_TIMEOUT;
 use crate::router::Gateway;
 use keeper::Keeper;
+pub(crate) use pass::identity;
 
 /// Where objects come from.
 #[derive(Debug, Clone)]
@@ -71,6 +77,16 @@ pub enum ServicesError {
         /// Why.
         why: String,
     },
+    /// Those who may vouch for a data source are not known.
+    #[error("{path}, which says who may vouch for the data source {target}, cannot be used: {why}")]
+    Authorities {
+        /// Host and port.
+        target: String,
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// What is kept cannot be read.
     #[error("services cannot be read: {0}")]
     Registry(#[from] RegistryError),
@@ -107,7 +123,7 @@ impl Services {
     }
 }
 
-/// Routes that stream: no time limit but those of the data plane itself.
+/// Routes that stream: what plugins serve has no time limit but those of the data plane itself.
 pub(crate) fn routes() -> Router<Gateway> {
     let declared = Router::new()
         .route(
@@ -121,11 +137,22 @@ pub(crate) fn routes() -> Router<Gateway> {
                 .patch(objects::patch)
                 .delete(objects::delete),
         )
+        .layer(DefaultBodyLimit::max(MAX_OBJECT_BYTES))
+        // Until the head of the answer: a watch goes on for as long as somebody watches.
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::GATEWAY_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
         .layer(axum::middleware::from_fn(crate::error::in_form));
     Router::new()
         .merge(declared)
         .route("/apis", any(pass::pass))
         .route("/apis/{*path}", any(pass::pass))
+}
+
+/// Whether a method changes nothing by what it means.
+pub(crate) fn only_looks(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Whether a path is for plugins to answer, and not for us.

@@ -8,7 +8,6 @@ use axum::Extension;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
-use http::Method;
 use hyper::body::{Frame, SizeHint};
 use orrery_engine::api::{ApiError, Caller, Role};
 use orrery_services::object::Access;
@@ -24,15 +23,26 @@ pub(super) async fn pass(
     ConnectInfo(peer): ConnectInfo<Peer>,
     request: Request,
 ) -> Response {
-    let looks = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !looks && let Err(error) = gateway.engine.allow(&caller, Role::View, true) {
+    if !super::only_looks(request.method())
+        && let Err(error) = gateway.engine.allow(&caller, Role::View, true)
+    {
         return Failure(error).into_response();
     }
     let path = request.uri().path().to_owned();
     let Some(services) = &gateway.services else {
         return nothing(&path);
     };
-    let identity = Identity {
+    let identity = identity(caller, &peer);
+    let request = request.map(|body| Shareable(Mutex::new(body)));
+    match services.plane.proxy().handle(request, identity).await {
+        Outcome::Proxied(response) => response.map(Body::new),
+        Outcome::NotOurs(_) => nothing(&path),
+    }
+}
+
+/// Who asks, as plugins are told.
+pub(crate) fn identity(caller: Caller, peer: &Peer) -> Identity {
+    Identity {
         user: caller.user,
         role: match caller.role {
             Role::View => Access::View,
@@ -42,11 +52,6 @@ pub(super) async fn pass(
         address: peer.address(),
         tls: peer.is_encrypted(),
         request_id: None,
-    };
-    let request = request.map(|body| Shareable(Mutex::new(body)));
-    match services.plane.proxy().handle(request, identity).await {
-        Outcome::Proxied(response) => response.map(Body::new),
-        Outcome::NotOurs(_) => nothing(&path),
     }
 }
 

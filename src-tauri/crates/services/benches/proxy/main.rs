@@ -21,8 +21,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use orrery_services::object::{Access, read};
 use orrery_services::{
-    BoxError, Config, DataPlane, DataPlaneService, Identity, Outcome, PluginState, Plugins,
+    BoxError, Config, DataPlane, DataPlaneService, Identity, Joined, Outcome, PluginState, Plugins,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -66,11 +67,13 @@ fn object(n: usize) -> Result<DataPlaneService, BoxError> {
 }
 
 /// Serves connections on a socket for ever.
-fn serve<F, B>(
+fn serve<S, F, B>(
     socket: &Path,
+    dress: fn(UnixStream) -> S,
     answer: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
 ) -> std::io::Result<()>
 where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes, Error = BoxError> + Send + 'static,
 {
@@ -83,7 +86,7 @@ where
                 async move { Ok::<_, Infallible>(answered.await) }
             });
             let connection = hyper::server::conn::http1::Builder::new();
-            let connection = connection.serve_connection(TokioIo::new(stream), service);
+            let connection = connection.serve_connection(TokioIo::new(dress(stream)), service);
             tokio::spawn(async move { drop(connection.await) });
         }
     });
@@ -151,15 +154,19 @@ async fn place() -> Result<Place, BoxError> {
         folder.path().join("front.sock"),
     );
     let small = Bytes::from_static(br#"{"Plugins":[{"id":"bench"}]}"#);
-    serve(&plugin, move |request: Request<Incoming>| {
-        let body = match request.uri().path() {
-            "/events" => goals::first_event(),
-            _ => Full::new(small.clone())
-                .map_err(|never| match never {})
-                .boxed_unsync(),
-        };
-        async move { Response::new(body) }
-    })?;
+    serve(
+        &plugin,
+        |stream| stream,
+        move |request: Request<Incoming>| {
+            let body = match request.uri().path() {
+                "/events" => goals::first_event(),
+                _ => Full::new(small.clone())
+                    .map_err(|never| match never {})
+                    .boxed_unsync(),
+            };
+            async move { Response::new(body) }
+        },
+    )?;
     let keeper = Keeper {
         socket: plugin.clone(),
         changes: watch::Sender::new(0),
@@ -168,7 +175,7 @@ async fn place() -> Result<Place, BoxError> {
     plane.registry().apply(object(0)?).await?;
     plane.registry().set_synced().await;
     let proxy = plane.proxy().clone();
-    serve(&front, move |request| {
+    serve(&front, Joined::new, move |request| {
         let proxy = proxy.clone();
         async move {
             let identity = Identity {

@@ -493,8 +493,8 @@ fn protocols(table: &Table<'_>, notes: &mut Notes) -> Vec<Protocol> {
 
 fn url(text: &str) -> Result<String, String> {
     let uri: http::Uri = text.parse().map_err(|_| format!("`{}` is no URL", shown(text)))?;
-    if uri.scheme_str() != Some("http") {
-        return Err("must begin with http://".to_owned());
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err("must begin with http:// or https://".to_owned());
     }
     if uri
         .authority()

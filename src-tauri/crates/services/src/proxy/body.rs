@@ -135,7 +135,10 @@ impl HttpBody for Body {
 impl Streamed {
     fn size_hint(&self) -> SizeHint {
         let rest = self.inner.size_hint();
-        let first = self.first.as_ref().and_then(|first| first.as_ref().ok()?.data_ref());
+        let first = self
+            .first
+            .as_ref()
+            .and_then(|first| first.as_ref().ok()?.data_ref());
         match (first, rest.exact()) {
             (Some(first), Some(rest)) => SizeHint::with_exact(first.len() as u64 + rest),
             (Some(_), None) => SizeHint::default(),

@@ -145,6 +145,10 @@ impl Failure {
             SendError::Dial(peer @ DialError::Peer(_)) => {
                 unreachable(reason::PEER_MISMATCH, peer.to_string())
             }
+            // To come back soon would not help.
+            SendError::Dial(DialError::Untrusted(message)) => {
+                Failure::new(StatusCode::BAD_GATEWAY, "Untrusted", message.clone())
+            }
             SendError::Dial(other) => unreachable("Unreachable", other.to_string()),
             SendError::Broken(message) => Failure::bad_answer(message.clone()),
         }

@@ -21,7 +21,7 @@ use http::{Method, Request, Response};
 
 pub use body::Body;
 pub use discovery::AppGroup;
-pub use upstream::Upstream;
+pub use upstream::{Security, Upstream};
 
 use crate::limits;
 use crate::object::{Access, Service, ServiceType};

@@ -33,13 +33,7 @@ where
         let (parts, body) = answer.into_parts();
         let mount = self.hit.mount;
         let idle = self.service().idle_timeout.unwrap_or(limits::ROUTE_IDLE);
-        let body = Body::streamed(
-            body,
-            idle,
-            &mount.tenure,
-            &self.hit.target.meter,
-            Some(place),
-        );
+        let body = Body::streamed(body, idle, &mount.tenure, &self.hit.target.meter, Some(place));
         let mut response = Response::new(body);
         *response.status_mut() = parts.status;
         *response.headers_mut() = headers::to_caller(parts.headers);

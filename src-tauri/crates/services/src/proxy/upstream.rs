@@ -2,18 +2,22 @@
 //!
 //! An object declares where requests go, but only the host's own settings allow it. The address that a name
 //! stands for is looked at after the look-up, on the very connection that is used, so that no name can stand for
-//! another address a moment later. Redirects are passed on, not followed.
+//! another address a moment later. Redirects are passed on, not followed. Who is called over https must prove the
+//! declared name before anything is sent.
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::TryFutureExt as _;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
 use super::body::{self, Body};
@@ -35,6 +39,28 @@ pub struct Upstream {
     pub local: bool,
     /// Headers that are set on every request to it, such as a secret that callers do not see.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// How it is called.
+    pub security: Security,
+}
+
+/// How a target is called.
+#[derive(Debug, Clone)]
+pub enum Security {
+    /// In the open alone: who is to be trusted is not known.
+    Plain,
+    /// As the object says.
+    Either(Arc<ClientConfig>),
+    /// Encrypted alone.
+    Encrypted(Arc<ClientConfig>),
+}
+
+impl Security {
+    fn config(&self) -> Option<&Arc<ClientConfig>> {
+        match self {
+            Security::Plain => None,
+            Security::Either(config) | Security::Encrypted(config) => Some(config),
+        }
+    }
 }
 
 /// The allowed targets and connections to them.
@@ -44,7 +70,12 @@ pub(super) struct Upstreams {
 
 struct Allowed {
     upstream: Upstream,
-    client: Client<Guarded, SentBody>,
+    client: Caller,
+}
+
+enum Caller {
+    Plain(Client<Guarded, SentBody>),
+    Encrypting(Client<HttpsConnector<Guarded>, SentBody>),
 }
 
 impl Upstreams {
@@ -56,9 +87,17 @@ impl Upstreams {
                 .pool_max_idle_per_host(limits::IDLE_CONNECTIONS)
                 .http1_max_buf_size(limits::MAX_HEAD_BYTES)
                 .http1_max_headers(limits::MAX_HEADERS);
-            let client = builder.build(Guarded {
+            let guarded = Guarded {
                 local: upstream.local,
-            });
+            };
+            let client = match upstream.security.config() {
+                None => Caller::Plain(builder.build(guarded)),
+                Some(config) => {
+                    let connector = HttpsConnectorBuilder::new().with_tls_config(ClientConfig::clone(config));
+                    let connector = connector.https_or_http().enable_http1().wrap_connector(guarded);
+                    Caller::Encrypting(builder.build(connector))
+                }
+            };
             Allowed { upstream, client }
         });
         Upstreams {
@@ -71,12 +110,21 @@ impl Upstreams {
         if self.allowed.is_empty() {
             return refuse("ProxyDisabled", "datasource proxies are switched off");
         }
-        let (host, port) = (target.host().unwrap_or_default(), target.port_u16().unwrap_or(80));
+        let (host, port) = (target.host().unwrap_or_default(), port(target));
         let fits = |allowed: &&Allowed| {
             allowed.upstream.port == port && allowed.upstream.host.eq_ignore_ascii_case(host)
         };
         match self.allowed.iter().find(fits) {
-            Some(allowed) => Ok(allowed),
+            Some(allowed) => match (&allowed.upstream.security, is_encrypted(target)) {
+                (Security::Plain, true) => refuse(
+                    "NotTrusted",
+                    "this host knows no authorities that could vouch for a target over https",
+                ),
+                (Security::Encrypted(_), false) => {
+                    refuse("NotEncrypted", "this target is called over https alone")
+                }
+                _ => Ok(allowed),
+            },
             None => refuse(
                 "TargetNotAllowed",
                 "the declared target is not among those that are allowed",
@@ -139,7 +187,11 @@ where
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, target, sent_headers);
         let service = &hit.target.service;
         let timeout = service.timeout.unwrap_or(limits::HEADER_TIMEOUT);
-        let sent = allowed.client.request(request).map_err(|error| unsent(&error));
+        let sent = match &allowed.client {
+            Caller::Plain(client) => client.request(request),
+            Caller::Encrypting(client) => client.request(request),
+        };
+        let sent = sent.map_err(|error| unsent(&error));
         let answer = head(pin!(sent), progress.as_deref(), timeout, most).await?;
         let (parts, body) = answer.into_parts();
         let idle = service.idle_timeout.unwrap_or(limits::ROUTE_IDLE);
@@ -154,12 +206,39 @@ where
 fn unsent(error: &hyper_util::client::legacy::Error) -> SendError {
     match cause::<DialError>(error) {
         Some(dial) => SendError::Dial(dial.clone()),
+        None if let Some(why) = untrusted(error) => SendError::Dial(DialError::Untrusted(why)),
         None if error.is_connect() => SendError::Dial(DialError::Failed(error.to_string())),
         None => {
             let deep = cause::<hyper::Error>(error).map(ToString::to_string);
             SendError::Broken(deep.unwrap_or_else(|| error.to_string()))
         }
     }
+}
+
+/// Why a target did not prove who it is.
+fn untrusted(error: &hyper_util::client::legacy::Error) -> Option<String> {
+    let mut io = cause::<std::io::Error>(error)?;
+    loop {
+        // An error of the system does not name what it holds as its source.
+        let held = io.get_ref()?;
+        match held.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(why)) => {
+                return Some(format!("the target's certificate is not accepted: {why}"));
+            }
+            Some(other) => return Some(format!("the target cannot be called over https: {other}")),
+            None => io = held.downcast_ref()?,
+        }
+    }
+}
+
+fn is_encrypted(target: &Uri) -> bool {
+    target.scheme() == Some(&http::uri::Scheme::HTTPS)
+}
+
+fn port(target: &Uri) -> u16 {
+    target
+        .port_u16()
+        .unwrap_or(if is_encrypted(target) { 443 } else { 80 })
 }
 
 /// Dials only what is not this machine.
@@ -193,8 +272,7 @@ async fn dial(target: &Uri, local: bool) -> Result<TcpStream, DialError> {
         .unwrap_or_default()
         .trim_start_matches('[')
         .trim_end_matches(']');
-    let port = target.port_u16().unwrap_or(80);
-    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port))
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port(target)))
         .await
         .map_err(failed)?
         .collect();

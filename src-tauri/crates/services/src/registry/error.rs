@@ -9,7 +9,7 @@ use crate::object::FieldError;
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// There is no such object.
-    #[error("there is no {0}")]
+    #[error("there is no service {0}")]
     NotFound(String),
     /// There is one of this name.
     #[error("{0} exists already")]

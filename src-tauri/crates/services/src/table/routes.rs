@@ -32,6 +32,10 @@ impl Target {
             meter,
         }
     }
+
+    fn path(&self) -> &str {
+        self.service.path.as_deref().unwrap_or("/")
+    }
 }
 
 fn rank(segment: &str) -> Rank {
@@ -44,40 +48,40 @@ fn rank(segment: &str) -> Rank {
     }
 }
 
-/// Routers apart by method and by whether paths end in a placeholder for the rest: within each, no two paths
-/// can be in each other's way.
+/// Routes apart by method, and by whether their paths end in a placeholder for the rest.
 #[derive(Default)]
 pub(super) struct Routes {
-    routers: Vec<Routed>,
+    routed: Vec<Routed>,
 }
 
 struct Routed {
     method: Option<Method>,
-    open: bool,
-    router: Router<Arc<Target>>,
+    /// Those whose paths have as many segments as the request's.
+    closed: Router<Arc<Target>>,
+    /// The others, the most literal first. They are few, and a tree does not always find its way back to a placeholder
+    /// for the rest from one for a segment.
+    open: Vec<Arc<Target>>,
 }
 
 impl Routes {
     pub(super) fn insert(&mut self, target: &Arc<Target>) -> Result<(), matchit::InsertError> {
-        let path = target.service.path.as_deref().unwrap_or("/");
-        let open = target.ranks.last() == Some(&Rank::Rest);
-        let method = target.service.method.clone();
-        let same = |routed: &&mut Routed| routed.open == open && routed.method == method;
-        let router = match self.routers.iter_mut().find(same) {
-            Some(routed) => &mut routed.router,
-            None => {
-                self.routers.push(Routed {
-                    method,
-                    open,
-                    router: Router::new(),
-                });
-                let Some(routed) = self.routers.last_mut() else {
-                    return Ok(());
-                };
-                &mut routed.router
-            }
-        };
-        router.insert(pattern(path), Arc::clone(target))
+        let method = &target.service.method;
+        let at = self.routed.iter().position(|routed| routed.method == *method);
+        let at = at.unwrap_or_else(|| {
+            self.routed.push(Routed {
+                method: method.clone(),
+                closed: Router::new(),
+                open: Vec::new(),
+            });
+            self.routed.len() - 1
+        });
+        let Routed { closed, open, .. } = &mut self.routed[at];
+        if target.ranks.last() == Some(&Rank::Rest) {
+            let before = open.partition_point(|other| other.ranks <= target.ranks);
+            open.insert(before, Arc::clone(target));
+            return Ok(());
+        }
+        closed.insert(pattern(target.path()), Arc::clone(target))
     }
 
     pub(super) fn find(&self, method: &Method, path: &str) -> Option<&Arc<Target>> {
@@ -87,15 +91,39 @@ impl Routes {
             Some(_) => None,
             None => Some(2),
         };
-        let candidates = self.routers.iter().filter_map(|routed| {
+        let candidates = self.routed.iter().filter_map(|routed| {
             let exact = how_exact(routed.method.as_ref())?;
-            let target = routed.router.at(path).ok()?.value;
-            Some((target, exact))
+            let closed = routed.closed.at(path).ok().map(|found| found.value);
+            let open = routed.open.iter().find(|target| fits(target.path(), path));
+            Some(closed.into_iter().chain(open).map(move |target| (target, exact)))
         });
         candidates
+            .flatten()
             .min_by(|(a, a_exact), (b, b_exact)| a.ranks.cmp(&b.ranks).then(a_exact.cmp(b_exact)))
             .map(|(target, _)| target)
     }
+}
+
+/// Whether a declared path that ends in a placeholder for the rest holds a request's.
+fn fits(declared: &str, path: &str) -> bool {
+    let mut rest = Some(path);
+    for segment in declared.split('/') {
+        let Some(text) = rest else { return false };
+        let (said, after) = match text.split_once('/') {
+            Some((said, after)) => (said, Some(after)),
+            None => (text, None),
+        };
+        let holds = match rank(segment) {
+            Rank::Rest => return !text.is_empty(),
+            Rank::One => !said.is_empty(),
+            Rank::Literal => said == segment,
+        };
+        if !holds {
+            return false;
+        }
+        rest = after;
+    }
+    rest.is_none()
 }
 
 /// A path as the router writes it. Names are of no use to it and would only get in each other's way.
@@ -160,12 +188,41 @@ mod tests {
             ("POST", "/files/a", None),
         ];
         for (method, path, expected) in cases {
-            let found = routes.find(&method.parse().unwrap(), path).map(|target| {
-                let service = &target.service;
-                let method = service.method.as_ref().map_or("*", Method::as_str);
-                format!("{method} {}", service.path.as_deref().unwrap())
-            });
-            assert_eq!(found.as_deref(), expected, "{method} {path}");
+            assert_eq!(
+                found(&routes, method, path).as_deref(),
+                expected,
+                "{method} {path}"
+            );
+        }
+    }
+
+    fn found(routes: &Routes, method: &str, path: &str) -> Option<String> {
+        let target = routes.find(&method.parse().unwrap(), path)?;
+        let method = target.service.method.as_ref().map_or("*", Method::as_str);
+        Some(format!("{method} {}", target.path()))
+    }
+
+    #[test]
+    fn ag3_the_rest_is_found_whatever_stands_beside_it_and_in_any_order() {
+        let declared = [
+            ("*", "/{a}/{b}/{*path}"),
+            ("*", "/{a}/{*path}"),
+            ("*", "/{*all}"),
+            ("*", "/x/{*path}"),
+        ];
+        let backwards: Vec<_> = declared.iter().rev().copied().collect();
+        for declared in [&declared[..], &backwards] {
+            let routes = routes(declared);
+            for (path, expected) in [
+                ("/a", "* /{*all}"),
+                ("/a/b", "* /{a}/{*path}"),
+                ("/a/b/c", "* /{a}/{b}/{*path}"),
+                ("/x/b/c", "* /x/{*path}"),
+                ("/x/", "* /{*all}"),
+                ("//b", "* /{*all}"),
+            ] {
+                assert_eq!(found(&routes, "GET", path).as_deref(), Some(expected), "{path}");
+            }
         }
     }
 }

@@ -9,7 +9,9 @@
 mod availability;
 mod bodies;
 mod objects;
+mod pace;
 mod routes;
+mod secure;
 mod streams;
 mod typed;
 mod world;

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use http::{HeaderName, HeaderValue};
 use orrery_services::Config;
-use orrery_services::proxy::Upstream;
+use orrery_services::proxy::{Security, Upstream};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -136,6 +136,7 @@ async fn se3_a_datasource_proxy_reaches_only_what_is_allowed() {
             HeaderName::from_static("x-key"),
             HeaderValue::from_static("injected"),
         )],
+        security: Security::Plain,
     };
     let service =
         format!("[{{type: datasource-proxy, uid: main, url: 'http://127.0.0.1:{there}/apis/t.example/v1'}}]");
