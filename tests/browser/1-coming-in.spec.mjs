@@ -19,12 +19,14 @@ test('a link lets a browser in once, and leaves nothing in the address', async (
 });
 
 test('without a token there is a page that asks for it, and a wrong one stays out', async ({ engine, stranger, allowed }) => {
-  allowed.push(/401/);
+  allowed.push(/401|HTTP Authentication failed/);
   const page = await stranger();
   const answer = await page.goto('/');
   const policy = answer.headers()['content-security-policy'];
   expect(policy).toContain("default-src 'none'");
   expect(policy).toContain("script-src 'self';");
+  expect(policy).toContain("style-src 'self';");
+  expect(policy).not.toContain('unsafe');
   await expect(page.getByTestId('token-page')).toContainText('This engine asks for a token');
   await page.getByTestId('token').fill('0123456789abcdef0123456789abcdef');
   await page.getByTestId('token-enter').click();

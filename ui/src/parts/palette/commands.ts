@@ -1,6 +1,9 @@
 import { eventLook } from '../../format/event';
 import type { App } from '../../state/app.svelte';
+import { HEAD_METRICS } from '../../state/details.svelte';
+import { newManifest } from '../../state/task-begin';
 import { exportTable } from '../table/export';
+import { beginTask } from '../task-drafts';
 
 /** Something the palette can do. */
 export interface PaletteItem {
@@ -30,6 +33,7 @@ export function commands(app: App): PaletteItem[] {
     command('plugins', 'Open plugins', 'plug', () => router.go({ page: 'plugins' })),
     ...(app.plugins.socketsOnly ? [] : [command('install', 'Install plugin…', 'download', () => app.startInstall())]),
     command('tasks', 'Open tasks', 'tasks', () => router.go({ page: 'tasks' })),
+    ...taskCommands(app),
     command('catalog', 'Open the catalog of metrics', 'book', () => router.go({ page: 'catalog' })),
     command('services', 'Open services', 'server', () => router.go({ page: 'services' })),
     command('activity', 'Open activity', 'activity', () => router.go({ page: 'activity' })),
@@ -48,6 +52,22 @@ export function commands(app: App): PaletteItem[] {
 
 function command(id: string, label: string, icon: string, run: () => void, keys?: string): PaletteItem {
   return { id, section: 'Commands', label, icon, run, ...(keys ? { keys } : {}) };
+}
+
+/** What begins a task, where that may be done. */
+function taskCommands(app: App): PaletteItem[] {
+  if (app.tasksOff) return [];
+  const node = app.place.cards.length > 0 ? app.details.node : null;
+  const metrics = node?.metrics.slice(0, HEAD_METRICS).map(({ id }) => id) ?? [];
+  return [
+    command('new-task', 'New task…', 'plus', () => (app.taskDraft = { task: null, manifest: newManifest() })),
+    ...(node && metrics.length > 0
+      ? [
+          command('record', `Record metrics of ${node.label}…`, 'tasks', () => beginTask(app, node, 'record', metrics)),
+          command('alert', `Alert on ${node.metrics[0]?.label} of ${node.label}…`, 'warning', () => beginTask(app, node, 'alert', metrics)),
+        ]
+      : []),
+  ];
 }
 
 /** Controls of the open card. */
