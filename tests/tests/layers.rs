@@ -23,7 +23,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The manager turns what a package says into what the supervisor runs, and keeps the record.
     (
         "orrery-manager",
-        &["orrery-packages", "orrery-store", "orrery-supervisor"],
+        &[
+            // Config in layers.
+            "orrery-catalog",
+            "orrery-packages",
+            "orrery-store",
+            "orrery-supervisor",
+        ],
     ),
     (
         "orrery-engine",
@@ -45,7 +51,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("orrery-services", &[]),
     // Names and rules: it reads what reports and manifests say.
     ("orrery-catalog", &["orrery-model", "orrery-packages"]),
-    ("orrery-tasks", &[]),
+    // Its OTLP publisher sends messages that `export` makes.
+    ("orrery-tasks", &["orrery-export"]),
     ("orrery-exposition", &[]),
     // What is exposed and what is sent are the same families.
     ("orrery-export", &["orrery-exposition"]),
@@ -71,7 +78,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-supervisor",
         ],
     ),
-    ("orrery-desktop", &["orrery-engine", "orrery-gateway"]),
+    (
+        "orrery-desktop",
+        &["orrery-engine", "orrery-gateway", "orrery-notices"],
+    ),
+    ("orrery-notices", &[]),
     ("orrery-testkit", &["orrery-model"]),
     // Tests may know everybody.
     (

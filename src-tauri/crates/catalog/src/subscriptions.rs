@@ -19,6 +19,13 @@ pub trait Lessor {
     /// # Errors
     /// Why it cannot run, in a sentence.
     fn acquire(&self, plugin: &str) -> Result<Self::Lease, String>;
+
+    /// Whether a lease still makes the plugin run: one that was forgotten and put back is another, though it has the
+    /// same name and the catalog saw no difference.
+    fn holds(&self, plugin: &str, lease: &Self::Lease) -> bool {
+        let _ = (plugin, lease);
+        true
+    }
 }
 
 /// Why a group is not taken, or not found.
@@ -129,7 +136,8 @@ impl<L: Lessor> Subscriptions<L> {
         let mut changes = Changes::default();
         for group in self.groups.values_mut() {
             let concerned = sources.iter().any(|source| group.request.concerns(source));
-            if concerned || group.lacks_a_lease() {
+            let stale = group.drop_stale(&self.lessor);
+            if concerned || stale || group.lacks_a_lease() {
                 group.recompute(&self.lessor, &self.catalog, &mut changes);
             }
         }
@@ -190,6 +198,13 @@ impl<L: Lessor> Subscriptions<L> {
 impl<Lease> Group<Lease> {
     fn lacks_a_lease(&self) -> bool {
         self.view.problems.iter().any(|p| p.kind == ProblemKind::Lease)
+    }
+
+    /// Lets go of leases that hold nothing any more.
+    fn drop_stale<L: Lessor<Lease = Lease>>(&mut self, lessor: &L) -> bool {
+        let before = self.leases.len();
+        self.leases.retain(|plugin, lease| lessor.holds(plugin, lease));
+        self.leases.len() != before
     }
 
     fn recompute<L: Lessor<Lease = Lease>>(&mut self, lessor: &L, catalog: &Catalog, changes: &mut Changes) {

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -20,9 +20,12 @@ use serde_json::json;
 struct Counter {
     held: Rc<RefCell<BTreeMap<String, usize>>>,
     refused: Rc<RefCell<BTreeSet<String>>>,
+    /// Counts how often plugins were forgotten and put back.
+    lives: Rc<Cell<usize>>,
 }
 
 struct Lease {
+    life: usize,
     held: Rc<RefCell<BTreeMap<String, usize>>>,
     plugin: String,
 }
@@ -47,9 +50,14 @@ impl Lessor for Counter {
         }
         *self.held.borrow_mut().entry(plugin.to_owned()).or_default() += 1;
         Ok(Lease {
+            life: self.lives.get(),
             held: Rc::clone(&self.held),
             plugin: plugin.to_owned(),
         })
+    }
+
+    fn holds(&self, _: &str, lease: &Lease) -> bool {
+        lease.life == self.lives.get()
     }
 }
 
@@ -457,4 +465,29 @@ proptest! {
             prop_assert_eq!(&*world.counter.held.borrow(), &needed);
         }
     }
+}
+
+#[test]
+fn a_plugin_that_was_put_back_unseen_is_leased_anew() {
+    let counter = Counter::default();
+    let mut all = Subscriptions::new(counter.clone());
+    let catalog = Arc::new(Catalog::default().with(shelf("p", "1.0.0", &["/p/host/*node/load"])));
+    all.update(Arc::clone(&catalog));
+    let request = GroupRequest {
+        id: "task".into(),
+        wants: vec![Want::new("/p/host/*/load".parse().unwrap())],
+        ..GroupRequest::default()
+    };
+    let first = all.put(request).unwrap();
+    assert_eq!(first.acquired.len(), 1);
+    assert!(
+        all.update(Arc::clone(&catalog)).acquired.is_empty(),
+        "nothing happened"
+    );
+    // Forgotten and put back between two looks: the catalog is the same.
+    counter.lives.set(1);
+    let again = all.update(catalog);
+    assert_eq!(again.acquired, [("task".into(), "p".into())]);
+    assert!(again.views.is_empty(), "what the task has is the same");
+    assert_eq!(counter.running(), ["p"]);
 }

@@ -131,6 +131,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  orrery catalog list '/orrery/host/*'\n  orrery catalog watch '/orrery/host/*/load1'"
     )]
     Catalog(crate::catalog::Catalog),
+    /// Configure plugins, in layers: for everything, an interface, a plugin, a version of it, its process.
+    #[command(subcommand)]
+    Config(crate::config::Config),
     /// Collect metrics on a schedule, process them, and publish them.
     #[command(
         subcommand,
@@ -235,6 +238,9 @@ pub(crate) struct Serve {
     /// Directory in which packages and manifests of plugins are looked for; may be given more than once.
     #[arg(long, env = "ORRERY_PACKAGES", value_delimiter = ':', value_name = "DIR")]
     pub(crate) packages: Vec<PathBuf>,
+    /// Directory whose files declare tasks.
+    #[arg(long, env = "ORRERY_TASKS", value_name = "DIR")]
+    pub(crate) tasks: Option<PathBuf>,
     /// Directory of the packages that a new data directory begins with.
     #[arg(long, env = "ORRERY_BUNDLE", value_name = "DIR", hide = true)]
     pub(crate) bundle: Option<PathBuf>,

@@ -104,6 +104,7 @@ pub(crate) async fn run(common: &Common, command: Command) -> Result<(), Exit> {
         }
         Command::Events { from, follow } => events(&instance, from, follow, json).await,
         Command::Plugin(command) => plugin::run(&instance, command, json).await,
+        Command::Config(command) => crate::config::run(&instance, command, json).await,
         Command::Catalog(command) => catalog::run(&instance, command, json).await,
         Command::Task(command) => task::run(&instance, command, json).await,
         Command::Ops { cancel, limit } => plugin::ops::run(&instance, cancel, limit, json).await,

@@ -11,6 +11,7 @@ mod api;
 mod args;
 mod ask;
 mod catalog;
+mod config;
 mod confirm;
 mod desktop;
 mod doctor;
@@ -75,6 +76,9 @@ fn run(cli: Cli) -> Result<(), Exit> {
         Command::Serve(options) => runtime(true)?.block_on(serve::run(&cli.common, options)),
         Command::Doctor => runtime(false)?.block_on(doctor::run(&cli.common)),
         Command::Plugin(Plugin::Make(make)) => runtime(false)?.block_on(plugin::make::run(&cli.common, make)),
+        Command::Api(api) if api.listed().is_some() => {
+            api::list(api.listed().unwrap_or_default(), cli.common.json)
+        }
         command => runtime(false)?.block_on(ask::run(&cli.common, command)),
     }
 }

@@ -16,12 +16,13 @@ use ts_rs::TS;
 pub use error::{ApiError, Code, FieldError};
 pub use orrery_catalog::view::{CatalogMetric, CatalogPage, MetricReading, SubscriptionView};
 pub use orrery_manager::view::{
-    ManagedPlugin, OperationState, OperationView, PackageSource, PendingView, PluginConfig, PluginOrder,
-    PolicyRule, RejectedPackage, RevisionView,
+    ConfigChange, ConfigChanged, ConfigLayerView, ConfigScope, ManagedPlugin, OperationState, OperationView,
+    PackageSource, PendingView, PluginConfig, PluginOrder, PolicyRule, RejectedPackage, RevisionView,
 };
 pub use orrery_plugins::{PluginInfo, PluginState};
 pub use orrery_supervisor::view::{LogPage, UsagePoint};
 pub use orrery_tasks::RunReport;
+pub use orrery_tasks::TaskFile;
 pub use orrery_tasks::view::{TaskDetails, TaskInfo};
 
 /// Who asks. Made by the shell that authenticated them, never by what they send.
@@ -171,6 +172,15 @@ pub enum Request {
         #[serde(default)]
         wait: bool,
     },
+    /// → `Vec<ConfigLayerView>`: config that is said for more or for less than a plugin, the widest first
+    ConfigLayers,
+    /// → [`ConfigChanged`]
+    ConfigSet {
+        /// Where.
+        scope: ConfigScope,
+        /// What.
+        change: ConfigChange,
+    },
     /// → `Vec<OperationView>`, newest first
     Operations {
         /// At most this many; 100 when not given, 1 000 at most.
@@ -245,7 +255,9 @@ pub enum Request {
         /// Its id or name.
         task: String,
     },
-    /// → `Vec<FieldError>`: everything that is wrong with a manifest, if it became a task now
+    /// → `Vec<TaskFile>`: files that declare tasks, and what became of them
+    TaskFiles,
+    /// → [`TaskCheck`]: what is wrong with a manifest, if it became a task now
     TaskCheck {
         /// YAML or JSON.
         manifest: String,
@@ -309,6 +321,15 @@ pub enum Request {
         /// Which view.
         spec: ViewSpec,
     },
+}
+
+/// What is to be said of a manifest that may become a task.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, TS, JsonSchema)]
+pub struct TaskCheck {
+    /// Everything that is wrong; it becomes no task while anything is.
+    pub faults: Vec<FieldError>,
+    /// What it says and loses here, and what of it will not do all that it says.
+    pub warnings: Vec<FieldError>,
 }
 
 /// What can be ordered of a task.
@@ -627,6 +648,10 @@ pub enum Response {
     ManagedPlugins(Vec<ManagedPlugin>),
     /// To [`Request::PluginOrder`] and [`Request::CancelOperation`].
     Operation(Box<OperationView>),
+    /// To [`Request::ConfigLayers`].
+    Config(Vec<ConfigLayerView>),
+    /// To [`Request::ConfigSet`].
+    ConfigChanged(Box<ConfigChanged>),
     /// To [`Request::Operations`].
     Operations(Vec<OperationView>),
     /// To [`Request::PluginLogs`].
@@ -648,7 +673,9 @@ pub enum Response {
     /// To [`Request::TaskOrder`] when it is to run.
     TaskRun(RunReport),
     /// To [`Request::TaskCheck`].
-    Faults(Vec<FieldError>),
+    Checked(TaskCheck),
+    /// To [`Request::TaskFiles`].
+    TaskFiles(Vec<TaskFile>),
     /// To [`Request::TaskSubscription`].
     Subscription(Box<SubscriptionView>),
     /// To [`Request::RejectedPackages`].

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use std::sync::Arc;
 
-use orrery_manager::Dirs;
+use orrery_manager::{Dirs, FileLayers};
 use orrery_packages::Trust;
 use orrery_topology::censor::Hide;
 use orrery_topology::derive::Settings as DeriveSettings;
@@ -80,6 +80,8 @@ pub struct Config {
     pub history_max_age: Duration,
     /// Largest size history may take on disk, in bytes.
     pub history_max_bytes: u64,
+    /// Alerts appear on the desktop of this instance's own window.
+    pub desktop: bool,
     /// How plugins are run; none for an instance that only talks to sockets that it finds.
     pub plugins: Option<PluginRunning>,
 }
@@ -91,10 +93,14 @@ pub struct PluginRunning {
     pub dirs: Dirs,
     /// Directories in which packages and manifests are looked for.
     pub watched: Vec<PathBuf>,
+    /// Directory whose files declare tasks.
+    pub tasks: PathBuf,
     /// What signatures are worth.
     pub trust: Trust,
     /// Directory of keys that packages may be signed with; `keys` in the data directory when none is given.
     pub keys: Option<PathBuf>,
+    /// What the configuration file says for plugins.
+    pub layers: FileLayers,
     /// Refuse to replace a revision by an older version.
     pub refuse_downgrades: bool,
     /// Use control groups where the system has them.
@@ -118,8 +124,10 @@ impl PluginRunning {
                 log: paths.log.clone(),
             },
             watched: vec![paths.config.join("plugins.d")],
+            tasks: paths.config.join("tasks.d"),
             trust: Trust::Warn,
             keys: None,
+            layers: FileLayers::default(),
             refuse_downgrades: false,
             control_groups: true,
             helper: None,
@@ -143,6 +151,7 @@ impl Config {
             derive: Arc::default(),
             history_max_age: Duration::from_secs(7 * 24 * 3600),
             history_max_bytes: 1 << 30,
+            desktop: false,
             plugins: None,
         }
     }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use orrery_manager::FileLayers;
 use orrery_packages::Trust;
+use orrery_packages::manifest::Interface;
 use serde::Deserialize;
 
 use crate::otlp_settings::ExportSettings;
@@ -43,6 +45,10 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Plugins that we run.
     pub packages: PackageSettings,
+    /// What plugins are configured with, besides what is set for each of them.
+    pub config: ConfigSettings,
+    /// Tasks.
+    pub tasks: TaskSettings,
     /// What datasource proxies may reach; they are off when there is none.
     pub datasources: Vec<DatasourceSettings>,
     /// Metrics that are sent to others.
@@ -60,16 +66,16 @@ pub struct DatasourceSettings {
     /// Whether it may be this machine itself, or a link-local address.
     #[serde(default)]
     pub local: bool,
+    /// File with the certificates, in PEM, of those who may vouch for it, in place of those that this machine trusts.
+    /// With it, it is called over https alone.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
     /// Headers that are set on every request to it: the name, and a file that only its owner reads with the value.
     #[serde(default)]
     pub headers: BTreeMap<String, PathBuf>,
 }
 
 /// Who may use the addresses that Weave Scope had.
-    /// File with the certificates, in PEM, of those who may vouch for it, in place of those that this machine trusts.
-    /// With it, it is called over https alone.
-    #[serde(default)]
-    pub ca: Option<PathBuf>,
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScopeApi {
@@ -87,6 +93,28 @@ pub struct TlsSettings {
     pub certificate: Option<PathBuf>,
     /// Its key in PEM.
     pub key: Option<PathBuf>,
+}
+
+/// The `[config]` table: config of plugins that is said for more than one of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConfigSettings {
+    /// For everything.
+    pub global: serde_json::Map<String, serde_json::Value>,
+    /// For everything with an interface, such as all publishers.
+    pub interface: BTreeMap<Interface, serde_json::Map<String, serde_json::Value>>,
+}
+
+impl ConfigSettings {
+    fn apply(&self, running: &mut crate::PluginRunning) {
+        let interfaces = self.interface.iter();
+        running.layers = FileLayers {
+            global: self.global.clone(),
+            interfaces: interfaces
+                .map(|(interface, values)| (interface.as_str().to_owned(), values.clone()))
+                .collect(),
+        };
+    }
 }
 
 /// The `[packages]` table.
@@ -123,6 +151,14 @@ impl PackageSettings {
             running.control_groups = groups;
         }
     }
+}
+
+/// The `[tasks]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskSettings {
+    /// Directory whose files declare tasks.
+    pub watch: Option<PathBuf>,
 }
 
 /// The `[history]` table.
@@ -214,6 +250,10 @@ impl Settings {
         }
         if let Some(running) = &mut config.plugins {
             self.packages.apply(running);
+            self.config.apply(running);
+            if let Some(watch) = &self.tasks.watch {
+                running.tasks.clone_from(watch);
+            }
         }
         if let Some(hours) = self.history.max_age_hours {
             config.history_max_age = Duration::from_secs(hours.saturating_mul(3_600));

@@ -1,6 +1,7 @@
 //! `/api/plugins…` and `/api/ops…`: everything that can be done to plugins, at plain addresses.
 
 mod asking;
+mod layers;
 
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
@@ -30,6 +31,7 @@ pub(crate) fn routes() -> Router<Gateway> {
             "/api/plugins/{id}/config",
             get(config).put(set_config).delete(clear_config),
         )
+        .merge(layers::routes())
         .route("/api/plugins/{id}/health", get(health))
         .route("/api/plugins/{id}/logs", get(logs))
         .route("/api/plugins/{id}/usage", get(usage))

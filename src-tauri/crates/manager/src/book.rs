@@ -6,12 +6,13 @@ use std::path::PathBuf;
 
 use orrery_packages::Manifest;
 use orrery_store::{OperationRecord, OperationState, PluginRecord, RevisionRecord};
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::limits::OPERATIONS_SHOWN;
 use crate::plan::Step;
-use crate::view::{PluginOrder, RejectedPackage};
+use crate::view::{ConfigScope, PluginOrder, RejectedPackage};
 
 /// Everything that is known.
 #[derive(Default)]
@@ -30,6 +31,8 @@ pub(crate) struct Book {
     pub(crate) rejected: BTreeMap<PathBuf, RejectedPackage>,
     /// Files of watched directories as they were when they were dealt with, until the one who watches takes them.
     pub(crate) watched: Vec<orrery_store::WatchedRecord>,
+    /// What is said in layers of the config, besides what is said for plugins.
+    pub(crate) layers: BTreeMap<ConfigScope, Map<String, Value>>,
     /// Uploads that wait for their order, by handle.
     pub(crate) uploads: BTreeMap<String, crate::uploads::Waiting>,
 }

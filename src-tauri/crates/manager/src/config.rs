@@ -7,6 +7,7 @@ use std::time::Duration;
 use orrery_packages::manifest::Machine;
 use orrery_packages::{Caps, FetchOptions, Trust};
 
+use crate::layers::FileLayers;
 use crate::limits::SWEEP_BEAT;
 
 /// Is told every point that an operation passes, such as `upgrade switch`. Only tests have a use for it.
@@ -33,6 +34,8 @@ pub struct ManagerConfig {
     pub machine: Machine,
     /// Tells this machine from a copy of its disk; empty when there is nothing to tell it by.
     pub machine_id: String,
+    /// What the configuration file says for plugins.
+    pub layers: FileLayers,
     /// Time between sweeps of what belongs to nobody.
     pub sweep_every: Duration,
     /// Is told every point that an operation passes.
@@ -52,6 +55,7 @@ impl ManagerConfig {
             caps: Caps::default(),
             machine: Machine::this(),
             machine_id: crate::stamp::machine_id(Path::new("/")),
+            layers: FileLayers::default(),
             sweep_every: SWEEP_BEAT,
             hook: None,
         }

@@ -7,60 +7,54 @@ use std::path::{Path, PathBuf};
 
 use orrery_packages::policy;
 use orrery_packages::{Manifest, PackageError};
-use orrery_store::Config;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::config::Dirs;
 use crate::error::Failure;
+use crate::layers::{self, Given};
 use crate::way;
 
-/// Whether a plugin can work with a config, or without one.
-pub(crate) fn check(manifest: &Manifest, config: Option<&Config>) -> Result<(), Failure> {
-    match config {
-        // Text is the plugin's own business.
-        Some(Config::Text(_)) => Ok(()),
-        Some(Config::Structured(value)) => checked(manifest, value).map(drop),
-        None => checked(manifest, &Value::Null).map(drop),
+/// Whether a plugin can work with what it is given.
+pub(crate) fn check(manifest: &Manifest, given: &Given) -> Result<(), Failure> {
+    resolved(manifest, given).map(drop)
+}
+
+/// The config with defaults and secrets in place, as a plugin gets it; none when there is nothing to say.
+pub(crate) fn delivered(manifest: &Manifest, given: &Given) -> Result<Option<Value>, Failure> {
+    match resolved(manifest, given)? {
+        Some(value) if !given.is_text() => policy::reveal(&manifest.policy, &value)
+            .map(Some)
+            .map_err(|errors| Failure::package(PackageError::Policy(errors))),
+        value => Ok(value),
     }
 }
 
-/// The config with defaults and secrets in place, as a plugin gets it.
-pub(crate) fn delivered(manifest: &Manifest, config: &Config) -> Result<Value, Failure> {
-    match config {
-        Config::Text(text) => Ok(Value::String(text.clone())),
-        Config::Structured(value) => {
-            let checked = checked(manifest, value)?;
-            policy::reveal(&manifest.policy, &checked)
-                .map_err(|errors| Failure::package(PackageError::Policy(errors)))
-        }
-    }
+fn resolved(manifest: &Manifest, given: &Given) -> Result<Option<Value>, Failure> {
+    given.resolved(manifest).map_err(|errors| {
+        let told = errors.into_iter().map(layers::told).collect();
+        Failure::package(PackageError::Policy(told))
+    })
 }
 
-/// Writes a config into a file of its own and gives its path.
-pub(crate) fn write(dirs: &Dirs, manifest: &Manifest, config: &Config) -> Result<PathBuf, Failure> {
+/// Writes a config into a file of its own and gives its path; none when there is nothing to say.
+pub(crate) fn write(dirs: &Dirs, manifest: &Manifest, given: &Given) -> Result<Option<PathBuf>, Failure> {
+    let Some(text) = text_of(manifest, given)? else {
+        return Ok(None);
+    };
     let dir = dirs.config(manifest.id.as_str());
     make_dir(&dir)?;
     let path = dir.join(Uuid::now_v7().simple().to_string());
-    fill(&path, &text_of(manifest, config)?, manifest)?;
-    Ok(path)
-}
-
-/// Writes what holds without a config, when there are rules that give anything.
-pub(crate) fn write_defaults(dirs: &Dirs, manifest: &Manifest) -> Result<Option<PathBuf>, Failure> {
-    if manifest.policy.is_empty() {
-        return Ok(None);
-    }
-    let empty = Config::Structured(Value::Object(serde_json::Map::new()));
-    write(dirs, manifest, &empty).map(Some)
+    fill(&path, &text, manifest)?;
+    Ok(Some(path))
 }
 
 /// Puts another config into the file that a running process was started with.
-pub(crate) fn rewrite(path: &Path, manifest: &Manifest, config: &Config) -> Result<(), Failure> {
+pub(crate) fn rewrite(path: &Path, manifest: &Manifest, given: &Given) -> Result<(), Failure> {
     let beside = path.with_extension("new");
     // One that an end in between left.
     let _ = std::fs::remove_file(&beside);
-    fill(&beside, &text_of(manifest, config)?, manifest)?;
+    fill(&beside, &text_of(manifest, given)?.unwrap_or_default(), manifest)?;
     std::fs::rename(&beside, path).map_err(|error| Failure::file("replace", path, &error))
 }
 
@@ -84,15 +78,11 @@ pub(crate) fn keep_only(dirs: &Dirs, plugin: &str, keep: Option<&Path>) {
     }
 }
 
-fn checked(manifest: &Manifest, value: &Value) -> Result<Value, Failure> {
-    policy::check(&manifest.policy, value).map_err(|errors| Failure::package(PackageError::Policy(errors)))
-}
-
-fn text_of(manifest: &Manifest, config: &Config) -> Result<String, Failure> {
-    Ok(match delivered(manifest, config)? {
-        Value::String(text) if matches!(config, Config::Text(_)) => text,
+fn text_of(manifest: &Manifest, given: &Given) -> Result<Option<String>, Failure> {
+    Ok(delivered(manifest, given)?.map(|value| match value {
+        Value::String(text) if given.is_text() => text,
         value => format!("{value:#}\n"),
-    })
+    }))
 }
 
 fn make_dir(dir: &Path) -> Result<(), Failure> {

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use orrery_packages::policy;
-use orrery_store::{Change, OperationRecord, OperationState, Origin, PluginRecord, Store};
+use orrery_store::{Change, Config, OperationRecord, OperationState, Origin, PluginRecord, Store};
 use orrery_supervisor::Supervisor;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -22,7 +21,7 @@ use crate::processes::Processes;
 use crate::shared::Shared;
 use crate::uploads::{self, Upload};
 use crate::view::{ManagedPlugin, OperationView, PackageSource, PluginOrder, RejectedPackage};
-use crate::{in_force, recover, show, sweep, watched, way, work};
+use crate::{in_force, layers, recover, show, sweep, watched, way, work};
 
 /// How an order is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -151,7 +150,7 @@ impl Manager {
         let instance = self.shared.processes.view(id);
         let book = self.shared.book();
         let plugin = book.plugins.get(id)?;
-        Some(show::plugin(&book, plugin, instance))
+        Some(show::plugin(&self.shared, &book, plugin, instance))
     }
 
     /// The `[[service]]` tables of every plugin's revision in force, by plugin.
@@ -307,6 +306,7 @@ impl Manager {
             PluginOrder::Stop { plugin }
             | PluginOrder::Enable { plugin }
             | PluginOrder::Disable { plugin }
+            | PluginOrder::Reconfigure { plugin }
             | PluginOrder::Dismiss { plugin } => registered(plugin).map(drop),
             PluginOrder::Configure {
                 plugin,
@@ -352,21 +352,35 @@ impl Manager {
                 limits::CONFIG_BYTES
             )));
         }
-        let rules = {
+        let manifest = {
             let book = self.shared.book();
-            let manifest = book.plugins.get(plugin).and_then(|p| p.manifest.as_ref());
-            manifest.map(|m| m.policy.clone()).unwrap_or_default()
+            book.plugins.get(plugin).and_then(|p| p.manifest.clone())
         };
-        match structured {
-            Some(value) => policy::check(&rules, value).map(drop).map_err(OrderError::Policy),
-            None => Ok(()),
+        match (structured, manifest) {
+            (Some(value), Some(manifest)) => {
+                let own = Config::Structured(value.clone());
+                let resolved = self.shared.given(&manifest, Some(&own)).resolved(&manifest);
+                let wrong =
+                    |errors: Vec<_>| OrderError::Policy(errors.into_iter().map(layers::told).collect());
+                resolved.map(drop).map_err(wrong)
+            }
+            _ => Ok(()),
         }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     /// Enters an order in the book, or finds the operation that does the same already.
     fn book_in(&self, order: &PluginOrder, user: &str, wait: Wait) -> Result<BookedIn, OrderError> {
         let mut book = self.shared.book();
-        if let Some(same) = book.open.values().find(|o| o.order == *order) {
+        // One that takes over what is said now may have looked before the last was said.
+        let is_late = |o: &&Operation| {
+            matches!(order, PluginOrder::Reconfigure { .. }) && o.record.state != OperationState::Queued
+        };
+        let mut same = book.open.values().filter(|o| o.order == *order);
+        if let Some(same) = same.find(|o| !is_late(o)) {
             return Ok(BookedIn::Known(same.record.id.clone(), same.ended.subscribe()));
         }
         let plugin = plugin_of(order).unwrap_or_default();
@@ -483,6 +497,7 @@ pub(crate) fn plugin_of(order: &PluginOrder) -> Option<&str> {
         | PluginOrder::Enable { plugin }
         | PluginOrder::Disable { plugin }
         | PluginOrder::Configure { plugin, .. }
+        | PluginOrder::Reconfigure { plugin }
         | PluginOrder::Dismiss { plugin } => Some(plugin),
     }
 }

@@ -72,7 +72,7 @@ impl Kind {
             PluginOrder::Restart { .. } => Kind::Restart,
             PluginOrder::Enable { .. } => Kind::Enable,
             PluginOrder::Disable { .. } => Kind::Disable,
-            PluginOrder::Configure { .. } => Kind::Configure,
+            PluginOrder::Configure { .. } | PluginOrder::Reconfigure { .. } => Kind::Configure,
             PluginOrder::Dismiss { .. } => Kind::Dismiss,
         }
     }

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::op::{end, facts_of, reached, steps_of};
 use crate::plan::{Kind, Recovery, Step};
 use crate::shared::Shared;
-use crate::view::{PluginOrder, RejectedPackage};
+use crate::view::{ConfigScope, PluginOrder, RejectedPackage};
 use crate::work;
 
 /// Takes everything that was recorded into the book. Gives the operations that have not ended.
@@ -36,6 +36,12 @@ fn enter_all(book: &mut Book, loaded: Loaded) -> Vec<OperationRecord> {
     }
     for record in loaded.plugins {
         book.plugins.insert(record.id.clone(), Plugin::new(record));
+    }
+    for layer in loaded.layers {
+        match ConfigScope::of_record(&layer) {
+            Some(scope) => drop(book.layers.insert(scope, layer.values)),
+            None => tracing::warn!(layer = layer.layer, "a layer of the config is not understood"),
+        }
     }
     for operation in loaded.operations {
         match operation.ended_ms {

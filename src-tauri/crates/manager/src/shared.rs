@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use orrery_packages::Manifest;
 use orrery_packages::manifest;
-use orrery_store::{Change, Config, Origin, PluginRecord, RevisionRecord, Store};
+use orrery_store::{Change, LayerRecord, Origin, PluginRecord, RevisionRecord, Store};
 use orrery_supervisor::Spec;
 use orrery_supervisor::Want;
 use orrery_supervisor::spec::Rest;
@@ -18,8 +18,10 @@ use crate::config::ManagerConfig;
 use crate::error::Failure;
 use crate::event::{Event, Events};
 use crate::lane::Lanes;
+use crate::layers::Given;
 use crate::processes::Processes;
 use crate::spec::{self, Ground};
+use crate::view::ConfigScope;
 use crate::{config_file, in_force, stamp, way};
 
 /// What all parts of a manager share.
@@ -32,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) unpackings: Semaphore,
     pub(crate) events: Events,
     pub(crate) tasks: TaskTracker,
+    /// Whoever changes layers of the config.
+    pub(crate) layers_turn: tokio::sync::Mutex<()>,
     /// Orrery is ending.
     pub(crate) closing: CancellationToken,
     book: Mutex<Book>,
@@ -55,6 +59,7 @@ impl Shared {
             unpackings: Semaphore::new(crate::limits::UNPACKINGS),
             events,
             tasks: TaskTracker::new(),
+            layers_turn: tokio::sync::Mutex::new(()),
             closing: CancellationToken::new(),
             book: Mutex::new(book),
             changed: watch::Sender::new(0),
@@ -117,6 +122,18 @@ impl Shared {
                 Change::DropRevision { plugin, sha256 } => {
                     book.revisions.remove(&(plugin, sha256));
                 }
+                Change::DropLayer { layer, subject } => {
+                    let dropped = LayerRecord {
+                        layer,
+                        subject,
+                        values: serde_json::Map::new(),
+                        changed_ms: 0,
+                        user: String::new(),
+                    };
+                    if let Some(scope) = ConfigScope::of_record(&dropped) {
+                        book.layers.remove(&scope);
+                    }
+                }
                 // Operations are kept up to date by who carries them out, files by who watches them, the rest by whose it
                 // is.
                 _ => {}
@@ -143,10 +160,7 @@ impl Shared {
             );
             self.events.tell(Event::new("state_set_aside", id, text));
         }
-        let config_file = match order.config {
-            Some(config) => Some(config_file::write(dirs, order.manifest, config)?),
-            None => config_file::write_defaults(dirs, order.manifest)?,
-        };
+        let config_file = config_file::write(dirs, order.manifest, &order.config)?;
         if account.is_some() {
             way::open(dirs, id)?;
         }
@@ -242,7 +256,7 @@ impl Shared {
             manifest: &manifest,
             package: &package,
             program_sha256,
-            config: record.config.accepted.as_ref(),
+            config: self.given(&manifest, record.config.accepted.as_ref()),
             has_worked: record.has_worked,
         });
         // A config that is missing is the user's to give; the plugin is there nevertheless.
@@ -270,7 +284,7 @@ impl Shared {
             manifest: &without_rules,
             package,
             program_sha256: None,
-            config: None,
+            config: Given::default(),
             has_worked: false,
         })
     }
@@ -294,7 +308,7 @@ impl Shared {
         if let Err(why) = manifest.host.check(&self.config.machine) {
             return Want::Rest(Rest::Inapplicable(why.join("; ")));
         }
-        match config_file::check(manifest, record.config.accepted.as_ref()) {
+        match config_file::check(manifest, &self.given(manifest, record.config.accepted.as_ref())) {
             Ok(()) => wish,
             Err(failure) => Want::Rest(Rest::Inapplicable(format!("it needs config: {}", failure.text))),
         }
@@ -316,7 +330,8 @@ pub(crate) struct Prepare<'a> {
     /// Directory of the package or of the local manifest.
     pub(crate) package: &'a std::path::Path,
     pub(crate) program_sha256: Option<String>,
-    pub(crate) config: Option<&'a Config>,
+    /// What it is configured with.
+    pub(crate) config: Given,
     pub(crate) has_worked: bool,
 }
 

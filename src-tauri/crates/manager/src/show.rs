@@ -1,5 +1,6 @@
 //! What is known, as it is shown.
 
+use orrery_catalog::{ConfigError, Resolved, resolve};
 use orrery_packages::manifest;
 use orrery_packages::policy;
 use orrery_store::{
@@ -10,13 +11,19 @@ use orrery_supervisor::view::{InstanceState, InstanceView};
 use sha2::{Digest, Sha256};
 
 use crate::book::{Book, Incoming, Plugin};
+use crate::shared::Shared;
 use crate::view::{
-    Activation, Desired, ManagedPlugin, OperationState, OperationView, PendingView, PluginConfig,
-    PluginOrigin, PolicyRule, PolicyType, RevisionView, StepView,
+    Activation, Desired, EffectiveValue, ManagedPlugin, OperationState, OperationView, PendingView,
+    PluginConfig, PluginOrigin, PolicyRule, PolicyType, RevisionView, StepView,
 };
 
 /// A plugin as shown. `instance` is what the supervisor says of its process.
-pub(crate) fn plugin(book: &Book, plugin: &Plugin, instance: Option<InstanceView>) -> ManagedPlugin {
+pub(crate) fn plugin(
+    shared: &Shared,
+    book: &Book,
+    plugin: &Plugin,
+    instance: Option<InstanceView>,
+) -> ManagedPlugin {
     let record = &plugin.record;
     let manifest = plugin.manifest.as_ref();
     let instance = instance.unwrap_or_else(|| resting(plugin));
@@ -57,7 +64,7 @@ pub(crate) fn plugin(book: &Book, plugin: &Plugin, instance: Option<InstanceView
             .iter()
             .filter_map(|sha256| book.revision(&record.id, sha256).map(revision))
             .collect(),
-        config: config(plugin, &instance),
+        config: config(shared, book, plugin, &instance),
         operation,
         source: record.source.clone(),
         instance,
@@ -142,10 +149,16 @@ fn pending(record: &PendingRecord) -> PendingView {
     }
 }
 
-fn config(plugin: &Plugin, instance: &InstanceView) -> PluginConfig {
+fn config(shared: &Shared, book: &Book, plugin: &Plugin, instance: &InstanceView) -> PluginConfig {
     let accepted = plugin.record.config.accepted.as_ref();
     let rules = plugin.manifest.as_ref().map_or(&[][..], |m| m.policy.as_slice());
+    let (effective, wrong) = match &plugin.manifest {
+        Some(manifest) => effective(shared, book, manifest, accepted),
+        None => (Vec::new(), Vec::new()),
+    };
     PluginConfig {
+        effective,
+        wrong,
         structured: match accepted {
             Some(Config::Structured(value)) => Some(value.clone()),
             Some(Config::Text(_)) | None => None,
@@ -160,6 +173,29 @@ fn config(plugin: &Plugin, instance: &InstanceView) -> PluginConfig {
         },
         policy: rules.iter().map(rule).collect(),
         rejected: plugin.record.config.rejected.clone(),
+    }
+}
+
+/// What holds with all layers together, or what is wrong with it.
+fn effective(
+    shared: &Shared,
+    book: &Book,
+    manifest: &manifest::Manifest,
+    own: Option<&Config>,
+) -> (Vec<EffectiveValue>, Vec<ConfigError>) {
+    let given = shared.given_by(book, manifest, own);
+    if given.is_text() {
+        return (Vec::new(), Vec::new());
+    }
+    match resolve(&manifest.policy, &given.layers()) {
+        Ok(Resolved { values, origins }) => {
+            let shown = origins.into_iter().filter_map(|(key, layer)| {
+                let value = values.get(&key)?.clone();
+                Some(EffectiveValue { key, value, layer })
+            });
+            (shown.collect(), Vec::new())
+        }
+        Err(wrong) => (Vec::new(), wrong),
     }
 }
 

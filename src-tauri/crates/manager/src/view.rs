@@ -1,6 +1,7 @@
 //! What is shown of plugins, their revisions and operations, and what can be ordered: plain data for the
 //! window, the command line and the API.
 
+use orrery_catalog::{ConfigError, LayerKind};
 use orrery_supervisor::view::InstanceView;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -166,6 +167,85 @@ pub struct PluginConfig {
     pub policy: Vec<PolicyRule>,
     /// Why the last change was refused or taken back; empty when it was not.
     pub rejected: String,
+    /// What holds, by key: all layers together with the rules' defaults. Secrets are where they are, not what they are.
+    /// Empty where the config is text, or wrong.
+    pub effective: Vec<EffectiveValue>,
+    /// What is wrong with all layers together.
+    pub wrong: Vec<ConfigError>,
+}
+
+/// A value that holds, and where it is said.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
+pub struct EffectiveValue {
+    /// Key.
+    pub key: String,
+    /// Value.
+    #[ts(type = "unknown")]
+    pub value: serde_json::Value,
+    /// Where it is said.
+    pub layer: LayerKind,
+}
+
+/// Where a part of the config is said, besides what is said for a plugin.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, TS, JsonSchema)]
+#[serde(tag = "layer", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ConfigScope {
+    /// For everything.
+    Global,
+    /// For everything with an interface.
+    Interface {
+        /// The interface, such as `publisher`.
+        name: String,
+    },
+    /// For one version of a plugin.
+    Revision {
+        /// Plugin id.
+        plugin: String,
+        /// Version.
+        version: String,
+    },
+    /// For the process of a plugin on this machine; it wins over its versions.
+    Instance {
+        /// Plugin id.
+        plugin: String,
+    },
+}
+
+/// What is said in one place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
+pub struct ConfigLayerView {
+    /// Where.
+    pub scope: ConfigScope,
+    /// What.
+    #[ts(type = "Record<string, unknown>")]
+    pub values: serde_json::Map<String, serde_json::Value>,
+    /// It stands in the configuration file, and is changed there.
+    pub in_file: bool,
+}
+
+/// A change of what is said in one place.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigChange {
+    /// Keys and their new values; null takes one away.
+    #[serde(default)]
+    #[ts(type = "Record<string, unknown>")]
+    pub set: serde_json::Map<String, serde_json::Value>,
+    /// Keys that are taken away.
+    #[serde(default)]
+    pub unset: Vec<String>,
+    /// Nothing else is kept.
+    #[serde(default)]
+    pub replace: bool,
+}
+
+/// What a change led to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS, JsonSchema)]
+pub struct ConfigChanged {
+    /// What is said there now.
+    pub layer: ConfigLayerView,
+    /// The plugins that take it over now, each by its operation.
+    pub operations: Vec<OperationView>,
 }
 
 /// Where a package comes from.
@@ -277,6 +357,11 @@ pub enum PluginOrder {
         /// Config as text.
         #[serde(default)]
         text: Option<String>,
+    },
+    /// Take over the config as it is said now, in all layers.
+    Reconfigure {
+        /// Plugin id.
+        plugin: String,
     },
     /// Forget a failed pending revision.
     Dismiss {

@@ -29,6 +29,11 @@ const STATE: Kind = Kind {
             name: "task",
             sql: include_str!("../migrations/0003_task.sql"),
         },
+        Step {
+            version: 4,
+            name: "config",
+            sql: include_str!("../migrations/0004_config.sql"),
+        },
     ],
     damaged_kept: limits::SET_ASIDE_MAX,
 };

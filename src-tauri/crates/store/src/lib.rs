@@ -15,7 +15,7 @@ mod store;
 pub use error::StoreError;
 pub use orrery_sqlite::OpenError;
 pub use record::{
-    CatalogRecord, Config, ConfigRecord, Desired, OperationRecord, OperationState, Origin, PendingRecord,
-    PluginRecord, Quarantined, RevisionRecord, StepRecord, TaskRecord, WatchedRecord,
+    CatalogRecord, Config, ConfigRecord, Desired, LayerRecord, OperationRecord, OperationState, Origin,
+    PendingRecord, PluginRecord, Quarantined, RevisionRecord, StepRecord, TaskRecord, WatchedRecord,
 };
 pub use store::{Change, Loaded, Store};

@@ -119,6 +119,21 @@ pub struct ConfigRecord {
     pub rejected: String,
 }
 
+/// What is said in one layer of the config.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LayerRecord {
+    /// The layer, in a word: `global`, `interface`, `revision` or `instance`.
+    pub layer: String,
+    /// What it is about: an interface, a plugin with its version, a plugin; empty for everything.
+    pub subject: String,
+    /// What is said. Secrets are references.
+    pub values: serde_json::Map<String, Value>,
+    /// When it was said last, in milliseconds since the epoch.
+    pub changed_ms: i64,
+    /// Who said it.
+    pub user: String,
+}
+
 /// An unpacked revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RevisionRecord {

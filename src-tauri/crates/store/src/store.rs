@@ -12,7 +12,8 @@ use crate::error::StoreError;
 use crate::file;
 use crate::limits::{OPERATIONS_KEPT, QUARANTINE_KEPT, RECORD_BYTES_MAX};
 use crate::record::{
-    CatalogRecord, OperationRecord, PluginRecord, Quarantined, RevisionRecord, TaskRecord, WatchedRecord,
+    CatalogRecord, LayerRecord, OperationRecord, PluginRecord, Quarantined, RevisionRecord, TaskRecord,
+    WatchedRecord,
 };
 
 /// Format of the records that this version writes. One with another number is not read.
@@ -38,6 +39,8 @@ pub struct Loaded {
     pub operations: Vec<OperationRecord>,
     /// Files of watched directories, by path.
     pub watched: Vec<WatchedRecord>,
+    /// Layers of the config.
+    pub layers: Vec<LayerRecord>,
     /// Rows that could not be read and stand in the quarantine since this very load.
     pub quarantined: Vec<Quarantined>,
 }
@@ -78,6 +81,15 @@ pub enum Change {
         plugin: String,
         /// Version, as in the manifest.
         version: String,
+    },
+    /// A layer of the config says this.
+    PutLayer(LayerRecord),
+    /// A layer of the config says nothing any more.
+    DropLayer {
+        /// The layer, in a word.
+        layer: String,
+        /// What it is about.
+        subject: String,
     },
     /// A task is or becomes this.
     PutTask(TaskRecord),
@@ -120,6 +132,13 @@ impl Store {
             .await?,
             operations: read(&mut tx, &OPERATION, |r: &OperationRecord| r.id.clone(), &mut bad).await?,
             watched: read(&mut tx, &WATCHED, |r: &WatchedRecord| text_of(&r.path), &mut bad).await?,
+            layers: read(
+                &mut tx,
+                &CONFIG,
+                |r: &LayerRecord| key_of_revision(&r.layer, &r.subject),
+                &mut bad,
+            )
+            .await?,
             quarantined: Vec::new(),
         };
         let mut quarantined = Vec::new();
@@ -240,6 +259,11 @@ const WATCHED: Table = Table {
     delete: "DELETE FROM watched WHERE rowid = ?",
 };
 
+const CONFIG: Table = Table {
+    name: "config",
+    select: "SELECT rowid, layer || ' ' || subject, format, record FROM config ORDER BY layer, subject",
+    delete: "DELETE FROM config WHERE rowid = ?",
+};
 const TASK: Table = Table {
     name: "task",
     select: "SELECT rowid, id, format, record FROM task ORDER BY id",
@@ -399,6 +423,18 @@ async fn apply(tx: &mut Transaction<'_, Sqlite>, change: Change) -> Result<(), S
             .bind(encode(&record)?),
         Change::DropWatched { path } => {
             sqlx::query("DELETE FROM watched WHERE path = ?").bind(text_of(&path))
+        }
+        Change::PutLayer(record) => {
+            sqlx::query("INSERT OR REPLACE INTO config (layer, subject, format, record) VALUES (?, ?, ?, ?)")
+                .bind(record.layer.clone())
+                .bind(record.subject.clone())
+                .bind(FORMAT)
+                .bind(encode(&record)?)
+        }
+        Change::DropLayer { layer, subject } => {
+            sqlx::query("DELETE FROM config WHERE layer = ? AND subject = ?")
+                .bind(layer)
+                .bind(subject)
         }
         Change::PutTask(record) => {
             sqlx::query("INSERT OR REPLACE INTO task (id, format, record) VALUES (?, ?, ?)")

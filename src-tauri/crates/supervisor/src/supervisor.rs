@@ -381,6 +381,12 @@ impl Supervisor {
         Ok(Lease { shared: entry.shared })
     }
 
+    /// Whether a lease is of the plugin that is known under this id now, and not of one that was forgotten.
+    pub fn holds(&self, id: &str, lease: &Lease) -> bool {
+        self.entry(id)
+            .is_ok_and(|entry| Arc::ptr_eq(&entry.shared, &lease.shared))
+    }
+
     /// Whether a plugin runs for as long as somebody holds a [`Lease`], and not for longer than its idle time.
     pub fn is_on_demand(&self, id: &str) -> bool {
         self.entry(id)

@@ -131,7 +131,8 @@ async fn told(
     ops::order(instance, order(one.plugin), one.wait.no_wait, json).await
 }
 
-async fn entry(instance: &Instance, id: &str) -> Result<Value, Exit> {
+/// A plugin as it is listed.
+pub(crate) async fn entry(instance: &Instance, id: &str) -> Result<Value, Exit> {
     let list = instance.call(&Request::PluginList).await?;
     let found = list.as_array().into_iter().flatten().find(|e| e["id"] == id);
     found
@@ -350,7 +351,7 @@ async fn retry(instance: &Instance, plugin: &str, json: bool) -> Result<(), Exit
 }
 
 /// `key=value`.
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text
         .split_once('=')
         .ok_or_else(|| format!("{text:?} is not of the form key=value"))?;

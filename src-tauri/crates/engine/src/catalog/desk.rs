@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use orrery_catalog::{Described, Namespace, Told};
+use orrery_catalog::{Described, Layers, Namespace, Told};
 use orrery_manager::view::ManagedPlugin;
 use orrery_model::SmolStr;
 use orrery_packages::Manifest;
+use orrery_packages::policy::Rule;
 use orrery_plugins::{PluginInfo, PluginState, once};
 use orrery_store::{CatalogRecord, Change, Store};
 use semver::Version;
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::heard::{FirstWords, Metrics, News};
-use super::stock::{Facts, NO_VERSION, Said, VersionKey, stock};
+use super::stock::{Facts, NO_VERSION, Said, VersionKey, interfaces_of, stock};
 use crate::clock;
 use crate::engine::Shared;
 use crate::limits::{CATALOG_SETTLE, CATALOG_SOURCES, DESCRIBE_BUDGET, DESCRIPTION_BYTES};
@@ -83,6 +84,8 @@ struct Desk {
 struct Kept {
     reported: Vec<KeptMetric>,
     described: Vec<KeptMetric>,
+    #[serde(default)]
+    policy: Vec<Rule>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -118,7 +121,7 @@ impl Desk {
                 reported: back(kept.reported),
                 described: Described {
                     metrics: back(kept.described),
-                    policy: Vec::new(),
+                    policy: kept.policy,
                 },
             };
             self.said.insert((record.plugin.into(), version), said);
@@ -137,7 +140,9 @@ impl Desk {
         let mut fresh = self.hear(news, &managed, &manifests, &sockets);
         fresh.extend(self.forget(&managed, &manifests, &sockets));
         self.ask(&managed, &sockets);
+        let layers = self.layers(&managed, &sockets);
         let facts = Facts {
+            layers: &layers,
             managed: &managed,
             manifests: &manifests,
             sockets: &sockets,
@@ -150,6 +155,25 @@ impl Desk {
         // What is shown is on disk.
         self.keep(fresh).await;
         self.shared.library.replace(next);
+    }
+
+    /// What plugins are configured with, by plugin: those that we run, and those that somebody else does.
+    fn layers(&self, managed: &[ManagedPlugin], sockets: &[PluginInfo]) -> BTreeMap<String, Layers> {
+        let Some(all) = self.managed.as_ref().map(|all| &all.manager) else {
+            return BTreeMap::new();
+        };
+        let sockets = sockets.iter();
+        let mut layers: BTreeMap<String, Layers> = sockets
+            .map(|socket| {
+                (
+                    socket.id.clone(),
+                    all.config_layers(&socket.id, &interfaces_of(socket)),
+                )
+            })
+            .collect();
+        let ours = managed.iter();
+        layers.extend(ours.map(|plugin| (plugin.id.clone(), all.config_layers(&plugin.id, &[]))));
+        layers
     }
 
     /// Finds out which version said what. Gives those that said something new.
@@ -309,6 +333,7 @@ fn record(id: &str, version: &Version, said: &Said) -> Option<Change> {
     let told = serde_json::to_value(Kept {
         reported: kept(&said.reported),
         described: kept(&said.described.metrics),
+        policy: said.described.policy.clone(),
     });
     told.ok().map(|told| {
         Change::PutCatalog(CatalogRecord {

@@ -69,6 +69,17 @@ impl Lessor for Reasons {
             .transpose()
             .map_err(|error| error.to_string())
     }
+
+    fn holds(&self, plugin: &str, lease: &Option<Lease>) -> bool {
+        let Some(supervisor) = self.supervisor.get() else {
+            return true;
+        };
+        match lease {
+            Some(lease) => supervisor.holds(plugin, lease),
+            // Somebody else ran it; perhaps we do now.
+            None => supervisor.view(plugin).is_none(),
+        }
+    }
 }
 
 impl Library {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use orrery_catalog::{
-    Catalog, Described, Element, LayerKind, Layers, Namespace, Shelf, Source, Standing, Told, from_manifest,
+    Catalog, Described, Element, Layers, Namespace, Shelf, Source, Standing, Told, from_manifest,
 };
 use orrery_manager::view::{Activation, Desired, ManagedPlugin};
 use orrery_model::SmolStr;
@@ -13,7 +13,6 @@ use orrery_packages::manifest::Interface;
 use orrery_plugins::{PluginInfo, PluginState};
 use orrery_supervisor::view::InstanceState;
 use semver::Version;
-use serde_json::Value;
 
 use super::BUILT_IN;
 use super::heard::Metrics;
@@ -43,6 +42,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) sockets: &'a [PluginInfo],
     /// What was said, by version.
     pub(crate) said: &'a BTreeMap<VersionKey, Said>,
+    /// What plugins are configured with, by plugin.
+    pub(crate) layers: &'a BTreeMap<String, Layers>,
     /// What is built in, by source.
     pub(crate) built_in: &'a BTreeMap<SmolStr, Metrics>,
 }
@@ -61,6 +62,7 @@ pub(crate) fn stock(facts: &Facts<'_>, before: &Catalog) -> Catalog {
         let key = (SmolStr::from(id), version.clone());
         facts.said.get(&key).unwrap_or(&nothing)
     };
+    let config = |id: &str| facts.layers.get(id).cloned().unwrap_or_default();
     let mut ours: BTreeSet<&str> = BTreeSet::from([BUILT_IN]);
     for plugin in facts.managed.iter().filter(|plugin| plugin.id != BUILT_IN) {
         ours.insert(&plugin.id);
@@ -70,7 +72,7 @@ pub(crate) fn stock(facts: &Facts<'_>, before: &Catalog) -> Catalog {
         let said_now = said(&plugin.id, &manifest.version);
         let declared = from_manifest(&plugin.id, &manifest.metric, 0);
         put(
-            of_managed(plugin, manifest, &said_now.described),
+            of_managed(plugin, manifest, &said_now.described, config(&plugin.id)),
             joined(&declared, said_now),
         );
         for revision in &plugin.retained {
@@ -90,7 +92,10 @@ pub(crate) fn stock(facts: &Facts<'_>, before: &Catalog) -> Catalog {
         let is_one = !matches!(socket.state, PluginState::Rejected | PluginState::Conflict);
         if is_one && ours.insert(&socket.id) {
             let said_now = said(&socket.id, &NO_VERSION);
-            put(of_socket(socket, &said_now.described), joined(&[], said_now));
+            put(
+                of_socket(socket, &said_now.described, config(&socket.id)),
+                joined(&[], said_now),
+            );
         }
     }
     catalog
@@ -104,11 +109,7 @@ fn of_orrery() -> Source {
     }
 }
 
-fn of_managed(plugin: &ManagedPlugin, manifest: &Manifest, described: &Described) -> Source {
-    let config = match &plugin.config.structured {
-        Some(Value::Object(values)) => Layers::default().with(LayerKind::Plugin, values.clone()),
-        _ => Layers::default(),
-    };
+fn of_managed(plugin: &ManagedPlugin, manifest: &Manifest, described: &Described, config: Layers) -> Source {
     Source {
         standing: standing(plugin),
         interfaces: manifest.interfaces.clone(),
@@ -136,18 +137,25 @@ fn standing(plugin: &ManagedPlugin) -> Standing {
     }
 }
 
-fn of_socket(socket: &PluginInfo, described: &Described) -> Source {
-    let interfaces = socket.interfaces.iter();
-    let known = interfaces.filter_map(|word| serde_json::from_value::<Interface>(word.as_str().into()).ok());
+fn of_socket(socket: &PluginInfo, described: &Described, config: Layers) -> Source {
     Source {
         standing: match socket.state {
             PluginState::Failing => Standing::Away("it does not answer.".to_owned()),
             _ => Standing::Ready,
         },
-        interfaces: known.collect(),
+        interfaces: interfaces_of(socket),
         policy: described.policy.clone(),
+        config,
         ..Source::new(socket.id.as_str(), NO_VERSION)
     }
+}
+
+/// The interfaces that a socket's report names, as far as they are known.
+pub(crate) fn interfaces_of(socket: &PluginInfo) -> Vec<Interface> {
+    let named = socket.interfaces.iter();
+    named
+        .filter_map(|word| serde_json::from_value::<Interface>(word.as_str().into()).ok())
+        .collect()
 }
 
 /// What is declared, reported and described, as one: what is said later is more, and what it leaves open stays.

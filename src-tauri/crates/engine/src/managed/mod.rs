@@ -92,6 +92,7 @@ impl Managed {
         let manager = ManagerConfig {
             watched: config.watched.clone(),
             trust: config.trust,
+            layers: config.layers.clone(),
             refuse_downgrades: config.refuse_downgrades,
             ..ManagerConfig::new(dirs.clone())
         };

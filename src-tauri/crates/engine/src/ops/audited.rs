@@ -108,6 +108,17 @@ pub(super) fn deed(request: &Request) -> Option<Deed> {
         Request::RetryPlugin { path } => Some(Deed::new("plugin retry", path)),
         Request::CancelOperation { id } => Some(Deed::new("cancel operation", id)),
         Request::PluginOrder { order, .. } => Some(ordered(order)),
+        // Which keys, and not what to: a config may hold secrets.
+        Request::ConfigSet { scope, change } => {
+            let mut keys: Vec<&str> = change.set.keys().map(String::as_str).collect();
+            keys.extend(change.unset.iter().map(String::as_str));
+            let what = if change.replace {
+                "config replace"
+            } else {
+                "config set"
+            };
+            Some(Deed::new(what, scope.to_string()).with(keys.join(" ")))
+        }
         // Not what in: a manifest may hold what is nobody else's business.
         Request::TaskCreate { .. } => Some(Deed::new("task create", "task")),
         Request::TaskUpdate { task, .. } => Some(Deed::new("task change", format!("task:{task}"))),
@@ -141,6 +152,7 @@ fn ordered(order: &PluginOrder) -> Deed {
         PluginOrder::Disable { plugin } => of("disable", plugin),
         // Not what to: a config may hold secrets.
         PluginOrder::Configure { plugin, .. } => of("configure", plugin),
+        PluginOrder::Reconfigure { plugin } => of("reconfigure", plugin),
         PluginOrder::Dismiss { plugin } => of("dismiss", plugin),
     }
 }

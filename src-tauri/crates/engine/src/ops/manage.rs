@@ -8,8 +8,9 @@ use orrery_supervisor::HealthReply;
 
 use super::plugin_list;
 use crate::api::{
-    ApiError, Caller, Code, FieldError, HealthAnswer, LogPage, ManagedPlugin, OperationView, PluginEntry,
-    PluginOrder, RejectedPackage, UsagePoint,
+    ApiError, Caller, Code, ConfigChange, ConfigChanged, ConfigLayerView, ConfigScope, FieldError,
+    HealthAnswer, LogPage, ManagedPlugin, OperationView, PluginEntry, PluginOrder, RejectedPackage,
+    UsagePoint,
 };
 use crate::engine::Engine;
 use crate::limits::{HEALTH_FRESH, LOG_LINES, OPERATIONS, ORDER_WAIT};
@@ -79,6 +80,22 @@ impl Engine {
                 .operation(&ordered.id)
                 .ok_or_else(|| refused(OrderError::NoOperation(ordered.id))),
         }
+    }
+
+    /// Layers of the config that say something.
+    pub(crate) fn config_layers(&self) -> Result<Vec<ConfigLayerView>, ApiError> {
+        Ok(self.manager()?.config())
+    }
+
+    /// Changes a layer of the config; what is set in the configuration file stays there.
+    pub(crate) async fn set_config(
+        &self,
+        caller: &Caller,
+        scope: ConfigScope,
+        change: ConfigChange,
+    ) -> Result<ConfigChanged, ApiError> {
+        let changed = self.manager()?.configure(scope, change, &caller.user).await;
+        changed.map_err(refused)
     }
 
     /// Refuses to take a plugin from tasks that would lack something without it.

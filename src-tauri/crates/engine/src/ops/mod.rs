@@ -34,6 +34,7 @@ fn needs(request: &Request) -> (Role, bool) {
         Request::Control { .. } => (Role::Control, true),
         Request::RetryPlugin { .. } => (Role::Control, false),
         Request::PluginOrder { .. }
+        | Request::ConfigSet { .. }
         | Request::CancelOperation { .. }
         | Request::TaskCreate { .. }
         | Request::TaskUpdate { .. } => (Role::Admin, true),
@@ -57,12 +58,14 @@ fn needs(request: &Request) -> (Role, bool) {
         | Request::PluginLogs { .. }
         | Request::PluginUsage { .. }
         | Request::RejectedPackages
+        | Request::ConfigLayers
         | Request::Catalog { .. }
         | Request::CatalogEntry { .. }
         | Request::CatalogReadings { .. }
         | Request::Tasks
         | Request::Task { .. }
         | Request::TaskCheck { .. }
+        | Request::TaskFiles
         | Request::TaskSubscription { .. }
         | Request::ExportReport { .. }
         | Request::ExportHistory { .. }
@@ -140,6 +143,11 @@ impl Engine {
                 Ok(Response::Health(self.plugin_health(&plugin, fresh).await))
             }
             Request::ManagedPlugins => self.managed_plugins().map(Response::ManagedPlugins),
+            Request::ConfigLayers => self.config_layers().map(Response::Config),
+            Request::ConfigSet { scope, change } => self
+                .set_config(caller, scope, change)
+                .await
+                .map(|changed| Response::ConfigChanged(Box::new(changed))),
             Request::PluginOrder { order, wait } => self
                 .order_plugin(caller, order, wait)
                 .await
@@ -183,7 +191,8 @@ impl Engine {
                 .map(Response::Exported),
             Request::Tasks => self.task_list().map(Response::Tasks),
             Request::Task { task } => self.task(&task).map(|task| Response::Task(Box::new(task))),
-            Request::TaskCheck { manifest } => self.check_task(&manifest).map(Response::Faults),
+            Request::TaskCheck { manifest } => self.check_task(&manifest).map(Response::Checked),
+            Request::TaskFiles => self.task_files().map(Response::TaskFiles),
             Request::TaskCreate {
                 manifest,
                 start,

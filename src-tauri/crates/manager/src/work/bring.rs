@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::book::Plugin;
 use crate::error::Failure;
+use crate::layers::Given;
 use crate::limits::RETAINED;
 use crate::op::Op;
 use crate::plan::Step;
@@ -82,7 +83,7 @@ pub(super) async fn start(
         manifest: &newcomer.manifest,
         package: &newcomer.revision.dir,
         program_sha256: Some(newcomer.revision.program_sha256.clone()),
-        config: record.config.accepted.as_ref(),
+        config: shared.given(&newcomer.manifest, record.config.accepted.as_ref()),
         has_worked: record.has_worked,
     };
     let is_new = !shared.config.dirs.state(id).exists();
@@ -99,6 +100,7 @@ pub(super) async fn start(
             };
             let prepared = shared.prepare(&Prepare {
                 manifest: &without_rules,
+                config: Given::default(),
                 ..prepare
             })?;
             let want = Want::Rest(Rest::Inapplicable(lacking));

@@ -11,6 +11,7 @@ use super::bring::{self, Newcomer};
 use super::wish::{registered, restore};
 use crate::config_file;
 use crate::error::Failure;
+use crate::layers::Given;
 use crate::op::Op;
 use crate::plan::Step;
 
@@ -34,9 +35,20 @@ pub(super) async fn run(
     let before = registered(op, plugin)?;
     let mut after = before.clone();
     after.config.accepted = given(structured, text);
+    change(op, &before, after).await
+}
+
+/// Has a plugin take over its config as it is said now, in all layers.
+pub(super) async fn again(op: &Op, plugin: &str) -> Result<(), Failed> {
+    let _turn = op.turn(plugin).await?;
+    let before = registered(op, plugin)?;
+    change(op, &before, before.clone()).await
+}
+
+async fn change(op: &Op, before: &PluginRecord, mut after: PluginRecord) -> Result<(), Failed> {
     after.config.rejected.clear();
     // Why a change was refused stays visible until the next one.
-    apply(op, &before, &after).await.map_err(|failure| {
+    apply(op, before, &after).await.map_err(|failure| {
         let mut changes = Vec::new();
         if !failure.is_cancelled() && !failure.is_closing() {
             let mut record = before.clone();
@@ -55,18 +67,23 @@ async fn apply(op: &Op, before: &PluginRecord, after: &PluginRecord) -> Result<(
     let Some((plugin, manifest)) = known.and_then(|p| p.manifest.clone().map(|m| (p, m))) else {
         return Err(Failure::new("manifest.unreadable", "its manifest cannot be read"));
     };
-    config_file::check(&manifest, after.config.accepted.as_ref())?;
+    let given = shared.given(&manifest, after.config.accepted.as_ref());
+    config_file::check(&manifest, &given)?;
     let view = shared.processes.view(id).unwrap_or_default();
     // One that is only starting may not listen yet, and one that does not answer had better be started anew.
     let takes_it_live =
         view.state == InstanceState::Running && manifest.interfaces.contains(&Interface::Config);
-    if let (true, Some(config)) = (takes_it_live, &after.config.accepted) {
-        let value = config_file::delivered(&manifest, config)?;
+    // One that is to have none of its own any more is started without.
+    let is_cleared = before.config.accepted.is_some() && after.config.accepted.is_none();
+    if takes_it_live
+        && !is_cleared
+        && let Some(value) = config_file::delivered(&manifest, &given)?
+    {
         op.begin(Step::Start).await?;
         match shared.processes.configure(id, &value).await {
             Ok(Configured::Applied) => {
                 op.say(Step::Start, "it took the config while running");
-                return take_over(op, &plugin, &manifest, before, after).await;
+                return take_over(op, &plugin, &manifest, &given, after).await;
             }
             Ok(Configured::Refused(why)) => {
                 return Err(Failure::new("config_rejected", format!("{id} refuses it: {why}")));
@@ -88,15 +105,15 @@ async fn take_over(
     op: &Op,
     plugin: &crate::book::Plugin,
     manifest: &orrery_packages::Manifest,
-    before: &PluginRecord,
+    given: &Given,
     after: &PluginRecord,
 ) -> Result<(), Failure> {
     let shared = &op.shared;
-    let id = before.id.as_str();
+    let id = after.id.as_str();
     op.begin(Step::Commit).await?;
     let recorded = async {
-        if let (Some(path), Some(config)) = (&plugin.config_file, &after.config.accepted) {
-            config_file::rewrite(path, manifest, config)?;
+        if let Some(path) = &plugin.config_file {
+            config_file::rewrite(path, manifest, given)?;
         }
         let changes = vec![Change::PutPlugin(after.clone())];
         op.commit(changes, format!("{id} has the new config.")).await
@@ -132,9 +149,9 @@ async fn start_with(
     }
     let done = async {
         brought.promote(shared).await?;
-        let outcome = match &after.config.accepted {
-            Some(_) => format!("{id} has the new config."),
-            None => format!("{id} has no config of its own any more."),
+        let outcome = match (&before.config.accepted, &after.config.accepted) {
+            (Some(_), None) => format!("{id} has no config of its own any more."),
+            _ => format!("{id} has the new config."),
         };
         let clear = || config_file::keep_only(&shared.config.dirs, id, brought.config_file());
         op.commit_and_clear(vec![Change::PutPlugin(after.clone())], outcome, clear)

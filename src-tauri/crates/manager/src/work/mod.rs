@@ -54,6 +54,7 @@ pub(crate) async fn carry_out(op: Arc<Op>, order: PluginOrder) {
             structured,
             text,
         } => configure::run(&op, &plugin, structured, text).await,
+        PluginOrder::Reconfigure { plugin } => configure::again(&op, &plugin).await,
         PluginOrder::Start { plugin } => wish::start(&op, &plugin).await,
         PluginOrder::Stop { plugin } => wish::stop(&op, &plugin).await,
         PluginOrder::Restart { plugin } => wish::restart(&op, &plugin).await,

@@ -5,6 +5,7 @@ use orrery_store::{Change, Origin};
 
 use super::{Failed, bring};
 use crate::error::Failure;
+use crate::layers;
 use crate::op::Op;
 use crate::plan::Step;
 
@@ -30,6 +31,7 @@ pub(super) async fn run(op: &Op, plugin: &str, keep_state: bool) -> Result<(), F
             sha256,
         })
         .collect();
+    changes.extend(layers::dropped_with(&shared.book(), plugin));
     changes.push(match &record.local {
         Some(path) => {
             let mut local = orrery_store::PluginRecord::new(plugin, Origin::Local);

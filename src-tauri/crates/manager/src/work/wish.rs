@@ -166,19 +166,16 @@ async fn record_wish(
 
 /// Tells the supervisor what is wanted now.
 async fn follow(op: &Op, plugin: &str) {
-    let want = {
-        let book = op.shared.book();
-        let plugin = book.plugins.get(plugin);
-        plugin.and_then(|p| {
-            let manifest = p.manifest.as_ref()?;
-            Some(match (&p.obstacle, op.shared.want_of(&p.record, manifest)) {
-                (Some(why), orrery_supervisor::Want::Automatic | orrery_supervisor::Want::Run) => {
-                    orrery_supervisor::Want::Rest(orrery_supervisor::spec::Rest::Inapplicable(why.clone()))
-                }
-                (_, want) => want,
-            })
+    let known = op.shared.book().plugins.get(plugin).cloned();
+    let want = known.and_then(|p| {
+        let manifest = p.manifest?;
+        Some(match (p.obstacle, op.shared.want_of(&p.record, &manifest)) {
+            (Some(why), orrery_supervisor::Want::Automatic | orrery_supervisor::Want::Run) => {
+                orrery_supervisor::Want::Rest(orrery_supervisor::spec::Rest::Inapplicable(why))
+            }
+            (_, want) => want,
         })
-    };
+    });
     match want {
         Some(want) => op.shared.processes.want(plugin, want).await,
         // Its manifest could not be read when Orrery started; perhaps it can be now.

@@ -13,6 +13,7 @@ mod configure;
 mod crash;
 mod host;
 mod install;
+mod layers;
 mod orders;
 mod package;
 mod plugin;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         install::trials(),
         upgrade::trials(),
         configure::trials(),
+        layers::trials(),
         orders::trials(),
         program::trials(),
         watched::trials(),

@@ -213,7 +213,9 @@ async fn when_going_back_fails_too_both_reasons_are_told() {
     let world = World::new().await;
     // One that starts once only.
     let once = world.base().join("once");
-    let guard = Package::new("p", "1.0.0").arg("once", once.display());
+    let guard = Package::new("p", "1.0.0")
+        .arg("once", once.display())
+        .with("[start]\ntimeout = \"4s\"");
     world.install(&guard).await;
     let bad = Package::new("p", "2.0.0")
         .arg("ends-after-ms", 500)

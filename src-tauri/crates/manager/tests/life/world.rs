@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use orrery_manager::view::{ManagedPlugin, OperationState, OperationView, PackageSource, PluginOrder};
-use orrery_manager::{Dirs, Event, Hook, Manager, ManagerConfig, OrderError, Wait};
+use orrery_manager::{Dirs, Event, FileLayers, Hook, Manager, ManagerConfig, OrderError, Wait};
 use orrery_packages::Trust;
 use orrery_plugins::once;
 use orrery_runner::{Runner, RunnerConfig};
@@ -24,7 +24,7 @@ use crate::calls::RealCalls;
 use crate::package::Package;
 
 /// Longest wait for anything in these tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
@@ -38,6 +38,7 @@ pub(crate) struct World {
     pub(crate) machine_id: String,
     pub(crate) refuse_downgrades: bool,
     pub(crate) sweep_every: Option<Duration>,
+    pub(crate) layers: FileLayers,
 }
 
 pub(crate) struct Running {
@@ -113,6 +114,7 @@ impl World {
             machine_id: "this-machine".to_owned(),
             refuse_downgrades: false,
             sweep_every: None,
+            layers: FileLayers::default(),
         }
     }
 
@@ -134,6 +136,7 @@ impl World {
             config.hook.clone_from(&self.hook);
             config.machine_id.clone_from(&self.machine_id);
             config.refuse_downgrades = self.refuse_downgrades;
+            config.layers.clone_from(&self.layers);
             config.sweep_every = self.sweep_every.unwrap_or(config.sweep_every);
         });
         self.running = Some(running.await);

@@ -358,6 +358,23 @@ async fn who_needs_a_plugin_may_wait_for_it() {
     lab.end().await;
 }
 
+#[tokio::test]
+async fn a_lease_is_of_the_plugin_that_it_was_given_for() {
+    let lab = Lab::new().await;
+    let mut spec = lab.spec("demand", &[]);
+    spec.activation = Activation::OnDemand { idle_stop: ms(300) };
+    lab.put("demand", spec.clone()).await;
+    let old = lab.supervisor.acquire("demand").expect("known");
+    assert!(lab.supervisor.holds("demand", &old));
+    lab.supervisor.forget("demand").await;
+    assert!(!lab.supervisor.holds("demand", &old), "nobody is there");
+    lab.put("demand", spec).await;
+    assert!(!lab.supervisor.holds("demand", &old), "another is there");
+    let new = lab.supervisor.acquire("demand").expect("known");
+    assert!(lab.supervisor.holds("demand", &new));
+    lab.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn on_demand_plugins_run_while_somebody_needs_them() {
     let lab = Lab::new().await;

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod coming_in;
+mod config;
 mod metrics;
 mod operations;
 mod plugins;
@@ -44,6 +45,7 @@ pub(super) fn all(schemas: &mut Schemas) -> Vec<Entry> {
     let mut all = scope::all(schemas);
     all.extend(operations::all(schemas));
     all.extend(plugins::all(schemas));
+    all.extend(config::all(schemas));
     all.extend(catalog::all(schemas));
     all.extend(tasks::all(schemas));
     all.extend(metrics::all());
@@ -66,7 +68,7 @@ pub(super) fn tag(path: &str) -> &'static str {
     let mut parts = path.split('/').skip(1);
     match (parts.next(), parts.next()) {
         (Some("apis"), _) => SERVICES,
-        (_, Some("plugins" | "ops" | "uploads" | "broadcast")) => PLUGINS,
+        (_, Some("plugins" | "config" | "ops" | "uploads" | "broadcast")) => PLUGINS,
         (_, Some("session" | "links" | "tokens" | "audit")) => ACCESS,
         (_, None | Some("probes" | "topology" | "report" | "control" | "pipe")) => SCOPE,
         _ => OPERATIONS,
