@@ -85,6 +85,9 @@ fn differ(report: &Report, kind: TopologyKind, old: &Node, new: &Node) -> bool {
     {
         return true;
     }
+    if old.latest.is_shared_with(&new.latest) {
+        return false;
+    }
     let templates = &report.topology(kind).metadata_templates;
     let counts_time = |key: &SmolStr| templates.get(key).is_some_and(|t| t.data_type == COUNTS_TIME);
     let pairs = old.latest.iter().zip(&new.latest);

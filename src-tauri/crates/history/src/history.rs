@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::data::{NewEvent, SamplePage, Series, SeriesInfo, SeriesSamples, Stats, StoredEvent};
 use crate::error::HistoryError;
 use crate::live::Live;
+use crate::waiting::pack;
 use crate::write::{Message, Reply, Writer};
 use crate::{file, limits, read};
 
@@ -67,7 +68,7 @@ impl History {
             samples,
             limits::QUEUE_SAMPLES,
             samples,
-            Message::Samples(batch),
+            Message::Samples(pack(batch)),
         );
     }
 

@@ -16,6 +16,7 @@ mod history;
 pub mod limits;
 mod live;
 mod read;
+mod waiting;
 mod write;
 
 pub use config::{Clock, Config};

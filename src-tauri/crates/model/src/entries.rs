@@ -1,25 +1,33 @@
 //! Maps of the few things that a node says.
 
 use std::ops::Index;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use crate::SmolStr;
 
-/// A map by text keys, kept as a sorted list.
+/// A map by text keys, kept as a sorted list that is shared where it is cloned.
 ///
 /// A node has a dozen entries of a sort, read in order by everyone and changed by few. In a list they lie side
-/// by side, take their own size alone, and cost one allocation; a tree would take room for eleven at once.
-/// Inserting in ascending order of keys is as cheap as appending; many others are to be added all at once, by
-/// [`Extend`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entries<V>(Vec<(SmolStr, V)>);
+/// by side, take their own size alone, and cost one allocation, which all have that say the same. Changing one
+/// copies it, so that many entries are to be added all at once, by [`Extend`].
+#[derive(Debug, Clone)]
+pub struct Entries<V>(Option<Arc<[(SmolStr, V)]>>);
 
 impl<V> Default for Entries<V> {
     fn default() -> Self {
-        Entries(Vec::new())
+        Entries(None)
     }
 }
+
+impl<V: PartialEq> PartialEq for Entries<V> {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_shared_with(other) || self.all() == other.all()
+    }
+}
+
+impl<V: Eq> Eq for Entries<V> {}
 
 /// Entries up to which looking at all is faster than halving: most keys differ in length already.
 const FEW: usize = 16;
@@ -31,35 +39,49 @@ pub type Iter<'a, V> =
 impl<V> Entries<V> {
     /// No entries.
     pub const fn new() -> Self {
-        Entries(Vec::new())
+        Entries(None)
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all().len()
     }
 
     /// True when there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
-    /// Makes room for so many more entries, and no more than that.
-    pub fn reserve_exact(&mut self, more: usize) {
-        self.0.reserve_exact(more);
+    /// True when both are one list in memory, as all empty ones are.
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
-    /// Gives back room that nothing takes.
-    pub fn shrink_to_fit(&mut self) {
-        self.0.shrink_to_fit();
+    /// True when somebody else has the same list.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.0.as_ref().is_some_and(|all| Arc::strong_count(all) > 1)
+    }
+
+    /// Where the list lies, for telling lists apart quickly.
+    pub(crate) fn address(&self) -> usize {
+        self.all().as_ptr().addr()
+    }
+
+    #[inline]
+    fn all(&self) -> &[(SmolStr, V)] {
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// Where the key is, or would be.
     fn place(&self, key: &str) -> Result<usize, usize> {
-        match self.0.last() {
-            Some((last, _)) if last.as_str() < key => Err(self.0.len()),
+        match self.all().last() {
+            Some((last, _)) if last.as_str() < key => Err(self.len()),
             None => Err(0),
-            _ => self.0.binary_search_by(|(held, _)| held.as_str().cmp(key)),
+            _ => self.all().binary_search_by(|(held, _)| held.as_str().cmp(key)),
         }
     }
 
@@ -70,21 +92,15 @@ impl<V> Entries<V> {
 
     /// How many entries there are before the one under `key`.
     pub fn position(&self, key: &str) -> Option<usize> {
-        if self.0.len() > FEW {
+        if self.len() > FEW {
             return self.place(key).ok();
         }
-        self.0.iter().position(|(held, _)| held.as_str() == key)
+        self.all().iter().position(|(held, _)| held.as_str() == key)
     }
 
     /// The entry that so many stand before.
     pub fn at(&self, position: usize) -> Option<(&SmolStr, &V)> {
-        self.0.get(position).map(|(key, value)| (key, value))
-    }
-
-    /// The value under `key`, to be changed.
-    pub fn get_mut(&mut self, key: &str) -> Option<&mut V> {
-        let at = self.place(key).ok()?;
-        self.0.get_mut(at).map(|(_, value)| value)
+        self.all().get(position).map(|(key, value)| (key, value))
     }
 
     /// True when there is a value under `key`.
@@ -92,67 +108,25 @@ impl<V> Entries<V> {
         self.get(key).is_some()
     }
 
-    /// Puts a value under a key, and gives back what was there.
-    pub fn insert(&mut self, key: SmolStr, value: V) -> Option<V> {
-        match self.place(&key) {
-            Ok(at) => self.0.get_mut(at).map(|(_, held)| std::mem::replace(held, value)),
-            Err(at) => {
-                self.0.insert(at, (key, value));
-                None
-            }
-        }
-    }
-
-    /// Takes out what is under a key.
-    pub fn remove(&mut self, key: &str) -> Option<V> {
-        let at = self.place(key).ok()?;
-        Some(self.0.remove(at).1)
-    }
-
-    /// The place of a key, filled or not.
-    pub fn entry(&mut self, key: SmolStr) -> Entry<'_, V> {
-        let place = self.place(&key);
-        Entry {
-            all: &mut self.0,
-            key,
-            place,
-        }
-    }
-
-    /// Keeps what the condition holds for.
-    pub fn retain(&mut self, mut keep: impl FnMut(&SmolStr, &mut V) -> bool) {
-        self.0.retain_mut(|(key, value)| keep(key, value));
-    }
-
     /// All in order of keys.
     pub fn iter(&self) -> Iter<'_, V> {
-        self.0.iter().map(|(key, value)| (key, value))
-    }
-
-    /// All in order of keys, values to be changed.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&SmolStr, &mut V)> {
-        self.0.iter_mut().map(|(key, value)| (&*key, value))
+        self.all().iter().map(|(key, value)| (key, value))
     }
 
     /// Keys in order.
     pub fn keys(&self) -> impl ExactSizeIterator<Item = &SmolStr> + Clone {
-        self.0.iter().map(|(key, _)| key)
+        self.all().iter().map(|(key, _)| key)
     }
 
     /// Values in order of keys.
     pub fn values(&self) -> impl ExactSizeIterator<Item = &V> + Clone {
-        self.0.iter().map(|(_, value)| value)
-    }
-
-    /// Values in order of keys, to be changed.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
-        self.0.iter_mut().map(|(_, value)| value)
+        self.all().iter().map(|(_, value)| value)
     }
 
     /// Those whose key starts with `prefix`.
     pub fn starting_with(&self, prefix: &str) -> impl Iterator<Item = (&SmolStr, &V)> {
-        let begin = self.0.partition_point(|(key, _)| key.as_str() < prefix);
-        self.0
+        let begin = self.all().partition_point(|(key, _)| key.as_str() < prefix);
+        self.all()
             .iter()
             .skip(begin)
             .take_while(move |(key, _)| key.starts_with(prefix))
@@ -161,29 +135,123 @@ impl<V> Entries<V> {
 
     /// The one with the least key.
     pub fn first_key_value(&self) -> Option<(&SmolStr, &V)> {
-        self.0.first().map(|(key, value)| (key, value))
+        self.at(0)
+    }
+}
+
+impl<V: Clone> Entries<V> {
+    /// The list of this node alone, to be changed in place.
+    fn own(&mut self) -> &mut [(SmolStr, V)] {
+        self.0.as_mut().map(Arc::make_mut).unwrap_or_default()
+    }
+
+    fn set(&mut self, all: Vec<(SmolStr, V)>) {
+        self.0 = (!all.is_empty()).then(|| all.into());
+    }
+
+    fn add(&mut self, at: usize, key: SmolStr, value: V) {
+        let (before, after) = self.all().split_at(at);
+        let mut all = Vec::with_capacity(self.len() + 1);
+        all.extend_from_slice(before);
+        all.push((key, value));
+        all.extend_from_slice(after);
+        self.set(all);
+    }
+
+    /// The value under `key`, to be changed.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut V> {
+        let at = self.place(key).ok()?;
+        self.own().get_mut(at).map(|(_, value)| value)
+    }
+
+    /// Puts a value under a key, and gives back what was there.
+    pub fn insert(&mut self, key: SmolStr, value: V) -> Option<V> {
+        match self.place(&key) {
+            Ok(at) => {
+                let (_, held) = self.own().get_mut(at)?;
+                Some(std::mem::replace(held, value))
+            }
+            Err(at) => {
+                self.add(at, key, value);
+                None
+            }
+        }
+    }
+
+    /// Takes out what is under a key.
+    pub fn remove(&mut self, key: &str) -> Option<V> {
+        let at = self.place(key).ok()?;
+        let mut all = self.all().to_vec();
+        let (_, value) = all.remove(at);
+        self.set(all);
+        Some(value)
+    }
+
+    /// The place of a key, filled or not.
+    pub fn entry(&mut self, key: SmolStr) -> Entry<'_, V> {
+        let place = self.place(&key);
+        Entry {
+            entries: self,
+            key,
+            place,
+        }
+    }
+
+    /// Keeps what the condition holds for.
+    pub fn retain(&mut self, mut keep: impl FnMut(&SmolStr, &V) -> bool) {
+        if self.iter().all(|(key, value)| keep(key, value)) {
+            return;
+        }
+        let kept = self.all().iter().filter(|(key, value)| keep(key, value));
+        let kept: Vec<_> = kept.cloned().collect();
+        self.set(kept);
+    }
+
+    /// All in order of keys, values to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&SmolStr, &mut V)> {
+        self.own().iter_mut().map(|(key, value)| (&*key, value))
+    }
+
+    /// Values in order of keys, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
+        self.own().iter_mut().map(|(_, value)| value)
+    }
+
+    /// What was read, which is left empty, in a list of its size.
+    pub(crate) fn take_from(read: &mut Vec<(SmolStr, V)>) -> Self {
+        put_in_order(read);
+        Entries((!read.is_empty()).then(|| read.drain(..).collect()))
+    }
+}
+
+impl<V: PartialEq> Entries<V> {
+    /// Has the other list in the place of an equal one.
+    pub(crate) fn share(&mut self, other: &Self) {
+        if self == other {
+            self.0.clone_from(&other.0);
+        }
     }
 }
 
 /// The place of a key, filled or not.
 #[derive(Debug)]
 pub struct Entry<'a, V> {
-    all: &'a mut Vec<(SmolStr, V)>,
+    entries: &'a mut Entries<V>,
     key: SmolStr,
     place: Result<usize, usize>,
 }
 
-impl<'a, V> Entry<'a, V> {
+impl<'a, V: Clone> Entry<'a, V> {
     /// The value, made when there is none.
     pub fn or_insert_with(self, make: impl FnOnce() -> V) -> &'a mut V {
         let at = match self.place {
             Ok(at) => at,
             Err(at) => {
-                self.all.insert(at, (self.key, make()));
+                self.entries.add(at, self.key, make());
                 at
             }
         };
-        &mut self.all[at].1
+        &mut self.entries.own()[at].1
     }
 
     /// The value, the default one when there is none.
@@ -214,52 +282,48 @@ impl<'a, V> IntoIterator for &'a Entries<V> {
     }
 }
 
-impl<V> IntoIterator for Entries<V> {
-    type Item = (SmolStr, V);
-    type IntoIter = std::vec::IntoIter<(SmolStr, V)>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+/// Sorts by key; of several with one key, the last stays.
+pub(crate) fn put_in_order<V>(all: &mut Vec<(SmolStr, V)>) {
+    if all.is_sorted_by(|a, b| a.0 < b.0) {
+        return;
     }
+    all.sort_by(|a, b| a.0.cmp(&b.0));
+    all.dedup_by(|later, earlier| {
+        let same = later.0 == earlier.0;
+        if same {
+            std::mem::swap(later, earlier);
+        }
+        same
+    });
 }
 
-impl<V> Extend<(SmolStr, V)> for Entries<V> {
+impl<V: Clone> Extend<(SmolStr, V)> for Entries<V> {
     /// Adds all; of several with one key, the last stays.
     fn extend<I: IntoIterator<Item = (SmolStr, V)>>(&mut self, more: I) {
-        self.0.extend(more);
-        if self.0.is_sorted_by(|a, b| a.0 < b.0) {
-            return;
+        let mut more = more.into_iter().peekable();
+        if more.peek().is_some() {
+            *self = self.all().iter().cloned().chain(more).collect();
         }
-        self.0.sort_by(|a, b| a.0.cmp(&b.0));
-        self.0.dedup_by(|later, earlier| {
-            let same = later.0 == earlier.0;
-            if same {
-                std::mem::swap(later, earlier);
-            }
-            same
-        });
     }
 }
 
 impl<V> FromIterator<(SmolStr, V)> for Entries<V> {
     fn from_iter<I: IntoIterator<Item = (SmolStr, V)>>(all: I) -> Self {
-        let mut out = Entries::default();
-        out.extend(all);
-        out
+        all.into_iter().collect::<Vec<_>>().into()
     }
 }
 
 impl<V> From<Vec<(SmolStr, V)>> for Entries<V> {
-    fn from(all: Vec<(SmolStr, V)>) -> Self {
-        let mut out = Entries(all);
-        out.extend([]);
-        out
+    /// Of several with one key, the last stays.
+    fn from(mut all: Vec<(SmolStr, V)>) -> Self {
+        put_in_order(&mut all);
+        Entries((!all.is_empty()).then(|| all.into()))
     }
 }
 
 impl<V, const N: usize> From<[(SmolStr, V); N]> for Entries<V> {
     fn from(all: [(SmolStr, V); N]) -> Self {
-        all.into_iter().collect()
+        Vec::from(all).into()
     }
 }
 

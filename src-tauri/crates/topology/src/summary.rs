@@ -46,10 +46,32 @@ pub(crate) struct NodeMetric<'a> {
 
 /// Tells the facts of a node by priority: place among the templates of its kind, and value. Groups and pseudo
 /// nodes have none.
-pub(crate) fn facts(templates: &Templates, node: &RenderNode, mut tell: impl FnMut(usize, SmolStr)) {
-    templates.facts_of(&node.node, |found| {
+pub(crate) fn facts(templates: &Templates, node: &RenderNode, tell: impl FnMut(usize, SmolStr)) {
+    facts_counting(templates, &node.node, |kind| node.count(kind), tell);
+}
+
+/// The same of a node that has nothing below it, or of which nothing is counted.
+pub(crate) fn facts_alone(templates: &Templates, node: &Node, tell: impl FnMut(usize, SmolStr)) {
+    facts_counting(templates, node, |_| 0, tell);
+}
+
+/// True when such a node has any facts.
+pub(crate) fn has_facts(templates: &Templates, node: &Node) -> bool {
+    templates.facts_of(node, |found| {
+        let mut all = templates.facts.iter().zip(found);
+        all.any(|(shown, latest)| fact(node, |_| 0, shown, latest.map(|l| &l.value)).is_some())
+    })
+}
+
+fn facts_counting(
+    templates: &Templates,
+    node: &Node,
+    count: impl Fn(TopologyKind) -> usize,
+    mut tell: impl FnMut(usize, SmolStr),
+) {
+    templates.facts_of(node, |found| {
         for (place, (shown, latest)) in templates.facts.iter().zip(found).enumerate() {
-            if let Some(value) = fact(node, shown, latest.map(|l| &l.value)) {
+            if let Some(value) = fact(node, &count, shown, latest.map(|l| &l.value)) {
                 tell(place, value);
             }
         }
@@ -77,9 +99,14 @@ pub(crate) fn metadata(derivation: &Derivation, node: &RenderNode) -> Vec<Metada
     rows
 }
 
-fn fact(node: &RenderNode, shown: &Keyed<MetadataTemplate>, latest: Option<&SmolStr>) -> Option<SmolStr> {
+fn fact(
+    node: &Node,
+    count: impl Fn(TopologyKind) -> usize,
+    shown: &Keyed<MetadataTemplate>,
+    latest: Option<&SmolStr>,
+) -> Option<SmolStr> {
     let set = || {
-        let set = node.node.sets.get(&shown.id).filter(|s| !s.is_empty())?;
+        let set = node.sets.get(&shown.id).filter(|s| !s.is_empty())?;
         let joined = set.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(", ");
         Some(SmolStr::from(joined))
     };
@@ -88,7 +115,7 @@ fn fact(node: &RenderNode, shown: &Keyed<MetadataTemplate>, latest: Option<&Smol
         MetadataSource::Latest => latest.cloned().or_else(set),
         MetadataSource::Sets => set(),
         // Counts of what is below a node are made here; a probe of long ago may have sent them.
-        MetadataSource::Counters => match TopologyKind::from_tag(&shown.id).map(|k| node.count(k)) {
+        MetadataSource::Counters => match TopologyKind::from_tag(&shown.id).map(count) {
             Some(count) if count > 0 => Some(format_smolstr!("{count}")),
             _ => latest.cloned(),
         },
@@ -103,7 +130,7 @@ pub(crate) fn metrics<'a>(derivation: &'a Derivation, node: &'a RenderNode) -> V
     let templates = derivation.templates(kind);
     let NodeKind::Group(group) = node.kind else {
         let mut out = Vec::with_capacity(node.node.metrics.len());
-        readings(templates, node, |place, metric| {
+        readings(templates, &node.node, |place, metric| {
             out.push(NodeMetric {
                 shown: &templates.metrics[place],
                 metric: Cow::Borrowed(metric),
@@ -128,15 +155,11 @@ pub(crate) fn metrics<'a>(derivation: &'a Derivation, node: &'a RenderNode) -> V
 }
 
 /// Tells the metrics of a node itself by priority: place among the templates of its kind, and metric.
-pub(crate) fn readings<'a>(
-    templates: &Templates,
-    node: &'a RenderNode,
-    mut tell: impl FnMut(usize, &'a Metric),
-) {
-    if node.node.metrics.is_empty() {
+pub(crate) fn readings<'a>(templates: &Templates, node: &'a Node, mut tell: impl FnMut(usize, &'a Metric)) {
+    if node.metrics.is_empty() {
         return;
     }
-    templates.metrics_of(&node.node, |found| {
+    templates.metrics_of(node, |found| {
         for (place, metric) in found.iter().enumerate() {
             if let Some(metric) = metric {
                 tell(place, metric);

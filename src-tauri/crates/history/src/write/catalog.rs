@@ -7,8 +7,8 @@ use orrery_model::TopologyKind;
 use smol_str::SmolStr;
 use sqlx::SqliteConnection;
 
-use crate::data::SeriesSamples;
 use crate::limits;
+use crate::waiting::Waiting;
 
 /// What makes a series itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -20,12 +20,12 @@ pub(crate) struct SeriesKey {
 }
 
 impl SeriesKey {
-    pub(crate) fn of(samples: &SeriesSamples) -> Self {
+    pub(crate) fn of(samples: &Waiting) -> Self {
         SeriesKey {
             node: samples.node.clone(),
-            kind: samples.kind,
+            kind: samples.what.kind,
             incarnation_ms: samples.incarnation_ms,
-            metric: samples.metric.clone(),
+            metric: samples.what.metric.clone(),
         }
     }
 }
@@ -64,7 +64,7 @@ impl Catalog {
     pub(crate) async fn resolve(
         &mut self,
         db: &mut SqliteConnection,
-        samples: &SeriesSamples,
+        samples: &Waiting,
         first_ms: i64,
         last_ms: i64,
     ) -> Result<Option<i64>, sqlx::Error> {
@@ -123,11 +123,11 @@ impl Catalog {
     async fn resolve_metric(
         &mut self,
         db: &mut SqliteConnection,
-        samples: &SeriesSamples,
+        samples: &Waiting,
     ) -> Result<Option<i64>, sqlx::Error> {
-        let key = (samples.metric.clone(), samples.kind);
-        let label = SmolStr::new(cut(&samples.label, limits::MAX_LABEL_BYTES));
-        let format = SmolStr::new(cut(&samples.format, limits::MAX_LABEL_BYTES));
+        let key = (samples.what.metric.clone(), samples.what.kind);
+        let label = SmolStr::new(cut(&samples.what.label, limits::MAX_LABEL_BYTES));
+        let format = SmolStr::new(cut(&samples.what.format, limits::MAX_LABEL_BYTES));
         match self.metrics.get(&key) {
             Some(known) if known.label == label && known.format == format => return Ok(Some(known.id)),
             Some(_) => {}
@@ -139,8 +139,8 @@ impl Catalog {
              ON CONFLICT (key, kind) DO UPDATE SET label = excluded.label, format = excluded.format
              RETURNING id",
         )
-        .bind(samples.metric.as_str())
-        .bind(samples.kind.tag())
+        .bind(samples.what.metric.as_str())
+        .bind(samples.what.kind.tag())
         .bind(label.as_str())
         .bind(format.as_str())
         .fetch_one(db)
@@ -153,7 +153,7 @@ impl Catalog {
     async fn find_or_make(
         &mut self,
         db: &mut SqliteConnection,
-        samples: &SeriesSamples,
+        samples: &Waiting,
         metric: i64,
         span: RangeInclusive<i64>,
     ) -> Result<i64, sqlx::Error> {

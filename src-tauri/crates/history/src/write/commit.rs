@@ -3,10 +3,11 @@
 use sqlx::{Connection, SqliteConnection};
 
 use crate::codec::{TailSample, encode_tail};
-use crate::data::{NewEvent, Sample, SeriesSamples};
+use crate::data::{NewEvent, Sample};
 use crate::history::Shared;
 use crate::limits;
 use crate::live::chunk_of;
+use crate::waiting::Waiting;
 
 use super::catalog::{Catalog, cut};
 use super::frames::{EncodedFrame, write_frame};
@@ -85,7 +86,7 @@ impl Writer {
             frames,
         } = std::mem::take(&mut self.pending);
         self.release(
-            samples.iter().map(|s| s.samples.len()).sum(),
+            samples.iter().flatten().map(|s| s.samples.len()).sum(),
             events.len(),
             frames.iter().map(|(_, bytes)| bytes.len()).sum(),
         );
@@ -97,14 +98,14 @@ async fn collect(
     db: &mut SqliteConnection,
     catalog: &mut Catalog,
     shared: &Shared,
-    arrived: &[SeriesSamples],
+    arrived: &[Vec<Waiting>],
 ) -> Result<Written, sqlx::Error> {
     let kept = shared.config.oldest_kept_ms()..=shared.config.now_ms().saturating_add(limits::MAX_AHEAD_MS);
     let mut tail = Vec::new();
     let mut arrived_count = 0;
-    for series in arrived {
+    for series in arrived.iter().flatten() {
         arrived_count += series.samples.len();
-        if series.node.len() > limits::MAX_NODE_BYTES || series.metric.len() > limits::MAX_METRIC_BYTES {
+        if series.node.len() > limits::MAX_NODE_BYTES || series.what.metric.len() > limits::MAX_METRIC_BYTES {
             continue;
         }
         let sound = |s: &&Sample| s.value.is_finite() && s.t_ms >= 0 && kept.contains(&s.t_ms);

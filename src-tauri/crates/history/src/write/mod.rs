@@ -17,12 +17,13 @@ use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use crate::data::{NewEvent, SeriesSamples};
+use crate::data::NewEvent;
 use crate::error::HistoryError;
 use crate::file;
 use crate::history::Shared;
 use crate::limits;
 use crate::live::chunk_start;
+use crate::waiting::Waiting;
 
 use catalog::Catalog;
 use frames::FrameEncoder;
@@ -30,7 +31,7 @@ use frames::FrameEncoder;
 /// What the handle asks of the writer.
 pub(crate) enum Message {
     /// New samples.
-    Samples(Vec<SeriesSamples>),
+    Samples(Vec<Waiting>),
     /// Something happened.
     Event(NewEvent),
     /// A report frame.
@@ -49,7 +50,8 @@ pub(crate) type Reply = oneshot::Sender<Result<(), HistoryError>>;
 /// What has arrived and is not committed.
 #[derive(Default)]
 struct Pending {
-    samples: Vec<SeriesSamples>,
+    /// Batch by batch, so that none is copied.
+    samples: Vec<Vec<Waiting>>,
     events: Vec<NewEvent>,
     frames: Vec<(i64, Arc<Vec<u8>>)>,
 }
@@ -147,7 +149,7 @@ impl Writer {
 
     async fn take(&mut self, message: Message) {
         match message {
-            Message::Samples(batch) => self.pending.samples.extend(batch),
+            Message::Samples(batch) => self.pending.samples.push(batch),
             Message::Event(event) => self.pending.events.push(event),
             Message::Frame { at_ms, bytes } => self.pending.frames.push((at_ms, Arc::new(bytes))),
             Message::Flush(reply) => {

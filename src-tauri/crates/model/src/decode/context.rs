@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::decode::{Limits, Warning};
-use crate::{Names, Sample, Samples, SmolStr, Timestamp, TopologyKind, limits};
+use crate::entries::put_in_order;
+use crate::{Entries, Latest, Metric, Names, Sample, Samples, SmolStr, Timestamp, TopologyKind, limits};
 
 /// State of one decoding.
 pub(super) struct Context {
@@ -19,10 +20,10 @@ pub(super) struct Context {
     pub(super) samples: Vec<Sample>,
     /// Room for the names of one set.
     pub(super) names: Vec<SmolStr>,
-    /// Facts of the node before.
-    pub(super) facts: usize,
-    /// Metrics of the node before.
-    pub(super) metrics: usize,
+    /// Room for the facts of one node.
+    pub(super) facts: Vec<(SmolStr, Latest)>,
+    /// Room for the metrics of one node.
+    pub(super) metrics: Vec<(SmolStr, Metric)>,
     nodes_left: usize,
     edges_left: usize,
     nodes_allowed: usize,
@@ -30,6 +31,7 @@ pub(super) struct Context {
     seen: Vec<SmolStr>,
     sets_seen: Vec<Names>,
     samples_seen: Vec<Samples>,
+    metrics_seen: Vec<Entries<Metric>>,
     times: Vec<(Option<Written>, Timestamp)>,
 }
 
@@ -71,6 +73,8 @@ pub(super) enum Oddity {
 
 /// Slots of the caches of long strings, sets and readings. Reports repeat few of them, in runs.
 const SEEN_SLOTS: usize = 256;
+/// Slots of the cache of all metrics of nodes, of which there are more: two that meet in one would take turns.
+const METRIC_SLOTS: usize = 4096;
 /// Slots of the cache of timestamps. All readings of one moment carry the same.
 const TIME_SLOTS: usize = 256;
 /// Strings up to this many bytes are stored inline and need no cache.
@@ -85,8 +89,8 @@ impl Context {
             depth: 0,
             samples: Vec::new(),
             names: Vec::new(),
-            facts: 0,
-            metrics: 0,
+            facts: Vec::new(),
+            metrics: Vec::new(),
             nodes_left: limits.nodes,
             edges_left: limits::EDGES,
             nodes_allowed: limits.nodes,
@@ -94,6 +98,7 @@ impl Context {
             seen: vec![SmolStr::default(); SEEN_SLOTS],
             sets_seen: vec![Names::default(); SEEN_SLOTS],
             samples_seen: vec![Samples::default(); SEEN_SLOTS],
+            metrics_seen: vec![Entries::default(); METRIC_SLOTS],
             times: vec![(None, Timestamp::ZERO); TIME_SLOTS],
         }
     }
@@ -193,6 +198,35 @@ impl Context {
         shared
     }
 
+    /// These metrics, shared with a node of lately that reads the same in all; `metrics` is empty afterwards.
+    pub(super) fn share_metrics(&mut self, metrics: &mut Vec<(SmolStr, Metric)>) -> Entries<Metric> {
+        put_in_order(metrics);
+        // Equal readings are one list already, so that telling lists apart is enough.
+        let at = mixed(metrics.iter().fold(0, |hash: u64, (_, metric)| {
+            let bits = metric.samples.address() as u64 ^ metric.min.to_bits() ^ metric.max.to_bits();
+            hash.rotate_left(23) ^ bits
+        }));
+        let at = usize::try_from(at >> 32).unwrap_or(0) % METRIC_SLOTS;
+        let same = |held: &Entries<Metric>| {
+            held.len() == metrics.len()
+                && held.iter().zip(metrics.iter()).all(|((a, held), (b, read))| {
+                    let range = |metric: &Metric| (metric.min.to_bits(), metric.max.to_bits());
+                    held.samples.is_shared_with(&read.samples) && range(held) == range(read) && a == b
+                })
+        };
+        match self.metrics_seen.get_mut(at) {
+            Some(held) if same(held) => {
+                metrics.clear();
+                held.clone()
+            }
+            Some(held) => {
+                *held = Entries::take_from(metrics);
+                held.clone()
+            }
+            None => Entries::take_from(metrics),
+        }
+    }
+
     /// [`Timestamp::parse`], which is skipped for a timestamp that was read lately.
     #[inline]
     pub(super) fn parse_time(&mut self, text: &[u8]) -> Option<(Timestamp, bool)> {
@@ -243,8 +277,11 @@ fn slot(text: &[u8]) -> usize {
 
 /// A slot of 256 for a number of which any bits may tell.
 fn mix(number: u64) -> usize {
-    let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    usize::try_from(mixed >> 56).unwrap_or(0)
+    usize::try_from(mixed(number) >> 56).unwrap_or(0)
+}
+
+fn mixed(number: u64) -> u64 {
+    number.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 /// True when both are the same, bit for bit.

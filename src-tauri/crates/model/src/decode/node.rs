@@ -44,7 +44,8 @@ impl Draft {
                 let value = count.to_smolstr();
                 (counter, Latest { timestamp, value })
             });
-            let facts = std::mem::take(&mut self.node.latest);
+            let facts = self.node.latest.iter();
+            let facts = facts.map(|(key, fact)| (key.clone(), fact.clone()));
             self.node.latest = counted.rev().chain(facts).collect();
         }
         self.node
@@ -65,27 +66,31 @@ impl Record for Draft {
             "id" => node.id = map.next_value_seed(Id(ctx))?,
             "topology" => node.topology = map.next_value_seed(Id(ctx))?,
             "latest" => {
-                let mut facts = Vec::with_capacity(ctx.facts);
+                let mut facts = std::mem::take(&mut ctx.facts);
                 map.next_value_seed(Fill(&mut Facts(node, &mut facts), ctx))?;
-                ctx.facts = facts.len().min(EXPECTED);
-                add(&mut node.latest, facts);
+                add(&mut node.latest, &mut facts);
+                ctx.facts = facts;
             }
             "metrics" => {
-                let mut metrics = Vec::with_capacity(ctx.metrics);
+                let mut metrics = std::mem::take(&mut ctx.metrics);
                 map.next_value_seed(Fill(&mut Metrics(&mut metrics), ctx))?;
-                ctx.metrics = metrics.len().min(EXPECTED);
-                add(&mut node.metrics, metrics);
+                if node.metrics.is_empty() {
+                    node.metrics = ctx.share_metrics(&mut metrics);
+                } else {
+                    add(&mut node.metrics, &mut metrics);
+                }
+                ctx.metrics = metrics;
             }
             "adjacency" => map.next_value_seed(Each(&mut Adjacency(&mut node.adjacency), ctx))?,
             "parents" => {
                 let mut parents = Vec::new();
                 map.next_value_seed(Fill(&mut Parents(&mut parents), ctx))?;
-                add(&mut node.parents, parents);
+                add(&mut node.parents, &mut parents);
             }
             "sets" => {
                 let mut sets = Vec::new();
                 map.next_value_seed(Fill(&mut Sets(&mut sets), ctx))?;
-                add(&mut node.sets, sets);
+                add(&mut node.sets, &mut sets);
             }
             "latestControls" => map.next_value_seed(Fill(&mut Controls(node), ctx))?,
             "children" => map.next_value_seed(Each(&mut Children(&mut node.children), ctx))?,
@@ -105,16 +110,13 @@ impl Record for Draft {
     }
 }
 
-/// Entries for which room is made beforehand, because the node before had as many.
-const EXPECTED: usize = 64;
-
-/// Adds what was read to what stands there already, which is nothing but where a key occurs twice.
-fn add<V>(entries: &mut Entries<V>, mut read: Vec<(SmolStr, V)>) {
+/// Adds what was read to what stands there already, which is nothing but where a key occurs twice. Nothing is
+/// left of what was read but its room.
+fn add<V: Clone>(entries: &mut Entries<V>, read: &mut Vec<(SmolStr, V)>) {
     if entries.is_empty() {
-        read.shrink_to_fit();
-        *entries = Entries::from(read);
+        *entries = Entries::take_from(read);
     } else {
-        entries.extend(read);
+        entries.extend(read.drain(..));
     }
 }
 

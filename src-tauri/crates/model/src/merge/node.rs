@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::canonical::compare;
 use super::samples::{Joins, merge_metric};
-use crate::{ControlState, Entries, Latest, Node, SmolStr};
+use crate::{ControlState, Entries, Latest, Metric, Node, SmolStr};
 
 impl Node {
     /// Joins what `other` says of the same node into this one: the newest fact and control state per key, the
@@ -25,9 +25,7 @@ impl Node {
             held.extend(set.iter().cloned());
         });
         self.adjacency.extend(other.adjacency.iter().cloned());
-        join_entries(&mut self.metrics, &other.metrics, |held, metric| {
-            merge_metric(held, metric, joins);
-        });
+        join_metrics(&mut self.metrics, &other.metrics, joins);
         join_entries(&mut self.parents, &other.parents, |held, ids| {
             held.extend(ids.iter().cloned());
         });
@@ -54,8 +52,30 @@ fn joined(ids: &BTreeSet<SmolStr>) -> String {
     ids.iter().map(SmolStr::as_str).collect::<Vec<_>>().join(";")
 }
 
-/// Joins two lists of entries key by key. What is missing is added at once.
-fn join_entries<V: Clone>(held: &mut Entries<V>, other: &Entries<V>, mut merge: impl FnMut(&mut V, &V)) {
+fn join_metrics(held: &mut Entries<Metric>, other: &Entries<Metric>, joins: &mut Joins) {
+    if let Some(joined) = joins.metrics.get(held, other) {
+        *held = joined;
+        return;
+    }
+    let before = held.is_shared().then(|| held.clone());
+    join_entries(held, other, |held, metric| merge_metric(held, metric, joins));
+    if let Some(before) = before {
+        joins.metrics.put(&before, other, held);
+    }
+}
+
+/// Joins two lists of entries key by key. What is missing is added at once; joining the same is no change.
+fn join_entries<V: Clone + PartialEq>(
+    held: &mut Entries<V>,
+    other: &Entries<V>,
+    mut merge: impl FnMut(&mut V, &V),
+) {
+    if held.is_empty() {
+        held.clone_from(other);
+    }
+    if held == other {
+        return;
+    }
     let mut missing = Vec::new();
     for (key, value) in other {
         match held.get_mut(key) {

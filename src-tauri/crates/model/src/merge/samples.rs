@@ -2,53 +2,101 @@
 
 use std::cmp::Ordering;
 
+use rustc_hash::FxHashMap;
+
 use super::canonical::compare;
 use crate::metric::Samples;
-use crate::{Metric, Sample};
+use crate::{Entries, Metric, Sample};
 
-/// Joins that are remembered. Idle nodes of one report come to a few pairs of lists.
-const SLOTS: usize = 256;
+/// Joins of a sort that are remembered. Idle nodes of one report come to hundreds of pairs of lists, and where many
+/// sources name them, to as many for each.
+const REMEMBERED: usize = 1 << 14;
 
-/// What became of pairs of shared lists of readings. To be used within one step, of one kind of joining.
+/// What became of pairs of shared lists of readings, and of pairs of all metrics of nodes. To be used within one
+/// step, of one kind of joining.
 #[derive(Debug, Default)]
-pub(crate) struct Joins(Vec<Option<Join>>);
+pub(crate) struct Joins {
+    samples: Memo<Samples>,
+    pub(crate) metrics: Memo<Entries<Metric>>,
+}
 
-#[derive(Debug, Clone)]
-struct Join {
+/// A list that many may have.
+pub(crate) trait Shared: Clone {
+    /// True when somebody else has it.
+    fn is_shared(&self) -> bool;
+    /// Where it lies.
+    fn address(&self) -> usize;
+}
+
+impl Shared for Samples {
+    fn is_shared(&self) -> bool {
+        Samples::is_shared(self)
+    }
+
+    fn address(&self) -> usize {
+        Samples::address(self)
+    }
+}
+
+impl Shared for Entries<Metric> {
+    fn is_shared(&self) -> bool {
+        Entries::is_shared(self)
+    }
+
+    fn address(&self) -> usize {
+        Entries::address(self)
+    }
+}
+
+/// What became of pairs of shared lists, by where these lie.
+#[derive(Debug)]
+pub(crate) struct Memo<T>(FxHashMap<(usize, usize), Join<T>>);
+
+impl<T> Default for Memo<T> {
+    fn default() -> Self {
+        Memo(FxHashMap::default())
+    }
+}
+
+#[derive(Debug)]
+struct Join<T> {
     /// Both are held, so that what lies at their addresses stays the same.
-    held: Samples,
-    other: Samples,
-    joined: Samples,
+    _pair: (T, T),
+    joined: T,
+}
+
+impl<T: Shared> Memo<T> {
+    fn key(held: &T, other: &T) -> Option<(usize, usize)> {
+        (held.is_shared() && other.is_shared()).then(|| (held.address(), other.address()))
+    }
+
+    /// What a pair became before.
+    pub(crate) fn get(&self, held: &T, other: &T) -> Option<T> {
+        let join = self.0.get(&Self::key(held, other)?)?;
+        Some(join.joined.clone())
+    }
+
+    /// Notes what a pair became, as long as there is room.
+    pub(crate) fn put(&mut self, held: &T, other: &T, joined: &T) {
+        if let Some(key) = Self::key(held, other)
+            && self.0.len() < REMEMBERED
+        {
+            let joined = joined.clone();
+            let _pair = (held.clone(), other.clone());
+            self.0.insert(key, Join { _pair, joined });
+        }
+    }
 }
 
 impl Joins {
     /// What `join` makes of a pair of lists, made once for a pair that several nodes have.
     pub(crate) fn of(&mut self, held: &Samples, other: &Samples, join: impl FnOnce() -> Samples) -> Samples {
-        if !held.is_shared() || !other.is_shared() {
-            return join();
+        if let Some(joined) = self.samples.get(held, other) {
+            return joined;
         }
-        if self.0.is_empty() {
-            self.0.resize(SLOTS, None);
-        }
-        let mixed = held.address() ^ other.address().rotate_left(17);
-        let at = (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) % SLOTS;
-        let Some(slot) = self.0.get_mut(at) else {
-            return join();
-        };
-        match slot {
-            Some(made) if made.held.is_shared_with(held) && made.other.is_shared_with(other) => {
-                made.joined.clone()
-            }
-            _ => {
-                let joined = join();
-                *slot = Some(Join {
-                    held: held.clone(),
-                    other: other.clone(),
-                    joined: joined.clone(),
-                });
-                joined
-            }
-        }
+        let joined = join();
+        self.samples.put(held, other, &joined);
+        joined
     }
 }
 

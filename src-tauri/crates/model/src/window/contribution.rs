@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::linger::{self, Carry, Lingering};
 use super::origins::Presence;
-use super::{Completeness, SourceId};
+use super::{Completeness, SourceId, share};
 use crate::merge::{Joins, merge_plugins};
 use crate::{Entries, Metric, Node, NodeId, Report, Timestamp, Topology, TopologyKind, limits};
 
@@ -482,13 +482,15 @@ impl Held {
             return was_mentioned.is_some().then_some(Change::Seen(None));
         }
         let mut lingering = Vec::new();
+        let newer = Arc::make_mut(&mut node);
         if !self.node.metrics.is_empty() {
-            let newer = &mut Arc::make_mut(&mut node).metrics;
+            let newer = &mut newer.metrics;
             accumulate_all(newer, &self.node.metrics, span_ns, joins);
             let mut carry = Carry::new(&self.lingering, seen, cutoff);
             carry.metrics(newer, &self.node.metrics);
             lingering = carry.finish();
         }
+        share::parts(newer, &self.node);
         self.lingering = lingering;
         self.node = node;
         Some(Change::Said(self.node.clone(), None))
@@ -507,6 +509,7 @@ impl Held {
         accumulate_all(&mut newer.metrics, &self.node.metrics, span_ns, joins);
         let mut carry = Carry::new(&self.lingering, self.seen, cutoff);
         carry.node(newer, &self.node);
+        share::parts(newer, &self.node);
         self.lingering = carry.finish();
         self.seen = now;
         self.mentioned = Some(now);
@@ -519,10 +522,18 @@ impl Held {
 }
 
 fn accumulate_all(newer: &mut Entries<Metric>, older: &Entries<Metric>, span_ns: i64, joins: &mut Joins) {
+    if let Some(all) = joins.metrics.get(older, newer) {
+        *newer = all;
+        return;
+    }
+    let said = (newer.is_shared() && older.is_shared()).then(|| newer.clone());
     for (id, metric) in newer.iter_mut() {
         if let Some(held) = older.get(id) {
             linger::accumulate(metric, held, span_ns, joins);
         }
+    }
+    if let Some(said) = said {
+        joins.metrics.put(older, &said, newer);
     }
 }
 

@@ -287,7 +287,7 @@ pub(super) fn strip_node(node: &mut Arc<Node>, expired: &[Linger]) {
 }
 
 /// Removes all expired entries of a field at once.
-fn remove_entries<V>(entries: &mut Entries<V>, field: Field, expired: &[Linger]) {
+fn remove_entries<V: Clone>(entries: &mut Entries<V>, field: Field, expired: &[Linger]) {
     // They are in order of field and key.
     let from = expired.partition_point(|l| l.field < field);
     let to = expired.partition_point(|l| l.field <= field);

@@ -8,6 +8,7 @@
 mod contribution;
 mod linger;
 mod origins;
+mod share;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -195,7 +196,7 @@ impl Window {
     }
 
     /// Lets a report have the nodes of other sources where it says exactly the same of them, so that they are
-    /// held once, and need not be joined.
+    /// held once, and need not be joined; otherwise the parts that are the same.
     fn share(&self, source: SourceNumber, report: &mut Report) {
         if self.contributions.keys().all(|number| *number == source) {
             return;
@@ -205,11 +206,13 @@ impl Window {
                 continue;
             };
             for (id, node) in &mut topology.nodes {
-                if let Some(held) = held.get(id)
-                    && named.by_another(id, source)
-                    && held == node
-                {
+                let Some(held) = held.get(id).filter(|_| named.by_another(id, source)) else {
+                    continue;
+                };
+                if held == node {
                     *node = held.clone();
+                } else if let Some(node) = Arc::get_mut(node) {
+                    share::parts(node, held);
                 }
             }
         }

@@ -150,6 +150,12 @@ impl Origins {
         self.sources.values().map(|presence| &presence.id)
     }
 
+    /// Whether a source has reported and has not gone since.
+    pub fn is_present(&self, source: &SourceId) -> bool {
+        let mut all = self.sources.values();
+        all.any(|presence| presence.id == *source && !presence.gone)
+    }
+
     /// When a stale node was named last; `None` for a fresh one and for one that is not there.
     pub fn stale_since(&self, kind: TopologyKind, id: &NodeId) -> Option<Timestamp> {
         self.get(kind, id)

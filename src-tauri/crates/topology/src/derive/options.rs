@@ -307,13 +307,7 @@ impl Filter {
             let labels = names.labels(option).iter().filter(|l| l.value == value);
             out.labels.extend(labels.cloned());
         }
-        // Variants show their parent's choice of namespaces, but their nodes stand for several and are in
-        // none.
-        let grouped = matches!(
-            key,
-            TopologyKey::ContainersByHostname | TopologyKey::ContainersByImage
-        );
-        if let Some(chosen) = values.get(NAMESPACE).filter(|_| !grouped) {
+        if let Some(chosen) = values.get(NAMESPACE) {
             for (_, known) in names.unions(key) {
                 let some: Vec<SmolStr> = chosen
                     .split(',')
@@ -343,7 +337,7 @@ impl Filter {
         if !self.labels.is_empty() && is_container(node) && !self.labels.iter().all(|l| l.keeps(&node.node)) {
             return Some(SYSTEM.id);
         }
-        let elsewhere = |some: &Vec<SmolStr>| !some.iter().any(|name| in_namespace(&node.node, name));
+        let elsewhere = |some: &Vec<SmolStr>| !some.iter().any(|name| is_of(node, name));
         (!node.kind.is_pseudo() && self.namespaces.iter().any(elsewhere)).then_some(NAMESPACE)
     }
 }
@@ -414,6 +408,17 @@ pub(crate) fn namespace_of(node: &Node) -> Option<&str> {
     ]
     .into_iter()
     .find_map(|key| node.latest(key))
+}
+
+/// Whether a node is in a namespace: one that stands for several containers is where any of these is.
+fn is_of(node: &RenderNode, namespace: &str) -> bool {
+    match node.kind {
+        NodeKind::Group(GroupKind::ContainerHostname) | NodeKind::Known(TopologyKind::ContainerImage) => {
+            let mut containers = node.children.iter().filter(|c| c.kind == TopologyKind::Container);
+            containers.any(|container| in_namespace(&container.node, namespace))
+        }
+        _ => in_namespace(&node.node, namespace),
+    }
 }
 
 fn in_namespace(node: &Node, namespace: &str) -> bool {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use orrery_model::{Entries, Latest, MetadataTemplate, Metric, MetricTemplate, Node, SmolStr, Topology};
+use orrery_model::{
+    Entries, Latest, MetadataSource, MetadataTemplate, Metric, MetricTemplate, Node, SmolStr, Topology,
+};
 
 use crate::derive::keys;
 
@@ -19,6 +21,8 @@ pub(crate) struct Keyed<T> {
 pub(crate) struct Templates {
     pub(crate) facts: Vec<Arc<Keyed<MetadataTemplate>>>,
     pub(crate) metrics: Vec<Arc<Keyed<MetricTemplate>>>,
+    /// True when some facts are counts of what is below a node.
+    pub(crate) counts: bool,
     wanted_facts: Vec<Wanted>,
     wanted_metrics: Vec<Wanted>,
 }
@@ -87,6 +91,9 @@ impl Templates {
             .map(|(key, template)| keyed(key, template))
             .collect();
         Templates {
+            counts: facts
+                .iter()
+                .any(|shown| shown.template.from == MetadataSource::Counters),
             wanted_facts: wanted(&facts),
             wanted_metrics: wanted(&metrics),
             facts,

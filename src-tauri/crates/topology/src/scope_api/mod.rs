@@ -5,6 +5,7 @@
 
 mod list;
 mod node;
+mod rows;
 mod summary;
 
 use orrery_model::SmolStr;
@@ -17,7 +18,8 @@ use crate::query::QueryError;
 pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
 use node::Around;
 pub use node::{Cell, ChildrenGroup, Column, Connection, Connections, ControlInstance, Details, NodeAnswer};
-pub use summary::{Facts, Listed, MetricRows, MetricSample, Summary, Table, TableColumn, TableRow};
+pub use rows::{Facts, MetricRows};
+pub use summary::{Listed, MetricSample, Summary, Table, TableColumn, TableRow};
 
 /// Answer to `GET /api/topology/T`.
 #[derive(Debug, Clone, serde::Serialize, schemars::JsonSchema)]
@@ -53,7 +55,7 @@ impl Derivation {
             .places()
             .map(|place| Listed {
                 summary: shelf
-                    .get(place, |node| Summary::of(self, node, summary::Readings::Newest))
+                    .get(place, |node| Summary::of(self, node, rows::Readings::Newest))
                     .clone(),
                 adjacency: derived.adjacency(place),
             })

@@ -14,7 +14,8 @@ use crate::derive::kubernetes::is_storage;
 use crate::derive::system::{is_pause, is_running};
 use crate::derive::{Derivation, NodeKind, RenderEdge, RenderNode, TopologyKey};
 use crate::labels::{Style, labels};
-use crate::scope_api::summary::{Listed, Readings, Summary};
+use crate::scope_api::rows::Readings;
+use crate::scope_api::summary::{Listed, Summary};
 
 /// Answer to `GET /api/topology/T/ID`.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

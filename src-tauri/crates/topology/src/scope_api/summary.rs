@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use orrery_model::{MetadataTemplate, Metric, MetricTemplate, SmolStr, TableType};
+use orrery_model::{SmolStr, TableType};
 use schemars::JsonSchema;
-use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use super::rows::{Facts, MetricRows, Readings};
 use crate::card::tables::{TableRows, tables};
-use crate::derive::templates::{Keyed, Templates};
-use crate::derive::{Derivation, NodeKind, RenderNode};
+use crate::derive::{Derivation, RenderNode};
 use crate::labels::{Style, labels};
 use crate::summary;
 use crate::view::ParentRef;
@@ -67,60 +66,6 @@ pub struct Listed {
     pub adjacency: Vec<SmolStr>,
 }
 
-/// Facts by priority, each as `{id, label, value, priority?, dataType?, truncate?}`.
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    shown: Arc<Templates>,
-    /// Places among the templates, and values.
-    rows: Vec<(usize, SmolStr)>,
-}
-
-impl Facts {
-    fn of(derivation: &Derivation, node: &RenderNode) -> Self {
-        let NodeKind::Known(kind) = node.kind else {
-            return Facts::default();
-        };
-        let shown = derivation.templates(kind).clone();
-        // Nearly every node has nearly every fact: one allocation of the right size.
-        let mut rows = Vec::with_capacity(shown.facts.len());
-        summary::facts(&shown, node, |place, value| rows.push((place, value)));
-        Facts { shown, rows }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-}
-
-impl Serialize for Facts {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rows = self.rows.iter();
-        serializer.collect_seq(rows.map(|(place, value)| Fact(&self.shown.facts[*place], value)))
-    }
-}
-
-struct Fact<'a>(&'a Keyed<MetadataTemplate>, &'a SmolStr);
-
-impl Serialize for Fact<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (Keyed { id, template }, value) = (self.0, self.1);
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", id)?;
-        map.serialize_entry("label", &template.label)?;
-        map.serialize_entry("value", value)?;
-        if template.priority != 0.0 {
-            map.serialize_entry("priority", &template.priority)?;
-        }
-        if !template.data_type.is_empty() {
-            map.serialize_entry("dataType", &template.data_type)?;
-        }
-        if template.truncate != 0 {
-            map.serialize_entry("truncate", &template.truncate)?;
-        }
-        map.end()
-    }
-}
-
 /// Links to parents, each as `{id, label, topologyId}`.
 fn links<S: Serializer>(parents: &Arc<[ParentRef]>, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
@@ -139,82 +84,6 @@ fn links<S: Serializer>(parents: &Arc<[ParentRef]>, serializer: S) -> Result<S::
 
 fn is_none(parents: &Arc<[ParentRef]>) -> bool {
     parents.is_empty()
-}
-
-/// Metrics by priority, each as `{id, label, format?, group?, value, priority?, samples, min, max, url}`; readings
-/// are null in lists, and the link is one that Orrery does not make.
-#[derive(Debug, Clone, Default)]
-pub struct MetricRows {
-    shown: Arc<Templates>,
-    rows: Vec<Reading>,
-}
-
-#[derive(Debug, Clone)]
-struct Reading {
-    /// Place among the templates.
-    place: usize,
-    /// Newest reading, cut to two decimals.
-    value: f64,
-    min: f64,
-    max: f64,
-    samples: Option<Box<[MetricSample]>>,
-}
-
-impl MetricRows {
-    fn of(derivation: &Derivation, node: &RenderNode, which: Readings) -> Self {
-        let NodeKind::Known(kind) = node.kind else {
-            return MetricRows::default();
-        };
-        let shown = derivation.templates(kind).clone();
-        let mut rows = Vec::with_capacity(node.node.metrics.len());
-        summary::readings(&shown, node, |place, metric| {
-            rows.push(Reading {
-                place,
-                value: metric.last().map_or(0.0, |s| two_decimals(s.value)),
-                samples: (which == Readings::All).then(|| samples(metric)),
-                min: metric.min,
-                max: metric.max,
-            });
-        });
-        MetricRows { shown, rows }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-}
-
-impl Serialize for MetricRows {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let rows = self.rows.iter();
-        serializer.collect_seq(rows.map(|reading| Row(&self.shown.metrics[reading.place], reading)))
-    }
-}
-
-struct Row<'a>(&'a Keyed<MetricTemplate>, &'a Reading);
-
-impl Serialize for Row<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (Keyed { id, template }, reading) = (self.0, self.1);
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("id", id)?;
-        map.serialize_entry("label", &template.label)?;
-        if !template.format.is_empty() {
-            map.serialize_entry("format", &template.format)?;
-        }
-        if !template.group.is_empty() {
-            map.serialize_entry("group", &template.group)?;
-        }
-        map.serialize_entry("value", &reading.value)?;
-        if template.priority != 0.0 {
-            map.serialize_entry("priority", &template.priority)?;
-        }
-        map.serialize_entry("samples", &reading.samples)?;
-        map.serialize_entry("min", &reading.min)?;
-        map.serialize_entry("max", &reading.max)?;
-        map.serialize_entry("url", "")?;
-        map.end()
-    }
 }
 
 /// One reading.
@@ -267,15 +136,6 @@ pub struct TableRow {
     pub entries: BTreeMap<String, String>,
 }
 
-/// Which readings of a metric are given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Readings {
-    /// The newest alone, as lists have it.
-    Newest,
-    /// All of the report window.
-    All,
-}
-
 impl Summary {
     /// A node by itself. Groups have neither facts nor metrics.
     pub(super) fn of(derivation: &Derivation, node: &RenderNode, readings: Readings) -> Self {
@@ -323,22 +183,6 @@ impl Table {
             truncation_count: table.left_out,
         }
     }
-}
-
-fn samples(metric: &Metric) -> Box<[MetricSample]> {
-    metric
-        .samples
-        .iter()
-        .map(|s| MetricSample {
-            date: s.date.to_rfc3339(),
-            value: s.value,
-        })
-        .collect()
-}
-
-/// Scope cuts, it does not round.
-fn two_decimals(value: f64) -> f64 {
-    (value * 100.0).trunc() / 100.0
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -509,9 +509,9 @@ fn defect_19_only_packages_are_fetched_from_elsewhere() {
             reaching.push(folder.file_name().to_string_lossy().into_owned());
         }
     }
-    // Fetching a package, sending what a task says and metrics to a collector are what somebody asked for; nothing
-    // looks for news by itself.
-    let asked_for = ["packages", "tasks", "export"];
+    // Fetching a package, sending what a task says and metrics to a collector, and passing requests on to a service
+    // that was declared are what somebody asked for; nothing looks for news by itself.
+    let asked_for = ["packages", "tasks", "export", "services"];
     assert!(
         reaching.iter().all(|name| asked_for.contains(&name.as_str())),
         "{reaching:?}"

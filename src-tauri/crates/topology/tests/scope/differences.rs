@@ -99,6 +99,38 @@ fn differs_swarm_services_are_filtered_by_their_own_stack() {
 }
 
 #[test]
+fn differs_groups_of_containers_are_where_their_containers_are() {
+    let container = |image: &str, namespace: &str| {
+        json!({ "latest": {
+            "docker_container_hostname": format!("{image}.example"),
+            "docker_image_id": image,
+            "docker_label_io.kubernetes.pod.namespace": namespace,
+        } })
+    };
+    let image = |name: &str| json!({ "latest": { "docker_image_name": name } });
+    let space = |name: &str| json!({ "latest": { "kubernetes_name": name } });
+    let derivation = derive(&json!({
+        "Namespace": { "1;<namespace>": space("shop"), "2;<namespace>": space("blog") },
+        "ContainerImage": { "a;<container_image>": image("a"), "b;<container_image>": image("b") },
+        "Container": {
+            "1;<container>": container("a", "shop"),
+            "2;<container>": container("a", "blog"),
+            "3;<container>": container("b", "blog"),
+        },
+    }));
+    let in_space =
+        |topology: &str, namespace: &str| ids(&derivation, topology, Some(&[("namespace", namespace)]));
+    assert_eq!(in_space("containers", "shop"), ["1;<container>"]);
+    assert_eq!(in_space("containers-by-image", "shop"), ["a;<container_image>"]);
+    assert_eq!(in_space("containers-by-hostname", "shop"), ["a.example"]);
+    assert_eq!(
+        in_space("containers-by-hostname", "blog"),
+        ["a.example", "b.example"]
+    );
+    assert_eq!(in_space("containers-by-hostname", ""), ["a.example", "b.example"]);
+}
+
+#[test]
 fn differs_a_namespace_of_two_clusters_is_listed_once() {
     let namespace = json!({ "latest": { "kubernetes_name": "default" } });
     let derivation = derive(&json!({
