@@ -1,5 +1,12 @@
+import { capital } from '../../format/plugin';
+import type { CatalogMetric } from '../../generated/CatalogMetric';
 import type { ListColumn } from '../../lib/list';
 import { type CatalogRow, seriesOf, type Spread } from '../../state/catalog.svelte';
+
+/** A metric by its label, else by its id in words: `Bytes sent/s`. */
+export function nameOf(metric: CatalogMetric): string {
+  return metric.label || capital(metric.metric.replace(/_per_s(ec(ond)?)?$/, '/s').replaceAll('_', ' '));
+}
 
 /** Which plugin a metric is of, as a person says it. */
 export function ownerOf({ metric }: CatalogRow): string {
@@ -9,7 +16,7 @@ export function ownerOf({ metric }: CatalogRow): string {
 /** What the catalog says, and copies and saves. */
 export function catalogColumns(spreadOf: (row: CatalogRow) => Spread | undefined): ListColumn<CatalogRow>[] {
   return [
-    { id: 'metric', label: 'Metric', text: ({ metric }) => metric.label || metric.metric },
+    { id: 'metric', label: 'Metric', text: ({ metric }) => nameOf(metric) },
     { id: 'namespace', label: 'Name', hidden: true, text: ({ metric }) => metric.namespace },
     { id: 'now', label: 'Now', width: 168, narrow: 132, number: true, text: (row) => figure(spreadOf(row)), key: (row) => spreadOf(row)?.most ?? null },
     { id: 'nodes', label: 'Nodes', width: 72, number: true, from: 600, text: (row) => String(spreadOf(row)?.nodes ?? 0), key: (row) => spreadOf(row)?.nodes ?? 0 },
@@ -30,7 +37,7 @@ function figure(spread: Spread | undefined): string {
 
 /** By plugin, built in first, then by kind of node, then by name. */
 export function grouped(rows: readonly CatalogRow[]): CatalogRow[] {
-  return [...rows].sort(({ metric: a }, { metric: b }) => Number(b.built_in) - Number(a.built_in) || compare(a.plugin, b.plugin) || compare(a.topology, b.topology) || compare(a.label || a.metric, b.label || b.metric));
+  return [...rows].sort(({ metric: a }, { metric: b }) => Number(b.built_in) - Number(a.built_in) || compare(a.plugin, b.plugin) || compare(a.topology, b.topology) || compare(nameOf(a), nameOf(b)));
 }
 
 function compare(a: string, b: string): number {
