@@ -100,29 +100,50 @@ fn family(readings: &Readings, metric: &str, taken: impl Fn(&str) -> bool) -> Fa
     // Metrics whose names differ by nothing but what names may not hold.
     let mut next = 2;
     while taken(&name) {
-        name = format!("{plain}_{next}");
+        name = match plain.strip_suffix(TOTAL) {
+            Some(stem) => format!("{stem}_{next}{TOTAL}"),
+            None => format!("{plain}_{next}"),
+        };
         next += 1;
     }
     // Reports do not tell what only rises; the custom of names does.
-    if metric.ends_with("_total") {
+    if name.ends_with(TOTAL) {
         Family::counter(&name, &help)
     } else {
         Family::gauge(&name, &help)
     }
 }
 
-/// Name of the family of a node's metric: what names may not hold becomes `_`, and it ends in its unit.
+/// Ending of what only rises.
+const TOTAL: &str = "_total";
+
+/// Endings that only parts of histograms and summaries have.
+const PARTS: [&str; 3] = ["_count", "_sum", "_bucket"];
+
+/// Name of the family of a node's metric: in small letters, what names may not hold becomes `_`, and it ends in its
+/// unit, but never as a part of another family does.
 fn name(metric: &str, format: &str) -> String {
-    let safe: String = metric
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-        .collect();
+    let mut safe = String::with_capacity(metric.len());
+    let mut small = false;
+    for letter in metric.chars() {
+        if letter.is_ascii_uppercase() && small {
+            safe.push('_');
+        }
+        small = letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        safe.push(match letter.to_ascii_lowercase() {
+            letter if letter.is_ascii_alphanumeric() => letter,
+            _ => '_',
+        });
+    }
+    while let Some(stem) = PARTS.iter().find_map(|part| safe.strip_suffix(part)) {
+        safe.truncate(stem.len());
+    }
     let unit = match format {
         "filesize" => "_bytes",
         "percent" => "_percent",
         _ => "",
     };
-    let ends = safe.ends_with(unit) || safe.ends_with("_total");
+    let ends = safe.ends_with(unit) || safe.ends_with(TOTAL);
     format!("orrery_node_{safe}{}", if ends { "" } else { unit })
 }
 
@@ -148,6 +169,14 @@ mod tests {
         check("load1", "", "orrery_node_load1");
         check("http.requests-total", "number", "orrery_node_http_requests_total");
         check("read_total", "filesize", "orrery_node_read_total");
+        check("open_files_count", "integer", "orrery_node_open_files");
+        check(
+            "httpRequestsPerSecond",
+            "",
+            "orrery_node_http_requests_per_second",
+        );
+        check("p99_MS", "", "orrery_node_p99_ms");
+        check("a_sum_count", "", "orrery_node_a");
     }
 
     #[test]
@@ -161,7 +190,13 @@ mod tests {
             value: 1.0,
         };
         let readings = Readings {
-            readings: vec![reading("a.b"), reading("a-b"), reading("a.b")],
+            readings: vec![
+                reading("a.b"),
+                reading("a-b"),
+                reading("a.b"),
+                reading("c.total"),
+                reading("c_total"),
+            ],
             readings_left_out: 3,
             ..Readings::default()
         };
@@ -172,6 +207,8 @@ mod tests {
             [
                 ("orrery_node_a_b", 2),
                 ("orrery_node_a_b_2", 1),
+                ("orrery_node_c_2_total", 1),
+                ("orrery_node_c_total", 1),
                 ("orrery_topology_series_left_out", 1),
                 ("orrery_topology_nodes_left_out", 1),
             ]

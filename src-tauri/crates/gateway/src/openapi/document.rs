@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::entries;
 use super::entry::Entry;
 use super::responses;
+use super::samples;
 use super::schemas::Schemas;
 use crate::access::{self, ANY, Found, Rule};
 use crate::auth::COOKIE;
@@ -131,6 +132,7 @@ fn operation(method: &str, entry: &Entry) -> Value {
         "summary": entry.summary,
         "tags": [entries::tag(entry.path)],
         "responses": answers(entry),
+        "x-codeSamples": samples::of(method, entry),
     });
     if !entry.description.is_empty() {
         operation["description"] = entry.description.clone().into();

@@ -8,6 +8,7 @@ mod document;
 mod entries;
 mod entry;
 mod responses;
+mod samples;
 mod schemas;
 
 use std::sync::OnceLock;

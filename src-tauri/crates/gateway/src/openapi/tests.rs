@@ -53,7 +53,7 @@ fn every_reference_leads_somewhere_and_every_name_is_used_once() {
 }
 
 #[test]
-fn every_operation_says_who_may_come_and_how_it_fails() {
+fn every_operation_says_who_may_come_how_it_fails_and_how_it_is_asked_for() {
     let document = super::document();
     let paths = document["paths"].as_object().unwrap();
     for (path, item) in paths {
@@ -62,6 +62,13 @@ fn every_operation_says_who_may_come_and_how_it_fails() {
                 continue;
             }
             assert!(operation["x-role"].is_string(), "{method} {path}");
+            let sample = operation["x-codeSamples"][0]["source"].as_str().unwrap();
+            assert!(
+                !sample.contains("//api") && (!sample.contains('{') || sample.contains(" -d ")),
+                "{method} {path}: a parameter has no example: {sample}"
+            );
+            let given = sample.split_whitespace().all(|word| !word.ends_with(['=', '/']));
+            assert!(given, "{method} {path}: a parameter has no example: {sample}");
             for status in ["401", "403"] {
                 assert!(
                     operation["responses"][status].is_object(),
@@ -69,5 +76,42 @@ fn every_operation_says_who_may_come_and_how_it_fails() {
                 );
             }
         }
+    }
+}
+
+/// Every address that the documentation names, in its segments; what stands for something is in capitals or braces.
+fn documented() -> BTreeSet<Vec<String>> {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../docs");
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(docs).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|kind| kind != "md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let ends = |c: char| c.is_whitespace() || "`?[(,;'\"".contains(c);
+        let addresses = text.split(ends).filter(|word| word.starts_with('/'));
+        found.extend(addresses.map(|word| {
+            let word = word.trim_end_matches(['.', ':', ')', '|']);
+            word.split('/').map(str::to_owned).collect::<Vec<_>>()
+        }));
+    }
+    found
+}
+
+#[test]
+fn every_address_is_in_the_documentation() {
+    let documented = documented();
+    let document = super::document();
+    for path in document["paths"].as_object().unwrap().keys() {
+        let wanted: Vec<&str> = path.split('/').collect();
+        let fits = |said: &Vec<String>| {
+            let same = |(said, wanted): (&String, &&str)| {
+                said == wanted
+                    || wanted.starts_with('{') && (said.starts_with('{') || *said == said.to_uppercase())
+            };
+            said.len() == wanted.len() && said.iter().zip(&wanted).all(same)
+        };
+        assert!(documented.iter().any(fits), "{path} is in no page of docs/");
     }
 }
