@@ -10,7 +10,7 @@ use orrery_gateway::client::{Opened, Sent};
 use serde_json::{Map, Value, json};
 
 use crate::exit::Exit;
-use crate::output::{print, print_json};
+use crate::output::{print, print_json, print_table, table, text};
 
 /// Body of an answer that is shown as a whole, in bytes.
 const WHOLE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -25,7 +25,8 @@ Examples:
   orrery api PUT /apis/aggregation.orrery/v1alpha1/dataplaneservices -d @service.yaml \\
       -H 'Content-Type: application/yaml'
 
-GET /api/openapi.json describes every address.
+`orrery api --list` names every address, `--list WORD` those with the word in them; GET /api/openapi.json says all of
+what each takes and answers.
 Exit codes: 0 for 2xx and 3xx; 3 for 404 and 410; 5 for 401, 403 and 409; 2 for any other 4xx; 1 for 5xx.";
 
 /// Call any address of the HTTP API
@@ -35,9 +36,14 @@ Exit codes: 0 for 2xx and 3xx; 3 for 404 and 410; 5 for 401, 403 and 409; 2 for 
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Api {
     /// GET, POST, …
-    method: String,
+    #[arg(required_unless_present = "list")]
+    method: Option<String>,
     /// Path, such as /api/topology.
-    path: String,
+    #[arg(required_unless_present = "list")]
+    path: Option<String>,
+    /// List the addresses instead, or those with this word in them: how each is asked for, by whom, what for.
+    #[arg(long, value_name = "WORD", num_args = 0..=1, default_missing_value = "", conflicts_with_all = ["method", "path"])]
+    list: Option<String>,
     /// Body: a FILE (or @FILE), - for standard input, or JSON that begins with { or [.
     #[arg(short, long, value_name = "FILE|-|JSON")]
     data_file: Option<String>,
@@ -96,23 +102,63 @@ impl Data {
     }
 }
 
+impl Api {
+    /// What the addresses are narrowed down to that are asked for instead of one of them.
+    pub(crate) fn listed(&self) -> Option<&str> {
+        self.list.as_deref()
+    }
+}
+
+/// Writes which addresses there are. They are this program's; no instance is asked.
+pub(crate) fn list(word: &str, json: bool) -> Result<(), Exit> {
+    let document = orrery_gateway::openapi_document();
+    let paths = document["paths"].as_object().into_iter().flatten();
+    let word = word.to_lowercase();
+    let mut listed = Vec::new();
+    for (path, methods) in paths {
+        for (method, operation) in methods.as_object().into_iter().flatten() {
+            let summary = operation["summary"].as_str().unwrap_or_default();
+            let said = format!("{method} {path} {summary}").to_lowercase();
+            if operation["x-role"].is_string() && said.contains(&word) {
+                listed.push(json!({
+                    "method": method.to_uppercase(),
+                    "path": path,
+                    "role": operation["x-role"],
+                    "summary": summary,
+                    "example": operation["x-codeSamples"][0]["source"],
+                }));
+            }
+        }
+    }
+    if json {
+        return print_json(&listed.into());
+    }
+    if listed.is_empty() {
+        return Err(Exit::nothing(format!("no address has {word:?} in it")));
+    }
+    let mut out = table(&["METHOD", "PATH", "ROLE", "WHAT"]);
+    for entry in &listed {
+        out.add_row(["method", "path", "role", "summary"].map(|key| text(entry, key)));
+    }
+    print_table(&out);
+    Ok(())
+}
+
 /// Sends the request and writes the answer.
 pub(crate) async fn run(instance: &Instance, api: Api, json: bool) -> Result<(), Exit> {
-    let method = Method::from_bytes(api.method.to_uppercase().as_bytes())
-        .map_err(|_| Exit::usage(format!("{:?} is no method", api.method)))?;
-    if !api.path.starts_with('/') {
-        return Err(Exit::usage(format!(
-            "{:?} is no path: it begins with /",
-            api.path
-        )));
+    let (method, path) = (api.method.unwrap_or_default(), api.path.unwrap_or_default());
+    let method = Method::from_bytes(method.to_uppercase().as_bytes())
+        .map_err(|_| Exit::usage(format!("{method:?} is no method")))?;
+    if !path.starts_with('/') {
+        return Err(Exit::usage(format!("{path:?} is no path: it begins with /")));
     }
     let data = Data::of(api.data_file);
     let something = !matches!(data, Data::Nothing);
     let mut request = http::Request::builder()
         .method(method)
-        .uri(address(&api.path, &api.query))
+        .uri(address(&path, &api.query))
         .body(data.sent().await?)
-        .map_err(|error| Exit::usage(format!("{:?} is no address: {error}", api.path)))?;
+        .map_err(|error| Exit::usage(format!("{:?} is no address: {error}", path)))?;
     let headers = request.headers_mut();
     for (name, value) in api.header {
         headers.append(name, value);

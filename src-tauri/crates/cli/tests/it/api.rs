@@ -24,6 +24,15 @@ fn answers_are_written_and_their_status_is_the_exit_code() {
     instance
         .orrery(&["api", "GET", "/api/status", "-H", "Authorization: Bearer wrong"])
         .expect(5);
+    let listed = instance.orrery(&["api", "--list", "rotate"]).expect(0).out;
+    assert!(
+        listed.contains("POST    /api/tokens/{name}/rotate  admin"),
+        "{listed}"
+    );
+    let all = instance.orrery(&["api", "--list", "--json"]).expect(0).json();
+    assert!(all.as_array().unwrap().len() > 70, "{all}");
+    instance.orrery(&["api", "--list", "no such thing"]).expect(3);
+    instance.orrery(&["api"]).expect(2);
     let help = instance.orrery(&["api", "--help"]).expect(0);
     assert!(help.out.contains("orrery api GET /api/status"), "{}", help.out);
 }
