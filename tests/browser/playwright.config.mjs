@@ -24,7 +24,8 @@ export default defineConfig({
     launchOptions: {
       executablePath: process.env.ORRERY_TEST_CHROMIUM ?? '/usr/bin/chromium',
       // Chromium's own sandbox does not work for root, nor in most containers.
-      args: ['--no-sandbox', '--disable-dev-shm-usage'],
+      // Pages that stand in (ORRERY_TEST_UI) come from nowhere, and are to reach the engine all the same.
+      args: ['--no-sandbox', '--disable-dev-shm-usage', ...(process.env.ORRERY_TEST_UI ? ['--disable-features=LocalNetworkAccessChecks'] : [])],
     },
   },
 });
