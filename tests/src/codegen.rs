@@ -30,6 +30,7 @@ pub fn write_types(dir: &Path) -> anyhow::Result<()> {
     api::PluginEntry::export_all(&config)?;
     api::HealthAnswer::export_all(&config)?;
     api::OperationView::export_all(&config)?;
+    api::ConfigChanged::export_all(&config)?;
     api::LogPage::export_all(&config)?;
     api::UsagePoint::export_all(&config)?;
     api::RejectedPackage::export_all(&config)?;
@@ -39,6 +40,8 @@ pub fn write_types(dir: &Path) -> anyhow::Result<()> {
     api::TaskDetails::export_all(&config)?;
     api::TaskInfo::export_all(&config)?;
     api::RunReport::export_all(&config)?;
+    api::TaskCheck::export_all(&config)?;
+    api::TaskFile::export_all(&config)?;
     topology::info::TopologyInfo::export_all(&config)?;
     topology::details::NodeDetails::export_all(&config)?;
     topology::view::ViewRequest::export_all(&config)?;

@@ -64,7 +64,11 @@ structured: unknown,
 /**
  * Config as text.
  */
-text: string | null, } | { "order": "dismiss", 
+text: string | null, } | { "order": "reconfigure", 
+/**
+ * Plugin id.
+ */
+plugin: string, } | { "order": "dismiss", 
 /**
  * Plugin id.
  */

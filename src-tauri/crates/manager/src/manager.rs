@@ -53,11 +53,15 @@ impl Manager {
     }
 
     pub(crate) async fn start_with(
-        config: ManagerConfig,
+        mut config: ManagerConfig,
         store: Store,
         processes: Arc<dyn Processes>,
     ) -> Result<(Manager, mpsc::Receiver<Event>), StartError> {
         way::make_closed(&config.dirs)?;
+        // What is found there is ordered and remembered by its whole path.
+        for dir in &mut config.watched {
+            *dir = std::path::absolute(&*dir).unwrap_or_else(|_| std::mem::take(dir));
+        }
         let (events, receiver) = Events::new();
         let loaded = store.load(now_ms()).await?;
         for bad in &loaded.quarantined {

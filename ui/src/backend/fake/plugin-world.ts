@@ -135,6 +135,8 @@ export class PluginWorld {
         return this.#begin('enable', id, 1, '', () => this.#plugins.set(id, { ...plugin, desired: 'automatic', instance: { ...plugin.instance, state: 'running', pid: 34_010, started_ms: Date.now(), health: { state: 'ok', checks: [], streak: 0 } } }));
       case 'remove':
         return this.#begin('remove', id, 1, '', () => this.#plugins.delete(id));
+      case 'reconfigure':
+        return this.#begin('configure', id, 1, '', () => {});
       case 'dismiss':
         return this.#begin('dismiss', id, 1, '', () => this.#change(id, { pending: null }));
       case 'rollback': {
