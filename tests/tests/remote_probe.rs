@@ -346,3 +346,13 @@ async fn serve_shell(socket: Socket) {
     typing.abort();
     assert!(shell.wait().await.unwrap().success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_after_a_report_was_taken_finds_it() {
+    let stage = Stage::set().await;
+    stage.report().await;
+    let (status, hosts) = stage.get("/api/topology/hosts").await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(hosts["nodes"].get(NODE).is_some(), "{hosts}");
+    stage.strike().await;
+}

@@ -3,6 +3,7 @@
 use orrery_model::Report;
 use orrery_model::window::{Completeness, SourceId};
 use orrery_plugins::PluginEvent;
+use tokio::sync::oneshot;
 
 /// Something that a source says.
 #[derive(Debug)]
@@ -17,6 +18,17 @@ pub(crate) enum Arrival {
         completeness: Completeness,
         /// Size on the wire in bytes; 0 for built-in probes.
         bytes: u64,
+    },
+    /// A report that was handed in, and is answered when readers see it.
+    Uploaded {
+        /// Whose.
+        source: SourceId,
+        /// What it says.
+        report: Report,
+        /// Size on the wire in bytes.
+        bytes: u64,
+        /// Dropped when it is published.
+        seen: oneshot::Sender<()>,
     },
     /// From the plugin registry.
     Plugin(PluginEvent),

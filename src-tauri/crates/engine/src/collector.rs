@@ -9,7 +9,7 @@ use orrery_model::window::{Completeness, SourceId, Window};
 use orrery_model::{Report, SmolStr};
 use orrery_plugins::{NoteKind, PluginEvent};
 use orrery_topology::censor;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
     let mut state = Collector {
         window: Window::new(i64::try_from(WINDOW.as_nanos()).unwrap_or(i64::MAX)),
         known: BTreeSet::new(),
+        unseen: Vec::new(),
         shared: shared.clone(),
     };
     let mut next_frame = Instant::now() + Duration::from_secs(2);
@@ -74,6 +75,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
             shared.publish(before.next(&snapshot, now.as_millis()));
             published_at = Instant::now();
         }
+        state.unseen.clear();
         if Instant::now() >= next_frame {
             next_frame = Instant::now() + FRAME_EVERY;
             let (shared, report) = (shared.clone(), snapshot.report.clone());
@@ -88,6 +90,8 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
 struct Collector {
     window: Window,
     known: BTreeSet<SourceId>,
+    /// Of those who handed reports in that are not published yet, at most one for each that waits in the queue.
+    unseen: Vec<oneshot::Sender<()>>,
     shared: Arc<Shared>,
 }
 
@@ -109,6 +113,15 @@ impl Collector {
                 completeness,
                 bytes,
             } => self.report(source, report, completeness, bytes),
+            Arrival::Uploaded {
+                source,
+                report,
+                bytes,
+                seen,
+            } => {
+                self.unseen.push(seen);
+                self.report(source, report, Completeness::Partial, bytes)
+            }
             Arrival::Plugin(PluginEvent::Report {
                 plugin,
                 report,

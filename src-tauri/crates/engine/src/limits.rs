@@ -12,6 +12,8 @@ pub const FIRST_WAIT: Duration = Duration::from_secs(1);
 pub const ROUTINE: Duration = Duration::from_millis(250);
 /// Arrivals waiting for the collector; a full queue makes senders wait, never grow.
 pub const ARRIVALS_MAX: usize = 256;
+/// Longest wait of who hands a report in until it is published, which takes [`COALESCE`] when nothing else is slow.
+pub const UPLOAD_SEEN: Duration = Duration::from_secs(10);
 /// Span over which reports of a source are combined.
 pub const WINDOW: Duration = Duration::from_secs(15);
 /// Nodes of which the time of the last change is remembered.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,10 +19,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{self, Failure};
-use crate::limits::REPORT_BYTES_MAX;
 use crate::params::Params;
 use crate::router::Gateway;
 
+mod body;
 mod feed;
 mod link;
 mod pipe;
@@ -50,9 +51,8 @@ pub(crate) fn routes() -> Router<Gateway> {
         .route("/api/probes", get(probes))
         .route(
             "/api/report",
-            get(report)
-                .post(upload)
-                .layer(DefaultBodyLimit::max(REPORT_BYTES_MAX)),
+            // The size of a report is bounded while it comes.
+            get(report).post(upload).layer(DefaultBodyLimit::disable()),
         )
         .route("/api/topology", get(topologies))
         .route("/api/topology/{topology}", get(topology))
@@ -203,8 +203,9 @@ async fn upload(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     headers: HeaderMap,
-    body: axum::body::Bytes,
+    body: Body,
 ) -> Answer {
+    let body = body::whole(body, &headers).await?;
     let text = |name: &str| {
         headers
             .get(name)
