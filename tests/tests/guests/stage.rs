@@ -50,7 +50,7 @@ impl Stage {
         let socket = orrery_gateway::bind(&paths.instance_socket()).await.unwrap();
         for (listener, router) in [
             (socket, gateway.router(Door::socket())),
-            (host, gateway.host_router()),
+            (host, gateway.host_router().into()),
         ] {
             tokio::spawn(orrery_gateway::serve_unix(listener, router, stop.clone()));
         }
