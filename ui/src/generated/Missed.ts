@@ -19,4 +19,8 @@ slow: number,
 /**
  * Something that it needs was not there.
  */
-waiting: number, };
+waiting: number, 
+/**
+ * There was nothing to collect.
+ */
+empty: number, };

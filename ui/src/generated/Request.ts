@@ -188,7 +188,7 @@ limit: number | null, } | { "op": "tasks" } | { "op": "task",
 /**
  * Its id or name.
  */
-task: string, } | { "op": "task_check", 
+task: string, } | { "op": "task_files" } | { "op": "task_check", 
 /**
  * YAML or JSON.
  */

@@ -36,9 +36,15 @@ export function isStarted(task: TaskInfo): boolean {
 
 /** What a person should read of a task that does not do what it is for; empty when all is well. */
 export function taskTrouble(task: TaskInfo): string {
-  if (task.state === 'waiting') return task.waits_for ? `Waits for ${task.waits_for}` : 'Waits for something that is not there.';
+  if (task.state === 'waiting') return waitsFor(task.waits_for);
   if (task.state === 'failing' || task.state === 'disabled') return task.counts.errors.at(-1)?.text ?? '';
   return '';
+}
+
+/** What is missing may be a thing, or be said in a sentence of its own. */
+function waitsFor(what: string): string {
+  if (what === '') return 'Waits for something that is not there.';
+  return what.endsWith('.') ? `Waits. ${what}` : `Waits for ${what}`;
 }
 
 /** How bad it is, for the head of a note: `12 runs failed in a row, now every 60 s`. */
@@ -67,18 +73,19 @@ export function collectWords(task: TaskInfo): string {
 
 /** Slots in which it did not run. */
 export function missedOf(task: TaskInfo): number {
-  const { busy, late, slow, waiting } = task.counts.missed;
-  return busy + late + slow + waiting;
+  const { busy, late, slow, waiting, empty } = task.counts.missed;
+  return busy + late + slow + waiting + empty;
 }
 
 /** Why it did not run, for a tooltip. */
 export function missedReasons(task: TaskInfo): string {
-  const { busy, late, slow, waiting } = task.counts.missed;
+  const { busy, late, slow, waiting, empty } = task.counts.missed;
   const reasons: [number, string][] = [
     [busy, 'while the run before was not over'],
     [late, 'while the machine slept or its clock was set'],
     [slow, 'while it was left alone after failures'],
     [waiting, 'while something it needs was missing'],
+    [empty, 'while there was nothing to collect'],
   ];
   return reasons
     .filter(([times]) => times > 0)

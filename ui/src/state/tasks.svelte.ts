@@ -1,8 +1,8 @@
 import { type Backend, toApiError } from '../backend/backend';
 import type { ApiError } from '../generated/ApiError';
-import type { FieldError } from '../generated/FieldError';
 import type { RunReport } from '../generated/RunReport';
 import type { SubscriptionView } from '../generated/SubscriptionView';
+import type { TaskCheck } from '../generated/TaskCheck';
 import type { TaskDetails } from '../generated/TaskDetails';
 import type { TaskInfo } from '../generated/TaskInfo';
 import { Poll } from './poll';
@@ -60,8 +60,8 @@ export class Tasks {
     this.#fast.refresh();
   }
 
-  /** Everything that is wrong with a manifest, all at once; nothing is made. */
-  check(manifest: string): Promise<FieldError[]> {
+  /** Everything that is wrong with a manifest and what is to be known of it, all at once; nothing is made. */
+  check(manifest: string): Promise<TaskCheck> {
     return this.#backend.send({ method: 'POST', path: `${TASKS_PATH}/dry-run`, mediaType: 'application/yaml', body: manifest });
   }
 

@@ -56,13 +56,14 @@ function task(id: string, name: string, state: TaskDetails['state'], more: Parti
     created_ms: Date.now() - 3_600_000,
     user: 'ada',
     next_run_ms: state === 'scheduled' ? Date.now() + 4000 : null,
-    counts: { runs: 96, ok: 95, partial: 1, failed: 0, missed: { busy: 0, late: 0, slow: 0, waiting: 0 }, last_run_ms: Date.now() - 1000, errors: [] },
+    counts: { runs: 96, ok: 95, partial: 1, failed: 0, missed: { busy: 0, late: 0, slow: 0, waiting: 0, empty: 0 }, last_run_ms: Date.now() - 1000, errors: [] },
     recent: Array.from({ length: 30 }, (_, back) => past(30 - back, back === 12 ? 'partial' : 'ok')),
     failures: 0,
     slowed_to_ms: null,
     held: 0,
     dropped: 0,
     declared: null,
+    warnings: [],
     manifest: { version: 2, name, schedule: { type: 'simple', interval: '5s' }, collect: { '/iowait/host/*/iowait': {} }, publish: [{ plugin: 'stdout' }] },
     values: [],
     values_total: 0,
@@ -85,7 +86,7 @@ function begin(): TaskDetails[] {
       recent: Array.from({ length: 30 }, (_, back) => past(30 - back, back > 17 ? 'failed' : back > 14 ? 'partial' : 'ok')),
       failures: 12,
       slowed_to_ms: 60_000,
-      counts: { runs: 1919, ok: 1904, partial: 3, failed: 12, missed: { busy: 1, late: 0, slow: 7, waiting: 0 }, last_run_ms: Date.now() - 9000, errors: [failed] },
+      counts: { runs: 1919, ok: 1904, partial: 3, failed: 12, missed: { busy: 1, late: 0, slow: 7, waiting: 0, empty: 0 }, last_run_ms: Date.now() - 9000, errors: [failed] },
     }),
     task('t3', 'gpu-watch', 'waiting', { recent: [], waits_for: 'plugin gpu-nvml' }),
     task('t4', 'load-test', 'ended'),
@@ -111,7 +112,7 @@ export class FakeTasks {
       return [{ namespace: '/iowait/host/tern;<host>/iowait', topology: 'host', node: 'tern;<host>', metric: 'iowait', value: 3.5, unit: 'percent', at_ms: Date.now() }];
     }
     if (url.pathname === TASKS_PATH) return method === 'POST' ? this.#make(body ?? '', url.searchParams.get('start') !== 'false') : [...this.#tasks.values()];
-    if (url.pathname === `${TASKS_PATH}/dry-run`) return faults(body ?? '');
+    if (url.pathname === `${TASKS_PATH}/dry-run`) return { faults: faults(body ?? ''), warnings: [] };
     if (!url.pathname.startsWith(`${TASKS_PATH}/`)) return undefined;
     const [id = '', rest = ''] = url.pathname.slice(TASKS_PATH.length + 1).split('/').map(decodeURIComponent);
     const known = this.#tasks.get(id);
