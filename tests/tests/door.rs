@@ -189,7 +189,7 @@ async fn echo(stream: UnixStream) {
         if stream.read_exact(&mut body).await.is_err() {
             return;
         }
-        let said = if head.starts_with("GET /report ") {
+        let said = if head.starts_with("GET /report") {
             report_json("shop")
         } else {
             json!({ "head": head, "body": String::from_utf8_lossy(&body) })
