@@ -20,6 +20,9 @@ pub(crate) struct Args {
     /// Directory in which packages and manifests of plugins are looked for; may be given more than once.
     #[arg(long, env = "ORRERY_PACKAGES", value_delimiter = ':', value_name = "DIR")]
     pub(crate) packages: Vec<PathBuf>,
+    /// Directory whose files declare tasks.
+    #[arg(long, env = "ORRERY_TASKS", value_name = "DIR")]
+    pub(crate) tasks: Option<PathBuf>,
     /// Directory of the packages that a new data directory begins with.
     #[arg(long, env = "ORRERY_BUNDLE", value_name = "DIR", hide = true)]
     pub(crate) bundle: Option<PathBuf>,

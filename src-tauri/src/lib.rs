@@ -7,6 +7,7 @@ mod commands;
 mod exports;
 mod host;
 mod local;
+mod notices;
 mod paint;
 mod pipes;
 mod views;
@@ -56,6 +57,7 @@ pub fn run() -> ExitCode {
 }
 
 fn window(host: Host, handle: &OnceLock<tauri::AppHandle>) -> tauri::Result<()> {
+    let alerted = host.clone();
     let app = tauri::Builder::default()
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_opener::init())
@@ -90,6 +92,7 @@ fn window(host: Host, handle: &OnceLock<tauri::AppHandle>) -> tauri::Result<()> 
         .build(tauri::generate_context!())?;
     let _first = handle.set(app.handle().clone());
     tauri::async_runtime::spawn(end_on_signal(app.handle().clone()));
+    tauri::async_runtime::spawn(notices::follow(alerted));
     app.run_return(|_, _| {});
     Ok(())
 }

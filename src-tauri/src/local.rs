@@ -39,6 +39,10 @@ impl Local {
         if let Some(running) = config.plugins.as_mut().filter(|_| !args.packages.is_empty()) {
             running.watched.clone_from(&args.packages);
         }
+        if let (Some(running), Some(tasks)) = (&mut config.plugins, &args.tasks) {
+            running.tasks.clone_from(tasks);
+        }
+        config.desktop = true;
         if !args.plugins.is_empty() {
             config.plugin_roots.clone_from(&args.plugins);
         }

@@ -64,7 +64,8 @@ async fn a_task_makes_its_plugin_run_and_its_values_arrive() {
     let path = stage.home().join("out.jsonl");
     let body = manifest("one", &path);
     let (status, faults) = stage.post("/api/tasks/dry-run", &body).await;
-    assert_eq!((status, faults), (StatusCode::OK, json!([])));
+    let nothing = json!({ "faults": [], "warnings": [] });
+    assert_eq!((status, faults), (StatusCode::OK, nothing));
     let (status, made) = stage.post("/api/tasks?start=false", &body).await;
     assert_eq!((status, &made["state"]), (StatusCode::CREATED, &json!("stopped")));
     let id = made["id"].as_str().unwrap();
@@ -215,8 +216,9 @@ async fn what_is_wrong_is_told_with_its_place() {
         "process": [{}, { "plugin": "rate", "config": { "per": "soon" } }],
         "publish": [{ "plugin": "fil" }],
     });
-    let (status, faults) = stage.post("/api/tasks/dry-run", &body).await;
+    let (status, check) = stage.post("/api/tasks/dry-run", &body).await;
     assert_eq!(status, StatusCode::OK);
+    let faults = &check["faults"];
     let all = [
         "schedule.timezone",
         "schedule.entry",
@@ -226,7 +228,7 @@ async fn what_is_wrong_is_told_with_its_place() {
         "publish[0].plugin",
         "process[1].config.per",
     ];
-    assert_eq!(fields(&faults), all, "all at once: {faults:#}");
+    assert_eq!(fields(faults), all, "all at once: {faults:#}");
     let (status, refused) = stage.post("/api/tasks", &body).await;
     assert_eq!(
         (status, &refused["reason"]),

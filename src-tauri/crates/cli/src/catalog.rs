@@ -1,6 +1,6 @@
 //! `orrery catalog`: what can be measured, and what it is now.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 use orrery_engine::api::Request;
@@ -33,17 +33,18 @@ pub(crate) enum Catalog {
         #[arg(long, value_name = "RANGE", default_value = "latest")]
         version: String,
     },
-    /// Print newest values of metrics, again and again.
+    /// Print newest values of metrics, whenever there are newer ones.
+    #[command(after_help = "Example:\n  orrery catalog watch '/orrery/host/*/load1' --interval 5s")]
     Watch {
         /// Query, such as '/iowait/*'.
         query: String,
         /// latest, all, or a range such as '>=1.2'.
         #[arg(long, value_name = "RANGE", default_value = "latest")]
         version: String,
-        /// Pause between two looks.
+        /// Shortest pause between two times.
         #[arg(long, value_parser = times::duration, value_name = "DURATION", default_value = "1s")]
         interval: Duration,
-        /// Look so many times; until it is interrupted when not given.
+        /// Print so many times; until it is interrupted when not given.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
         count: Option<u64>,
     },
@@ -75,12 +76,10 @@ pub(crate) async fn run(instance: &Instance, command: Catalog, json: bool) -> Re
             interval,
             count,
         } => {
-            let request = Request::CatalogReadings {
-                query,
-                version,
-                limit: None,
-            };
-            watch(instance, &request, interval, count, json).await
+            let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+            pairs.append_pair("q", &query).append_pair("version", &version);
+            let path = format!("/api/catalog/watch?{}", pairs.finish());
+            watch(instance, &path, interval, count, json).await
         }
     }
 }
@@ -168,30 +167,36 @@ fn one(entry: &Value, json: bool) -> Result<(), Exit> {
     Ok(())
 }
 
+/// Follows the stream; what comes sooner than it is wanted is passed over.
 async fn watch(
     instance: &Instance,
-    request: &Request,
+    path: &str,
     interval: Duration,
     count: Option<u64>,
     json: bool,
 ) -> Result<(), Exit> {
     let mut looks = 0;
-    loop {
-        let readings = instance.call(request).await?;
+    let mut last: Option<Instant> = None;
+    let told = |line: &str| {
+        let event = line.strip_prefix("data:").map(str::trim);
+        let event = event.and_then(|data| serde_json::from_str::<Value>(data).ok());
+        let readings = event.as_ref().and_then(|event| event.get("readings"));
+        let Some(readings) = readings.filter(|_| last.is_none_or(|last| last.elapsed() >= interval)) else {
+            return true;
+        };
+        last = Some(Instant::now());
         if json {
             say!("{readings}");
         } else {
             if looks > 0 {
                 say!("");
             }
-            show(items(&readings));
+            show(items(readings));
         }
         looks += 1;
-        if count.is_some_and(|count| looks >= count) {
-            return Ok(());
-        }
-        tokio::time::sleep(interval).await;
-    }
+        count.is_none_or(|count| looks < count)
+    };
+    Ok(instance.lines(path, told).await?)
 }
 
 fn show(readings: &[Value]) {

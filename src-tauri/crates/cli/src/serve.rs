@@ -195,6 +195,9 @@ fn apply(config: &mut Config, options: &Serve) -> Result<(), Exit> {
     if let Some(running) = config.plugins.as_mut().filter(|_| !options.packages.is_empty()) {
         running.watched.clone_from(&options.packages);
     }
+    if let (Some(running), Some(tasks)) = (&mut config.plugins, &options.tasks) {
+        running.tasks.clone_from(tasks);
+    }
     if options.no_probes {
         config.probes.clear();
     } else if !options.probes.is_empty() {

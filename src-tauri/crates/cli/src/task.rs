@@ -50,6 +50,8 @@ pub(crate) enum Task {
     },
     /// List tasks.
     List,
+    /// List the files that declare tasks, and why they are not in force.
+    Files,
     /// Show one task: how it stands, what it counts, its last values and errors.
     Show {
         /// Id or name.
@@ -121,8 +123,8 @@ pub(crate) async fn run(instance: &Instance, command: Task, json: bool) -> Resul
         }
         Task::Validate { file } => {
             let manifest = read(&file)?;
-            let faults = instance.call(&Request::TaskCheck { manifest }).await?;
-            validated(&faults, json)
+            let check = instance.call(&Request::TaskCheck { manifest }).await?;
+            validated(&check, json)
         }
         Task::Update {
             task,
@@ -139,6 +141,7 @@ pub(crate) async fn run(instance: &Instance, command: Task, json: bool) -> Resul
             told(&asked(instance, &request).await?, "changed", json)
         }
         Task::List => list(&instance.call(&Request::Tasks).await?, json),
+        Task::Files => files(&instance.call(&Request::TaskFiles).await?, json),
         Task::Show { task } => show(&instance.call(&Request::Task { task }).await?, json),
         Task::Subscription { task } => {
             let view = instance.call(&Request::TaskSubscription { task }).await?;
@@ -201,10 +204,12 @@ fn line(field: &str, message: &str) -> String {
     format!("\n  {}: {}", printable(field), printable(message))
 }
 
-fn validated(faults: &Value, json: bool) -> Result<(), Exit> {
-    let all = items(faults);
+fn validated(check: &Value, json: bool) -> Result<(), Exit> {
+    let all = items(&check["faults"]);
     if json {
-        print_json(faults)?;
+        print_json(check)?;
+    } else {
+        warn(&check["warnings"]);
     }
     if all.is_empty() {
         if !json {
@@ -228,10 +233,22 @@ async fn order(
     told(&info, done, json)
 }
 
+/// What a manifest loses, beside what is printed.
+fn warn(warnings: &Value) {
+    for warning in items(warnings) {
+        let (field, message) = (str_of(warning, "field"), str_of(warning, "message"));
+        eprintln!(
+            "warning:{}",
+            line(field, message).replace('\n', " ").replace("   ", " ")
+        );
+    }
+}
+
 fn told(info: &Value, done: &str, json: bool) -> Result<(), Exit> {
     if json {
         return print_json(info);
     }
+    warn(&info["warnings"]);
     say!(
         "{} {done}: {} ({})",
         text(info, "name"),
@@ -271,12 +288,28 @@ fn list(all: &Value, json: bool) -> Result<(), Exit> {
             text(info, "name"),
             text(info, "id"),
             state(info),
-            text(info, "schedule"),
+            text(info, "when"),
             counts["runs"].to_string(),
             counts["failed"].to_string(),
             missed(counts).to_string(),
             moment(&info["next_run_ms"]),
             error.unwrap_or_default(),
+        ]);
+    }
+    print_table(&out);
+    Ok(())
+}
+
+fn files(all: &Value, json: bool) -> Result<(), Exit> {
+    if json {
+        return print_json(all);
+    }
+    let mut out = table(&["FILE", "TASK", "PROBLEM"]);
+    for file in items(all) {
+        out.add_row(vec![
+            text(file, "file"),
+            text(file, "task"),
+            text(file, "problem"),
         ]);
     }
     print_table(&out);
@@ -310,7 +343,8 @@ fn show(task: &Value, json: bool) -> Result<(), Exit> {
     };
     row("Id", text(task, "id"));
     row("State", state(task));
-    row("Schedule", text(task, "schedule"));
+    row("Runs when", text(task, "when"));
+    row("Then", then(task));
     row("Generation", task["generation"].to_string());
     row(
         "Made",
@@ -335,9 +369,22 @@ fn show(task: &Value, json: bool) -> Result<(), Exit> {
         .map(|(why, n)| format!("{n} {why}"))
         .collect();
     row("Missed", reasons.join(", "));
+    let declared = &task["declared"];
+    row("Declared in", text(declared, "file"));
+    row("Not in force", text(declared, "problem"));
     row("Held for sinks", task["held"].to_string());
     row("Dropped", task["dropped"].to_string());
     print_table(&out);
+    warn(&task["warnings"]);
+    for run in items(&task["recent"]) {
+        say!(
+            "{}  {} {} ms {}",
+            moment(&run["at_ms"]),
+            text(run, "outcome"),
+            run["took_ms"],
+            text(run, "why")
+        );
+    }
     for error in items(&counts["errors"]) {
         say!(
             "{}  {} (×{})",
@@ -348,6 +395,16 @@ fn show(task: &Value, json: bool) -> Result<(), Exit> {
     }
     values(items(&task["values"]));
     Ok(())
+}
+
+/// What becomes of what is collected, in a line.
+fn then(task: &Value) -> String {
+    let steps = items(&task["then"]).iter().map(|step| {
+        let target = text(step, "target");
+        let space = if target.is_empty() { "" } else { " " };
+        format!("{}{space}{target}", text(step, "plugin"))
+    });
+    steps.collect::<Vec<_>>().join(" → ")
 }
 
 fn values(samples: &[Value]) {

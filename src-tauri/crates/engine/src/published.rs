@@ -130,6 +130,13 @@ impl Published {
 }
 
 impl Published {
+    /// Whether this source has reported and has not gone since.
+    pub(crate) fn hears(&self, source: &SourceId) -> bool {
+        self.origins
+            .as_ref()
+            .is_some_and(|origins| origins.is_present(source))
+    }
+
     /// Whether this source names the node.
     pub(crate) fn names(&self, source: &SourceId, kind: TopologyKind, id: &NodeId) -> bool {
         self.origins

@@ -24,19 +24,25 @@ pub enum AddressError {
 /// # Errors
 /// See [`AddressError`].
 pub fn metrics_address(endpoint: &str) -> Result<Url, AddressError> {
-    let mut url = Url::parse(endpoint)?;
+    let url = Url::parse(endpoint)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(AddressError::Scheme(url.scheme().to_owned()));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(AddressError::Password);
     }
+    Ok(metrics_path(url))
+}
+
+/// An address with the path under which metrics are taken.
+#[must_use]
+pub fn metrics_path(mut url: Url) -> Url {
     if !url.path().ends_with(PATH) {
         let below = format!("{}{PATH}", url.path().trim_end_matches('/'));
         url.set_path(&below);
     }
     url.set_fragment(None);
-    Ok(url)
+    url
 }
 
 #[cfg(test)]

@@ -13,8 +13,10 @@ mod exporter;
 pub mod limits;
 mod message;
 mod points;
+mod readings;
 
-pub use address::{AddressError, metrics_address};
+pub use address::{AddressError, metrics_address, metrics_path};
 pub use client::{ClientError, SendError};
 pub use exporter::{Config, Exporter, Gather, Standing};
 pub use message::{Origin, messages};
+pub use readings::{Reading, Sender, readings, refused};

@@ -63,7 +63,7 @@ fn points_of(metric: &Metric) -> usize {
     metric.data.as_ref().map_or(0, points::count)
 }
 
-fn message(origin: &Origin, metrics: Vec<Metric>) -> ExportMetricsServiceRequest {
+pub(crate) fn message(origin: &Origin, metrics: Vec<Metric>) -> ExportMetricsServiceRequest {
     let resource = Resource {
         attributes: vec![
             attribute("service.name", "orrery"),

@@ -1,23 +1,21 @@
 //! `/api/catalog…`: what can be measured, and what it is now.
 
-use std::convert::Infallible;
-
 use axum::extract::State;
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use futures_util::stream;
+use http::HeaderMap;
 use orrery_engine::Engine;
-use orrery_engine::api::{ApiError, Caller, Request};
+use orrery_engine::api::{Caller, MetricReading, Request};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::error::Failure;
-use crate::limits::SSE_KEEP_ALIVE;
 use crate::params::Params;
 use crate::router::Gateway;
+use crate::watching::{self, Told, Upgrade};
 
 /// The routes that answer at once.
 pub(crate) fn routes() -> Router<Gateway> {
@@ -117,51 +115,113 @@ async fn readings(
     answer(&gateway, &caller, request).await
 }
 
-/// The newest values, again with every publication. The stream is read from, never pushed into: a slow client
-/// delays nobody, and finds what is newest when it reads on.
-async fn follow(State(gateway): State<Gateway>, Params(valued): Params<Valued>) -> Answer {
+/// Which metrics, how many values, and where a watcher begins.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Followed {
+    /// Query such as `/iowait/*`; everything when not given.
+    #[serde(default)]
+    q: String,
+    /// `latest`, `all` or a range such as `>=1.2`; the newest when not given.
+    #[serde(default)]
+    version: String,
+    /// At most this many; 1 000 when not given, 10 000 at most.
+    limit: Option<u32>,
+    /// After the event of this number; from now on when it is not given. `from` means the same.
+    #[serde(alias = "from")]
+    after: Option<u64>,
+}
+
+/// What a watcher of the catalog is told.
+#[derive(Serialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum CatalogEvent {
+    /// Newest values.
+    Readings {
+        /// Number of the publication that they are from.
+        id: u64,
+        /// Values in order of metrics and nodes.
+        readings: Vec<MetricReading>,
+    },
+    /// Publications passed that the watcher did not see.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+impl CatalogEvent {
+    fn told(&self) -> Told {
+        match self {
+            CatalogEvent::Readings { id, .. } => Told::of(Some(*id), "readings", self),
+            CatalogEvent::Lagged { .. } => Told::of(None, "lagged", self),
+        }
+    }
+}
+
+/// The newest values, again with every publication. A slow client finds what is newest when it reads on, and is told
+/// how much it did not see.
+async fn follow(
+    State(gateway): State<Gateway>,
+    Params(asked): Params<Followed>,
+    headers: HeaderMap,
+    upgrade: Upgrade,
+) -> Answer {
     let engine = gateway.engine;
     // What is wrong with the query is told now and not in the stream.
-    engine.catalog_readings(&valued.q, &valued.version, Some(0))?;
+    engine.catalog_readings(&asked.q, &asked.version, Some(0))?;
     let mut publications = engine.publications();
     publications.mark_changed();
     let state = Follower {
         engine,
         publications,
-        valued,
+        seen: watching::resumed(&headers).or(asked.after),
+        next: None,
+        asked,
     };
     let events = stream::unfold(state, |mut state| async {
-        let sent = state.next().await?;
-        Some((Ok::<_, Infallible>(sent), state))
+        let event = state.next().await?;
+        Some((event.told(), state))
     });
-    Ok(Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(SSE_KEEP_ALIVE))
-        .into_response())
+    Ok(watching::serve(upgrade, events))
 }
 
 struct Follower {
     engine: Engine,
     publications: watch::Receiver<u64>,
-    valued: Valued,
+    /// Number of the publication that the client saw last.
+    seen: Option<u64>,
+    /// What comes after what was lost.
+    next: Option<CatalogEvent>,
+    asked: Followed,
 }
 
 impl Follower {
-    async fn next(&mut self) -> Option<Sent> {
+    async fn next(&mut self) -> Option<CatalogEvent> {
+        if let Some(next) = self.next.take() {
+            return Some(next);
+        }
         self.publications.changed().await.ok()?;
-        let number = *self.publications.borrow_and_update();
-        let (valued, engine) = (&self.valued, &self.engine);
-        let readings = engine.catalog_readings(&valued.q, &valued.version, valued.limit);
-        match readings.and_then(|readings| encoded(number, &readings)) {
-            Ok(sent) => Some(sent),
+        let id = *self.publications.borrow_and_update();
+        let asked = &self.asked;
+        let readings = self
+            .engine
+            .catalog_readings(&asked.q, &asked.version, asked.limit);
+        let readings = match readings {
+            Ok(readings) => CatalogEvent::Readings { id, readings },
             Err(error) => {
                 tracing::warn!(%error, "a watcher of the catalog is cut");
-                None
+                return None;
             }
+        };
+        // A number beyond ours is from before a restart.
+        let missed = self
+            .seen
+            .map_or(0, |seen| id.saturating_sub(seen.saturating_add(1)));
+        self.seen = Some(id);
+        if missed == 0 {
+            return Some(readings);
         }
+        self.next = Some(readings);
+        Some(CatalogEvent::Lagged { missed })
     }
-}
-
-fn encoded(number: u64, readings: &impl serde::Serialize) -> Result<Sent, ApiError> {
-    let sent = Sent::default().id(number.to_string()).event("readings");
-    sent.json_data(readings).map_err(ApiError::internal)
 }

@@ -1,10 +1,7 @@
 //! `/api/tasks…`: what is collected, when, and where it goes.
 
-use std::convert::Infallible;
-
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
@@ -15,15 +12,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::error::Failure;
-use crate::limits::{MANIFEST_BYTES_MAX, SSE_KEEP_ALIVE};
+use crate::limits::MANIFEST_BYTES_MAX;
 use crate::params::Params;
 use crate::router::Gateway;
+use crate::watching::{self, Told, Upgrade};
 
 /// The routes that answer at once.
 pub(crate) fn routes() -> Router<Gateway> {
     Router::new()
         .route("/api/tasks", get(list).post(create))
         .route("/api/tasks/dry-run", post(check))
+        .route("/api/tasks/files", get(files))
         .route("/api/tasks/{id}", get(one).put(update).delete(remove))
         .route("/api/tasks/{id}/export", get(export))
         .route("/api/tasks/{id}/subscription", get(subscription))
@@ -84,6 +83,10 @@ async fn create(
 async fn check(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>, body: Bytes) -> Answer {
     let manifest = text(&body)?;
     answer(&gateway, &caller, Request::TaskCheck { manifest }).await
+}
+
+async fn files(State(gateway): State<Gateway>, Extension(caller): Extension<Caller>) -> Answer {
+    answer(&gateway, &caller, Request::TaskFiles).await
 }
 
 async fn one(
@@ -166,33 +169,25 @@ async fn subscription(
 /// Where a watcher begins.
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Since {
-    /// After the event of this number; from now on when it is not given.
+    /// After the event of this number; from now on when it is not given. `from` means the same.
+    #[serde(alias = "from")]
     after: Option<u64>,
 }
 
-/// What a task does, until it comes to rest. The stream is read from, never pushed into: a slow client delays nobody,
-/// and is told how many events it missed.
+/// What a task does, until it comes to rest.
 async fn watch(
     State(gateway): State<Gateway>,
     Path(task): Path<String>,
     Params(since): Params<Since>,
     headers: HeaderMap,
+    upgrade: Upgrade,
 ) -> Answer {
-    let resumed = headers
-        .get("last-event-id")
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.trim().parse().ok());
-    let watcher = gateway.engine.watch_task(&task, resumed.or(since.after))?;
+    let after = watching::resumed(&headers).or(since.after);
+    let watcher = gateway.engine.watch_task(&task, after)?;
     let events = stream::unfold(watcher, |mut watcher| async {
         let event = watcher.next().await?;
-        let mut sent = Sent::default().event(event.what.name());
-        if event.id > 0 {
-            sent = sent.id(event.id.to_string());
-        }
-        let sent = sent.json_data(&*event).unwrap_or_default();
-        Some((Ok::<_, Infallible>(sent), watcher))
+        let told = Told::of((event.id > 0).then_some(event.id), event.what.name(), &*event);
+        Some((told, watcher))
     });
-    Ok(Sse::new(events)
-        .keep_alive(KeepAlive::new().interval(SSE_KEEP_ALIVE))
-        .into_response())
+    Ok(watching::serve(upgrade, events))
 }

@@ -6,12 +6,15 @@
 #![expect(clippy::print_stdout, reason = "what is measured is printed")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orrery_tasks::life::Happened;
 use orrery_tasks::manifest::{Fault, TaskSpec};
-use orrery_tasks::seams::{Collected, Host, Later, Notice, Records, Subscribed, Subscriptions, TaskRecord};
+use orrery_tasks::seams::{
+    Collected, Host, Identity, Later, Notice, Records, Subscribed, Subscriptions, TaskRecord,
+};
 use orrery_tasks::{Sample, Series, Tasks};
 use tokio::sync::watch;
 
@@ -45,6 +48,10 @@ impl Subscribed for View {
             samples: samples.collect(),
             problems: Vec::new(),
         }
+    }
+
+    fn config(&self, _: &str) -> Option<serde_json::Value> {
+        None
     }
 }
 
@@ -82,6 +89,20 @@ impl Host for World {
     fn wall_ms(&self) -> i64 {
         now_ms()
     }
+
+    fn identity(&self) -> Identity {
+        Identity::default()
+    }
+
+    fn files(&self) -> PathBuf {
+        PathBuf::from("/nowhere")
+    }
+
+    fn lacks_desktop(&self) -> Option<String> {
+        None
+    }
+
+    fn refused(&self, _: &str, _: &str) {}
 
     fn to_history(&self, _: &[Sample]) -> Result<(), String> {
         Ok(())

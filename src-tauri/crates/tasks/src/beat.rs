@@ -28,8 +28,16 @@ pub(crate) async fn run(
             () = inner.stop.cancelled() => return,
             () = timer => fire(&inner),
             () = inner.woken.notified() => {}
-            Ok(()) = changed.changed() => rebind(&inner),
-            Ok(()) = arrived.changed() => stream(&inner),
+            Ok(()) = changed.changed() => {
+                rebind(&inner, |phase| {
+                    !matches!(phase, Phase::Stopped | Phase::Ended | Phase::Disabled)
+                });
+            }
+            Ok(()) = arrived.changed() => {
+                // What a task waits for may be the first report of a plugin.
+                rebind(&inner, |phase| phase == Phase::Waiting);
+                stream(&inner);
+            }
             else => return,
         }
     }
@@ -50,17 +58,12 @@ fn fire(inner: &Arc<Inner>) {
     }
 }
 
-fn rebind(inner: &Arc<Inner>) {
+fn rebind(inner: &Arc<Inner>, concerned: impl Fn(Phase) -> bool) {
     let mut state = inner.state();
     let started: Vec<String> = state
         .tasks
         .values()
-        .filter(|entry| {
-            !matches!(
-                entry.life.phase(),
-                Phase::Stopped | Phase::Ended | Phase::Disabled
-            )
-        })
+        .filter(|entry| concerned(entry.life.phase()))
         .map(|entry| entry.id.clone())
         .collect();
     for id in started {

@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::directory::TaskFile;
 use crate::error::TaskError;
 use crate::life::{Effect, Happened, Input, Life, Refusal};
 use crate::limits::{LATENESS_KEPT, VALUES_SHOWN};
-use crate::manifest::TaskSpec;
+use crate::manifest::{Fault, TaskSpec};
 use crate::recent::Recent;
 use crate::run;
 use crate::sample::{Sample, Series};
 use crate::schedule::{Now, Schedule};
-use crate::seams::TaskRecord;
+use crate::seams::{Host, TaskRecord};
 use crate::tasks::Inner;
-use crate::view::{TaskDetails, TaskInfo, queries, steps};
+use crate::view::{Declared, TaskDetails, TaskInfo, queries, steps};
 use crate::watch::{Events, RunReport, TaskDid};
 use crate::workflow::Workflow;
 
@@ -40,6 +41,9 @@ pub(crate) struct Entry {
     pub(crate) asked: Vec<oneshot::Sender<RunReport>>,
     pub(crate) is_unsaved: bool,
     pub(crate) recent: Recent,
+    pub(crate) declared: Option<Declared>,
+    /// What was lost when its manifest was read.
+    pub(crate) warnings: Vec<Fault>,
     wake: Option<Duration>,
 }
 
@@ -53,6 +57,7 @@ impl Entry {
         workflow: Workflow,
         life: Life,
     ) -> Entry {
+        let warnings = spec.warnings.clone();
         Entry {
             id: id.to_owned(),
             user: user.to_owned(),
@@ -68,12 +73,15 @@ impl Entry {
             asked: Vec::new(),
             is_unsaved: false,
             recent: Recent::default(),
+            declared: None,
+            warnings,
             wake: None,
         }
     }
 
     pub(crate) fn replace(&mut self, generation: u64, spec: TaskSpec, workflow: Workflow) {
         self.generation = generation;
+        self.warnings.clone_from(&spec.warnings);
         self.spec = Arc::new(spec);
         self.workflow = Arc::new(workflow);
         self.streamed.clear();
@@ -88,6 +96,8 @@ impl Entry {
             generation: self.generation,
             manifest: self.spec.to_value(),
             kept: self.life.kept(),
+            declared: self.declared.as_ref().map(|declared| declared.file.clone()),
+            warnings: self.warnings.clone(),
             recent: self.recent.clone(),
         }
     }
@@ -107,7 +117,7 @@ impl Entry {
         }
     }
 
-    pub(crate) fn info(&self, now: Now) -> TaskInfo {
+    pub(crate) fn info(&self, now: Now, host: &Arc<dyn Host>) -> TaskInfo {
         let (held, dropped) = self.workflow.held();
         let slowed_to = self.life.slowed_to();
         TaskInfo {
@@ -131,15 +141,16 @@ impl Entry {
             counts: self.life.counts().clone(),
             held,
             dropped,
-            declared: None,
+            declared: self.declared.clone(),
+            warnings: [self.warnings.clone(), self.workflow.warnings(host)].concat(),
         }
     }
 
-    pub(crate) fn details(&self, now: Now) -> TaskDetails {
+    pub(crate) fn details(&self, now: Now, host: &Arc<dyn Host>) -> TaskDetails {
         TaskDetails {
             info: TaskInfo {
                 recent: self.recent.told(),
-                ..self.info(now)
+                ..self.info(now, host)
             },
             manifest: self.spec.to_value(),
             values: self.values.iter().take(VALUES_SHOWN).cloned().collect(),
@@ -177,6 +188,8 @@ pub(crate) struct State {
     pub(crate) tasks: BTreeMap<String, Entry>,
     pub(crate) timers: BTreeSet<(Duration, String)>,
     pub(crate) is_closed: bool,
+    /// Files that declare tasks, by name.
+    pub(crate) files: BTreeMap<String, TaskFile>,
 }
 
 impl State {
@@ -187,7 +200,7 @@ impl State {
     }
 
     pub(crate) fn info(&self, inner: &Inner, id: &str) -> Result<TaskInfo, TaskError> {
-        Ok(self.entry(id)?.info(inner.now()))
+        Ok(self.entry(id)?.info(inner.now(), &inner.host))
     }
 
     /// Lets something happen to a task, and does what follows from it.

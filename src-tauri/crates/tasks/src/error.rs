@@ -21,6 +21,9 @@ pub enum TaskError {
     /// The manifest is wrong.
     #[error("The task is invalid: {}", told(.0))]
     Invalid(Vec<Fault>),
+    /// A file declares it.
+    #[error("The task is declared in {0}: change or remove that file.")]
+    Declared(String),
     /// It contradicts where the task stands.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -48,6 +51,7 @@ impl TaskError {
             TaskError::NotFound(_) => "not_found",
             TaskError::Ambiguous { .. } => "ambiguous",
             TaskError::Invalid(_) => "invalid",
+            TaskError::Declared(_) => "declared",
             TaskError::Refused(refusal) => refusal.code(),
             TaskError::Generation { .. } => "generation",
             TaskError::TooMany => "too_many",

@@ -8,6 +8,7 @@
 //! pure.
 
 mod beat;
+mod directory;
 mod entry;
 mod error;
 pub mod life;
@@ -24,6 +25,7 @@ pub mod view;
 mod watch;
 mod workflow;
 
+pub use directory::TaskFile;
 pub use error::TaskError;
 pub use recent::{PastRun, Recent, RunOutcome};
 pub use sample::{Sample, Series};

@@ -86,6 +86,16 @@ pub const FILES_KEPT_MAX: usize = 100;
 /// Largest answer of a sink or of a processor plugin. Bytes.
 pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Of what a sink says to samples that it took, so much is read. Bytes.
+pub const SINK_ANSWER_BYTES: usize = 64 * 1024;
+
+/// Files that declare tasks, in one directory.
+pub const FILES_MAX: usize = 1_000;
+
+/// Pause between two looks at the directory whose files declare tasks. A file is read once it has stood still for
+/// that long.
+pub const FILES_LOOK: Duration = Duration::from_secs(1);
+
 /// Events of a task kept for watchers that come back.
 pub const WATCH_EVENTS: usize = 64;
 

@@ -73,6 +73,7 @@ impl Recent {
             ("late", before.late, after.late),
             ("slow", before.slow, after.slow),
             ("waiting", before.waiting, after.waiting),
+            ("empty", before.empty, after.empty),
         ] {
             let slots = after.saturating_sub(before);
             if slots > 0 {

@@ -16,7 +16,7 @@ use crate::schedule::Schedule;
 use crate::seams::{Collected, Subscribed};
 use crate::tasks::Inner;
 use crate::watch::{Events, RunReport, TaskDid};
-use crate::workflow::{Bounds, Workflow};
+use crate::workflow::{Around, Bounds, Workflow};
 
 /// What a run works with; nothing of it changes while it runs.
 struct Run {
@@ -90,14 +90,24 @@ impl Run {
             deadline: Instant::now() + self.spec.deadline,
             timeout: self.spec.timeout,
         };
-        let failures = self.workflow.run(&samples, &inner.host, bounds).await;
+        let failures = self.workflow.run(&samples, self.around(inner), bounds).await;
         let outcome = match (failures.is_empty(), problems.is_empty()) {
+            (true, true) if samples.is_empty() => {
+                Outcome::Skipped("there is nothing to collect at present".to_owned())
+            }
             (false, _) => Outcome::Failed([failures, problems].concat().join("; ")),
             (true, true) => Outcome::Ok,
             (true, false) if samples.is_empty() => Outcome::Failed(problems.join("; ")),
             (true, false) => Outcome::Partial(problems.join("; ")),
         };
         (outcome, samples)
+    }
+
+    fn around<'a>(&'a self, inner: &'a Inner) -> Around<'a> {
+        Around {
+            host: &inner.host,
+            subscription: self.subscription.as_deref(),
+        }
     }
 
     /// Adds the task's tags, deeper prefixes after shallower ones.
@@ -124,6 +134,7 @@ fn ended(inner: &Arc<Inner>, run: &Run, outcome: Outcome, samples: Vec<Sample>, 
         Outcome::Ok => (RunOutcome::Ok, String::new()),
         Outcome::Partial(why) => (RunOutcome::Partial, why.clone()),
         Outcome::Failed(why) => (RunOutcome::Failed, why.clone()),
+        Outcome::Skipped(why) => (RunOutcome::Skipped, why.clone()),
     };
     let report = RunReport {
         outcome: word,
@@ -138,14 +149,17 @@ fn ended(inner: &Arc<Inner>, run: &Run, outcome: Outcome, samples: Vec<Sample>, 
         return;
     };
     entry.values = samples.into();
-    entry.recent.push(PastRun {
-        at_ms: entry.life.counts().last_run_ms.unwrap_or_default(),
-        outcome: report.outcome,
-        took_ms: report.took_ms,
-        samples: report.samples,
-        slots: 1,
-        why: report.why.clone(),
-    });
+    // A run that was none is remembered as a slot that passed.
+    if report.outcome != RunOutcome::Skipped {
+        entry.recent.push(PastRun {
+            at_ms: entry.life.counts().last_run_ms.unwrap_or_default(),
+            outcome: report.outcome,
+            took_ms: report.took_ms,
+            samples: report.samples,
+            slots: 1,
+            why: report.why.clone(),
+        });
+    }
     entry.is_unsaved = true;
     for asked in entry.asked.drain(..) {
         // Who asked may have gone.

@@ -1,6 +1,7 @@
 //! What tasks need of the world around them.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,10 @@ pub trait Subscribed: Send + Sync {
 
     /// Its values. Asks nobody: they are there.
     fn collect(&self) -> Collected;
+
+    /// Config of the processor or publisher plugin at a place of the workflow, with everything filled in; none when
+    /// there is nothing to fill in.
+    fn config(&self, path: &str) -> Option<serde_json::Value>;
 }
 
 /// What is shown on the desktop.
@@ -68,10 +73,28 @@ pub struct Notice {
     pub text: String,
 }
 
+/// Who sends what leaves the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// Identity of the instance.
+    pub instance: String,
+    /// Name of the host.
+    pub host: String,
+}
+
 /// Where built-in publishers lead inside of the application, and how plugins are reached.
 pub trait Host: Send + Sync + 'static {
     /// The wall clock, in milliseconds since the epoch.
     fn wall_ms(&self) -> i64;
+
+    /// Who this is.
+    fn identity(&self) -> Identity;
+
+    /// The directory in which relative paths of files lie.
+    fn files(&self) -> PathBuf;
+
+    /// Why notices appear on no desktop; none when they do.
+    fn lacks_desktop(&self) -> Option<String>;
 
     /// Adds samples to history.
     ///
@@ -108,6 +131,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Told of what happens to tasks.
     fn happened(&self, task: &str, name: &str, happened: &Happened);
+
+    /// Told of a file that declares a task and cannot be taken as it is.
+    fn refused(&self, file: &str, why: &str);
 }
 
 /// A task as it is kept.
@@ -123,6 +149,12 @@ pub struct TaskRecord {
     pub generation: u64,
     /// Its manifest, version 2.
     pub manifest: serde_json::Value,
+    /// Name of the file that declares it; none for one that was made by an order.
+    #[serde(default)]
+    pub declared: Option<String>,
+    /// What was lost when its manifest was read.
+    #[serde(default)]
+    pub warnings: Vec<Fault>,
     /// Where it stood.
     pub kept: Kept,
     /// Its last runs.

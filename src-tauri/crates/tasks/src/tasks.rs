@@ -1,5 +1,6 @@
 //! All tasks: made, changed, started and stopped here.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::beat;
+use crate::directory::{self, TaskFile};
 use crate::entry::{Entry, Lateness, State};
 use crate::error::TaskError;
 use crate::life::{Input, Life};
@@ -17,7 +19,7 @@ use crate::limits::{STOP_WAIT, TASKS_MAX};
 use crate::manifest::{Fault, TaskSpec};
 use crate::schedule::Now;
 use crate::seams::{Host, Records, Subscriptions, TaskRecord};
-use crate::view::{TaskDetails, TaskInfo};
+use crate::view::{Declared, TaskDetails, TaskInfo};
 use crate::watch::{RunReport, Watcher};
 use crate::workflow::Workflow;
 
@@ -120,7 +122,22 @@ impl Tasks {
         start: Option<bool>,
         force: bool,
     ) -> Result<TaskInfo, TaskError> {
-        let (spec, workflow) = self.read(manifest, force).map_err(TaskError::Invalid)?;
+        self.make(manifest, user, start, force, None).await
+    }
+
+    /// Makes a task, also one that a file declares.
+    pub(crate) async fn make(
+        &self,
+        manifest: &str,
+        user: &str,
+        start: Option<bool>,
+        force: bool,
+        declared: Option<&str>,
+    ) -> Result<TaskInfo, TaskError> {
+        let (mut spec, workflow) = self.read(manifest, force).map_err(TaskError::Invalid)?;
+        if let (Some(file), true) = (declared, spec.name.is_empty()) {
+            spec.name = directory::name_of(file).to_owned();
+        }
         let wants_start = start.or(spec.start).unwrap_or(true);
         if wants_start && spec.schedule.is_past(self.inner.host.wall_ms()) {
             return Err(TaskError::Invalid(vec![Fault {
@@ -130,7 +147,8 @@ impl Tasks {
         }
         let id = uuid::Uuid::now_v7().to_string();
         let life = Life::new(spec.rules(&id));
-        let entry = Entry::new(&id, user, self.inner.host.wall_ms(), 1, spec, workflow, life);
+        let mut entry = Entry::new(&id, user, self.inner.host.wall_ms(), 1, spec, workflow, life);
+        entry.declared = declared.map(Declared::by);
         if self.inner.state().tasks.len() >= TASKS_MAX {
             return Err(TaskError::TooMany);
         }
@@ -156,10 +174,26 @@ impl Tasks {
         force: bool,
     ) -> Result<TaskInfo, TaskError> {
         let id = self.find(task)?;
-        let (spec, workflow) = self.read(manifest, force).map_err(TaskError::Invalid)?;
+        self.refuse_declared(&id)?;
+        self.change(&id, manifest, expected, force).await
+    }
+
+    /// The same of any task.
+    pub(crate) async fn change(
+        &self,
+        id: &str,
+        manifest: &str,
+        expected: Option<u64>,
+        force: bool,
+    ) -> Result<TaskInfo, TaskError> {
+        let id = id.to_owned();
+        let (mut spec, workflow) = self.read(manifest, force).map_err(TaskError::Invalid)?;
         let record = {
             let state = self.open_state()?;
             let entry = state.entry(&id)?;
+            if let (Some(declared), true) = (&entry.declared, spec.name.is_empty()) {
+                spec.name = directory::name_of(&declared.file).to_owned();
+            }
             if expected.is_some_and(|expected| expected != entry.generation) {
                 return Err(TaskError::Generation {
                     current: entry.generation,
@@ -168,6 +202,7 @@ impl Tasks {
             TaskRecord {
                 generation: entry.generation + 1,
                 manifest: spec.to_value(),
+                warnings: spec.warnings.clone(),
                 ..entry.record()
             }
         };
@@ -216,6 +251,12 @@ impl Tasks {
     /// When there is none, it is started, or that cannot be written down.
     pub async fn remove(&self, task: &str) -> Result<(), TaskError> {
         let id = self.find(task)?;
+        self.refuse_declared(&id)?;
+        self.take_out(id).await
+    }
+
+    /// The same of any task.
+    pub(crate) async fn take_out(&self, id: String) -> Result<(), TaskError> {
         let entry = {
             let mut state = self.open_state()?;
             state.step(&self.inner, &id, Input::Remove)?;
@@ -248,12 +289,38 @@ impl Tasks {
         report.await.map_err(|_| TaskError::ShuttingDown)
     }
 
+    /// Takes in the tasks that the files of a directory declare, and follows the files for as long as tasks run.
+    pub fn follow(&self, directory: PathBuf) {
+        let tasks = Tasks {
+            inner: self.inner.clone(),
+        };
+        self.inner.runs.spawn(directory::follow(tasks, directory));
+    }
+
+    /// The files of the directory that is followed, with what became of them.
+    #[must_use]
+    pub fn files(&self) -> Vec<TaskFile> {
+        self.inner.state().files.values().cloned().collect()
+    }
+
+    /// What a manifest loses, and what of it will not do all that it says.
+    #[must_use]
+    pub fn warnings(&self, manifest: &str) -> Vec<Fault> {
+        let (Some(spec), _) = TaskSpec::read_all(manifest) else {
+            return Vec::new();
+        };
+        let workflow = Workflow::of(&spec, &self.inner.host);
+        let more = workflow.map(|workflow| workflow.warnings(&self.inner.host));
+        [spec.warnings, more.unwrap_or_default()].concat()
+    }
+
     /// All tasks, those first that were made first.
     #[must_use]
     pub fn list(&self) -> Vec<TaskInfo> {
         let now = self.inner.now();
         let state = self.inner.state();
-        state.tasks.values().map(|entry| entry.info(now)).collect()
+        let host = &self.inner.host;
+        state.tasks.values().map(|entry| entry.info(now, host)).collect()
     }
 
     /// A task, by id or name.
@@ -264,7 +331,7 @@ impl Tasks {
         let id = self.find(task)?;
         let now = self.inner.now();
         let state = self.inner.state();
-        Ok(state.entry(&id)?.details(now))
+        Ok(state.entry(&id)?.details(now, &self.inner.host))
     }
 
     /// A task's manifest, version 2.
@@ -342,6 +409,15 @@ impl Tasks {
         Err(faults)
     }
 
+    /// A task that a file declares is changed there.
+    fn refuse_declared(&self, id: &str) -> Result<(), TaskError> {
+        let state = self.inner.state();
+        match &state.entry(id)?.declared {
+            Some(declared) => Err(TaskError::Declared(declared.file.clone())),
+            None => Ok(()),
+        }
+    }
+
     fn checked(&self, spec: &TaskSpec, force: bool) -> Result<Workflow, Vec<Fault>> {
         let mut faults = if force {
             self.inner.subscriptions.unreadable(spec)
@@ -398,6 +474,8 @@ fn resume(inner: &Arc<Inner>, state: &mut State, record: TaskRecord) {
         life,
     );
     entry.recent = record.recent;
+    entry.declared = record.declared.as_deref().map(Declared::by);
+    entry.warnings = record.warnings;
     state.tasks.insert(id.clone(), entry);
     state.carry_out(inner, &id, effects);
 }

@@ -6,7 +6,7 @@ use ts_rs::TS;
 
 use crate::life::{Counts, Phase};
 use crate::limits::QUERIES_SHOWN;
-use crate::manifest::{NodeRole, NodeSpec, TaskSpec};
+use crate::manifest::{Fault, NodeRole, NodeSpec, TaskSpec};
 use crate::recent::PastRun;
 use crate::sample::Sample;
 
@@ -55,6 +55,8 @@ pub struct TaskInfo {
     pub dropped: u64,
     /// The file that declares it; none for one that was made by an order.
     pub declared: Option<Declared>,
+    /// What was lost when its manifest was read, and what of it does not do all that it says.
+    pub warnings: Vec<Fault>,
 }
 
 /// The file that declares a task.
@@ -64,6 +66,16 @@ pub struct Declared {
     pub file: String,
     /// Why its newest text is not in force; empty when it is.
     pub problem: String,
+}
+
+impl Declared {
+    /// By a file that is in force.
+    pub(crate) fn by(file: &str) -> Declared {
+        Declared {
+            file: file.to_owned(),
+            problem: String::new(),
+        }
+    }
 }
 
 /// A step of a workflow.

@@ -6,7 +6,7 @@ use orrery_tasks::view::{TaskDetails, TaskInfo};
 use orrery_tasks::{TaskError, Tasks, Watcher};
 use serde_json::Value;
 
-use crate::api::{ApiError, Caller, Code, FieldError, Response, TaskOrder};
+use crate::api::{ApiError, Caller, Code, FieldError, Response, TaskCheck, TaskFile, TaskOrder};
 use crate::engine::Engine;
 use crate::limits::CATALOG_METRICS;
 use crate::tasks::request;
@@ -31,8 +31,16 @@ impl Engine {
         self.tasks()?.show(task).map_err(refused)
     }
 
-    pub(crate) fn check_task(&self, manifest: &str) -> Result<Vec<FieldError>, ApiError> {
-        Ok(fields(self.tasks()?.check(manifest)))
+    pub(crate) fn check_task(&self, manifest: &str) -> Result<TaskCheck, ApiError> {
+        let tasks = self.tasks()?;
+        Ok(TaskCheck {
+            faults: fields(tasks.check(manifest)),
+            warnings: fields(tasks.warnings(manifest)),
+        })
+    }
+
+    pub(crate) fn task_files(&self) -> Result<Vec<TaskFile>, ApiError> {
+        Ok(self.tasks()?.files())
     }
 
     pub(crate) async fn create_task(
@@ -115,7 +123,10 @@ fn fields(faults: Vec<Fault>) -> Vec<FieldError> {
 fn refused(error: TaskError) -> ApiError {
     let code = match &error {
         TaskError::NotFound(_) => Code::NotFound,
-        TaskError::Ambiguous { .. } | TaskError::Refused(_) | TaskError::Generation { .. } => Code::Conflict,
+        TaskError::Ambiguous { .. }
+        | TaskError::Refused(_)
+        | TaskError::Declared(_)
+        | TaskError::Generation { .. } => Code::Conflict,
         TaskError::Invalid(_) => Code::BadRequest,
         TaskError::TooMany => Code::LimitExceeded,
         TaskError::Store(_) | TaskError::ShuttingDown => Code::Unavailable,

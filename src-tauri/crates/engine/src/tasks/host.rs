@@ -1,6 +1,7 @@
 //! Where built-in publishers lead, and the way to plugins that process or publish.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use orrery_packages::policy::SecretRef;
 use orrery_plugins::once;
 use orrery_tasks::Sample;
 use orrery_tasks::life::Happened;
-use orrery_tasks::seams::{Host, Later, Notice};
+use orrery_tasks::seams::{Host, Identity, Later, Notice};
 
 use crate::arrivals::Arrival;
 use crate::clock;
@@ -48,6 +49,29 @@ impl InEngine {
 impl Host for InEngine {
     fn wall_ms(&self) -> i64 {
         clock::now_ms()
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
+            instance: self.engine.id().to_owned(),
+            host: self.engine.hostname().to_owned(),
+        }
+    }
+
+    fn files(&self) -> PathBuf {
+        self.engine.shared.config.data_dir.join("published")
+    }
+
+    fn lacks_desktop(&self) -> Option<String> {
+        let why = "this instance has no window of its own; alerts stand in Activity, and windows and pages that are \
+                   open show them";
+        (!self.engine.shared.config.desktop).then(|| why.to_owned())
+    }
+
+    fn refused(&self, file: &str, why: &str) {
+        tracing::warn!(file, why, "the file of a task is not in force");
+        let text = format!("is not in force: {why}");
+        self.event("failed", format!("task-file:{file}"), file, text);
     }
 
     fn to_history(&self, samples: &[Sample]) -> Result<(), String> {

@@ -22,10 +22,14 @@ pub(crate) async fn start(engine: &Engine) -> Result<Tasks, String> {
         tracing::error!(error, "tasks are not run");
         format!("Tasks are not run: {error}.")
     })?;
-    Ok(Tasks::start(
+    let tasks = Tasks::start(
         Arc::new(source::Source::new(engine.clone())),
         Arc::new(host::InEngine::new(engine.clone())),
         Arc::new(records),
         kept,
-    ))
+    );
+    if let Some(running) = &engine.shared.config.plugins {
+        tasks.follow(running.tasks.clone());
+    }
+    Ok(tasks)
 }

@@ -1,12 +1,14 @@
 //! Values for tasks: what the catalog selects, out of the snapshot that everybody reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use orrery_catalog::{
-    GroupRequest, Namespace, PluginWant, Problem, ProblemKind, Query, Reading, Versions, View, Want, readings,
+    GroupRequest, Namespace, PluginWant, Problem, ProblemKind, Query, QueryElement, Reading, Versions, View,
+    Want, readings,
 };
 use orrery_model::SmolStr;
+use orrery_model::window::SourceId;
 use orrery_packages::manifest::Interface;
 use orrery_tasks::manifest::{Fault, NodeRole, TaskSpec};
 use orrery_tasks::seams::{Collected, Subscribed, Subscriptions};
@@ -107,6 +109,10 @@ impl Subscribed for Refused {
     fn collect(&self) -> Collected {
         Collected::default()
     }
+
+    fn config(&self, _: &str) -> Option<Value> {
+        None
+    }
 }
 
 /// A view and where its values are.
@@ -120,15 +126,41 @@ impl Subscribed for Bound {
     fn lacks(&self) -> Option<String> {
         let problems = self.view.problems.iter().filter(|problem| !problem.note);
         let told: Vec<&str> = problems.map(|problem| problem.message.as_str()).collect();
-        (!told.is_empty()).then(|| told.join(" "))
+        if !told.is_empty() {
+            return Some(told.join(" "));
+        }
+        // A plugin that was just started has nothing to tell yet: a run now would find nothing.
+        let published = self.engine.published();
+        let collectors = self.collectors();
+        let silent = collectors.iter().copied();
+        let silent: Vec<&str> = silent
+            .filter(|id| !published.hears(&SourceId::plugin(id)))
+            .collect();
+        // Where any plugin will do, one that reports is enough.
+        let is_all = silent.len() == collectors.len() && !self.has_built_in() && !self.is_optional();
+        let waited_for = silent.into_iter().filter(|id| is_all || self.is_needed(id));
+        let waited_for: Vec<&str> = waited_for.collect();
+        (!waited_for.is_empty()).then(|| format!("the first report of {}", waited_for.join(", ")))
     }
 
     fn collect(&self) -> Collected {
         let published = self.engine.published();
         let values = readings(&self.view.metrics, &published.report, TASK_SAMPLES);
+        let mut problems = Vec::new();
+        // What a plugin said that has gone since is still shown for a while, and is no value of now.
+        let mut gone = BTreeSet::new();
+        for id in self.collectors() {
+            if !published.hears(&SourceId::plugin(id)) {
+                gone.insert(id);
+                if self.is_needed(id) {
+                    problems.push(format!("plugin {id} does not report"));
+                }
+            }
+        }
         let mut samples = Vec::with_capacity(values.len());
         for value in &values {
-            if !self.is_from(&published, value) {
+            let id = value.entry.source.id.as_str();
+            if gone.contains(id) || !self.is_from(&published, value) {
                 continue;
             }
             let Some(series) = self.names.series(value) else {
@@ -140,26 +172,51 @@ impl Subscribed for Bound {
                 value: value.sample.value,
             });
         }
-        Collected {
-            samples,
-            problems: Vec::new(),
-        }
+        Collected { samples, problems }
+    }
+
+    fn config(&self, path: &str) -> Option<Value> {
+        let resolved = self.view.config_at(path)?;
+        Some(Value::Object(resolved.values.clone()))
     }
 }
 
 impl Bound {
+    /// Plugins whose metrics are collected.
+    fn collectors(&self) -> BTreeSet<&str> {
+        let entries = self.view.metrics.iter().map(|selected| &selected.entry.source);
+        entries
+            .filter(|source| !source.built_in)
+            .map(|source| source.id.as_str())
+            .collect()
+    }
+
+    /// Whether the task asks for this very plugin and cannot do without.
+    fn is_needed(&self, plugin: &str) -> bool {
+        self.view.request.wants.iter().any(|want| {
+            let names_it = !matches!(want.query.elements().first(), None | Some(QueryElement::Any));
+            !want.optional && names_it && want.query.concerns(plugin)
+        })
+    }
+
+    /// Whether some of its metrics are there anyway.
+    fn has_built_in(&self) -> bool {
+        let mut all = self.view.metrics.iter();
+        all.any(|selected| selected.entry.source.built_in)
+    }
+
+    /// Whether it can do without everything that it asks for.
+    fn is_optional(&self) -> bool {
+        self.view.request.wants.iter().all(|want| want.optional)
+    }
+
     /// Whether the node is one that the metric's plugin names: another source may have a metric of the same id.
     fn is_from(&self, published: &Published, value: &Reading) -> bool {
         let source = &value.entry.source;
         let Some(place) = &value.entry.told.place else {
             return false;
         };
-        source.built_in
-            || published.names(
-                &orrery_model::window::SourceId::plugin(&source.id),
-                place.topology,
-                &value.node,
-            )
+        source.built_in || published.names(&SourceId::plugin(&source.id), place.topology, &value.node)
     }
 }
 

@@ -27,6 +27,7 @@ impl Instance {
             let mut request = http::Request::builder()
                 .method(Method::GET)
                 .uri(path)
+                .header(header::ACCEPT, "text/event-stream, application/json, */*")
                 .header(header::HOST, self.host());
             if let Some(value) = self.authorization() {
                 request = request.header(header::AUTHORIZATION, value);

@@ -38,12 +38,14 @@ pub struct Missed {
     pub slow: u64,
     /// Something that it needs was not there.
     pub waiting: u64,
+    /// There was nothing to collect.
+    pub empty: u64,
 }
 
 impl Missed {
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.busy + self.late + self.slow + self.waiting
+        self.busy + self.late + self.slow + self.waiting + self.empty
     }
 }
 

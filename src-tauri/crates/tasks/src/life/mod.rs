@@ -399,11 +399,12 @@ impl Life {
         if !matches!(self.phase, Phase::Firing | Phase::Stopping) {
             return;
         }
-        self.by_hand = false;
+        let by_hand = std::mem::take(&mut self.by_hand);
         if let Some(position) = &mut self.position {
             let passed = position.skip(now);
             self.counts.missed.busy += if self.once { 0 } else { passed };
         }
+        let was_skipped = matches!(outcome, Outcome::Skipped(_));
         let why = self.count_outcome(outcome, now);
         if self.phase == Phase::Stopping || self.once {
             self.leave(Phase::Stopped, Happened::Stopped, effects);
@@ -411,6 +412,13 @@ impl Life {
         }
         let limit = self.rules.on_failure;
         match why {
+            _ if was_skipped => {
+                // It proves nothing: neither that it works nor that it does not.
+                self.runs = self.runs.saturating_sub(u64::from(!by_hand));
+                if self.not_before.is_some() {
+                    self.not_before = Some(now.monotonic + self.pause());
+                }
+            }
             None => {
                 let had_failed = self.not_before.take().is_some();
                 self.failures = 0;
@@ -450,6 +458,11 @@ impl Life {
             Outcome::Partial(why) => {
                 self.counts.partial += 1;
                 self.counts.note(now.wall_ms, &why);
+                None
+            }
+            Outcome::Skipped(_) => {
+                self.counts.runs = self.counts.runs.saturating_sub(1);
+                self.counts.missed.empty += 1;
                 None
             }
             Outcome::Failed(why) => {

@@ -82,6 +82,8 @@ pub enum Outcome {
     Partial(String),
     /// It failed.
     Failed(String),
+    /// There was nothing to do it with: it counts as no run.
+    Skipped(String),
 }
 
 /// What happens to a task.

@@ -26,6 +26,8 @@ pub struct Fault {
 #[derive(Debug, Default)]
 pub struct Faults {
     found: RefCell<Vec<Fault>>,
+    /// What was lost in reading.
+    lost: RefCell<Vec<Fault>>,
 }
 
 impl Faults {
@@ -38,6 +40,22 @@ impl Faults {
                 message: message.into(),
             });
         }
+    }
+
+    /// Notes what a manifest said and is lost or means something else here; that is no fault.
+    pub fn warn(&self, field: impl Into<String>, message: impl Into<String>) {
+        let mut lost = self.lost.borrow_mut();
+        if lost.len() < FAULTS_MAX {
+            lost.push(Fault {
+                field: field.into(),
+                message: message.into(),
+            });
+        }
+    }
+
+    /// Everything that was lost so far.
+    pub fn lost(&self) -> Vec<Fault> {
+        self.lost.borrow().clone()
     }
 
     /// Whether nothing is wrong.
@@ -84,6 +102,11 @@ impl<'a> Table<'a> {
     /// Notes what is wrong with a key.
     pub fn fault(&self, key: &str, message: impl Into<String>) {
         self.faults.add(self.at(key), message);
+    }
+
+    /// Notes what is lost of a key.
+    pub fn warn(&self, key: &str, message: impl Into<String>) {
+        self.faults.warn(self.at(key), message);
     }
 
     /// Faults of everything.
@@ -224,10 +247,13 @@ impl<'a> Table<'a> {
 impl Drop for Table<'_> {
     /// Keys that nobody asked for are unknown.
     fn drop(&mut self) {
+        let taken = self.taken.borrow();
         if self.is_open.get() {
+            for key in self.map.keys().filter(|key| !taken.contains(key.as_str())) {
+                self.warn(key, "means nothing here, and is left out");
+            }
             return;
         }
-        let taken = self.taken.borrow();
         for key in self.map.keys().filter(|key| !taken.contains(key.as_str())) {
             let known: Vec<&str> = taken.iter().copied().collect();
             self.fault(key, format!("is unknown here; there are {}", known.join(", ")));

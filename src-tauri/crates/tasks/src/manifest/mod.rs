@@ -47,6 +47,8 @@ pub struct TaskSpec {
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
     /// What becomes of it.
     pub then: Vec<NodeSpec>,
+    /// What was lost in reading it from another version.
+    pub warnings: Vec<Fault>,
 }
 
 /// Metrics that a task wants.
@@ -168,7 +170,8 @@ impl TaskSpec {
                 read::read(map, &faults)
             }
         };
-        (spec, faults.into_all())
+        let warnings = faults.lost();
+        (spec.map(|spec| TaskSpec { warnings, ..spec }), faults.into_all())
     }
 
     /// The manifest of version 2 that says the same.

@@ -49,6 +49,7 @@ pub(super) fn read(map: &Map<String, Value>, faults: &Faults) -> Option<TaskSpec
         config: read_config(&table),
         tags: read_tags(&table),
         then: Nodes::V2.read(&table, faults),
+        warnings: Vec::new(),
     };
     check_whole(&spec, "collect", faults);
     Some(spec)
@@ -319,7 +320,12 @@ impl Nodes {
                         "is left out: Orrery runs no part of a task on another machine",
                     );
                 }
-                table.value("plugin_version");
+                if table
+                    .value("plugin_version")
+                    .is_some_and(|v| v.as_i64().is_none_or(|v| v > 0))
+                {
+                    table.warn("plugin_version", "is left out: the newest version is taken");
+                }
                 table.needed_text("plugin_name")
             }
             Nodes::V2 => table.needed_text("plugin"),

@@ -3,6 +3,7 @@
 //! Text is taken as it stands: Snap replaced `$NAME` in the whole text by variables of the environment, which
 //! destroyed every other `$`. Counts are runs here, where Snap used slots that it missed up too.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -30,6 +31,13 @@ pub(super) fn read(map: &Map<String, Value>, faults: &Faults) -> Option<TaskSpec
     }
     let deadline = table.duration("deadline", Duration::from_millis(1)..=DEADLINE_MAX);
     let failures = table.integer("max-failures", -1..=i64::from(u32::MAX));
+    if failures == Some(0) {
+        table.warn(
+            "max-failures",
+            "is 0, and taken as 1: one failed run disables the task",
+        );
+    }
+    warn_of_variables("", &Value::Object(map.clone()), faults);
     let start = table.boolean("start");
     let Some(workflow) = table.table("workflow") else {
         table.fault("workflow", "is missing");
@@ -47,13 +55,14 @@ pub(super) fn read(map: &Map<String, Value>, faults: &Faults) -> Option<TaskSpec
         on_failure: on_failure(failures),
         start,
         collect: read_metrics(&collect),
-        config: read_config(&collect),
-        tags: read_tags(&collect),
+        config: by_slashes(read_config(&collect)),
+        tags: by_slashes(read_tags(&collect)),
         then: Nodes::V1
             .read(&collect, faults)
             .into_iter()
             .map(renamed)
             .collect(),
+        warnings: Vec::new(),
     };
     check_whole(&spec, "workflow.collect.metrics", faults);
     Some(spec)
@@ -89,7 +98,21 @@ fn read_schedule(table: &Table<'_>, pause: Duration, max_samples: usize) -> Opti
         table.fault("type", "is missing");
         return None;
     }
-    match table.word("type", &kinds)? {
+    let kind = table.word("type", &kinds)?;
+    if table
+        .value("count")
+        .is_some_and(|count| count.as_i64() != Some(0))
+    {
+        let said = match kind {
+            "streaming" => "is left out: Snap took none for streams either",
+            "windowed" if table.value("stop_timestamp").is_some() => {
+                "holds beside the end of the window: Snap left it out"
+            }
+            _ => "counts runs: Snap used it up with slots that it missed, too",
+        };
+        table.warn("count", said);
+    }
+    match kind {
         "simple" => Some(Schedule::Simple {
             interval: interval(table)?,
             count: count(table),
@@ -141,9 +164,16 @@ fn read_metrics(table: &Table<'_>) -> Vec<Wanted> {
             Value::Null => None,
             Value::Object(map) => {
                 let options = Table::new(map, path, table.faults());
-                options
+                let version = options
                     .integer("version", -1..=i64::from(i32::MAX))
-                    .filter(|version| *version > 0)
+                    .filter(|version| *version > 0);
+                if let Some(version) = version {
+                    options.warn(
+                        "version",
+                        format!("is taken as ={version}: plugins have versions such as {version}.0.0 here"),
+                    );
+                }
+                version
             }
             _ => {
                 table.faults().add(path, "is not a mapping");
@@ -168,6 +198,42 @@ fn with_slashes(query: &str) -> String {
         }
         _ => query.to_owned(),
     }
+}
+
+/// The same by namespaces with slashes.
+fn by_slashes<T>(all: BTreeMap<String, T>) -> BTreeMap<String, T> {
+    let each = all.into_iter();
+    each.map(|(prefix, value)| (with_slashes(&prefix), value))
+        .collect()
+}
+
+/// Tells of every text in which Snap would have put a variable of the environment.
+fn warn_of_variables(path: &str, value: &Value, faults: &Faults) {
+    match value {
+        Value::String(text) if is_variable(text) => {
+            faults.warn(
+                path,
+                "is taken as it stands: Snap put variables of the environment in place of `$`",
+            );
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                warn_of_variables(&format!("{path}[{index}]"), item, faults);
+            }
+        }
+        Value::Object(map) => {
+            for (key, item) in map {
+                let dot = if path.is_empty() { "" } else { "." };
+                warn_of_variables(&format!("{path}{dot}{key}"), item, faults);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_variable(text: &str) -> bool {
+    let mut after = text.split('$').skip(1);
+    after.any(|rest| rest.starts_with(|c: char| c == '{' || c == '_' || c.is_ascii_alphabetic()))
 }
 
 /// What Snap's own publishers are called here.

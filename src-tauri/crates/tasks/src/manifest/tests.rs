@@ -154,6 +154,10 @@ fn what_is_exported_is_read_as_the_same() {
     for text in texts {
         let spec = TaskSpec::read(&text).unwrap_or_else(|faults| panic!("{text}: {faults:?}"));
         let exported = spec.to_value();
+        let spec = TaskSpec {
+            warnings: Vec::new(),
+            ..spec
+        };
         assert_eq!(TaskSpec::from_value(&exported).unwrap(), spec, "{exported:#}");
     }
 }
@@ -349,4 +353,49 @@ fn a_task_has_its_share_of_the_jitter_for_good() {
     let early = shares.iter().filter(|s| **s < 0.5).count();
     assert!((300..700).contains(&early), "{early}");
     assert_eq!(spec.rules("x").share, spec.rules("x").share);
+}
+
+#[test]
+fn what_a_manifest_of_snap_loses_is_told_with_its_place() {
+    let text = "
+version: 1
+schedule: { type: windowed, interval: 1s, stop_timestamp: '2036-01-01T00:00:00Z', count: 3, colour: red }
+max-failures: 0
+workflow:
+  collect:
+    metrics: { '|intel|mock|foo': { version: 2 }, /intel/mock/bar: {} }
+    config: { '|intel|mock': { user: '${USER}' } }
+    tags: { '|intel': { price: '5$' } }
+    process:
+      - plugin_name: movingaverage
+        plugin_version: 4
+        publish:
+          - { plugin_name: file, config: { file: '$HOME/out' } }
+";
+    let spec = TaskSpec::read(text).unwrap();
+    let fields: Vec<&str> = spec.warnings.iter().map(|w| w.field.as_str()).collect();
+    let lost = [
+        "max-failures",
+        "schedule.colour",
+        "schedule.count",
+        "workflow.collect.config.|intel|mock.user",
+        "workflow.collect.metrics.|intel|mock|foo.version",
+        "workflow.collect.process[0].plugin_version",
+        "workflow.collect.process[0].publish[0].config.file",
+    ];
+    let mut sorted = fields.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, lost, "{:#?}", spec.warnings);
+    assert!(spec.config.contains_key("/intel/mock") && spec.tags.contains_key("/intel"));
+    let again = TaskSpec::from_value(&spec.to_value()).unwrap();
+    assert!(
+        again.warnings.is_empty(),
+        "what was said once is version 2 from then on"
+    );
+}
+
+#[test]
+fn a_manifest_that_loses_nothing_warns_of_nothing() {
+    let spec = TaskSpec::read(WHOLE).unwrap();
+    assert!(spec.warnings.is_empty(), "{:?}", spec.warnings);
 }

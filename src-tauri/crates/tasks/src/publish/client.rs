@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::Undelivered;
+use crate::limits::SINK_ANSWER_BYTES;
 use crate::manifest::Table;
 use crate::seams::Host;
 
@@ -24,6 +25,15 @@ pub(super) struct Endpoint {
 impl Endpoint {
     /// From the keys `url` and `headers`.
     pub(super) fn read(config: &Table<'_>, host: &Arc<dyn Host>) -> Option<Endpoint> {
+        Endpoint::read_as(config, host, |url| url)
+    }
+
+    /// The same with the address made what it has to be.
+    pub(super) fn read_as(
+        config: &Table<'_>,
+        host: &Arc<dyn Host>,
+        made: impl FnOnce(Url) -> Url,
+    ) -> Option<Endpoint> {
         let url = config.needed_text("url").and_then(|text| match Url::parse(text) {
             Ok(url) if !url.username().is_empty() || url.password().is_some() => {
                 config.fault("url", "holds a user or password: send them in a header");
@@ -56,7 +66,7 @@ impl Endpoint {
                 Err(_) => config.fault(&format!("headers.{name}"), "is no name of a header"),
             }
         }
-        let url = url?;
+        let url = made(url?);
         let client = match client() {
             Ok(client) => client,
             Err(error) => {
@@ -79,6 +89,16 @@ impl Endpoint {
         body: Vec<u8>,
         until: Instant,
     ) -> Result<(), Undelivered> {
+        self.ask(kind, body, until).await.map(drop)
+    }
+
+    /// Sends a body, and gives the beginning of what is said to it.
+    pub(super) async fn ask(
+        &self,
+        kind: HeaderMap,
+        body: Vec<u8>,
+        until: Instant,
+    ) -> Result<Vec<u8>, Undelivered> {
         let mut headers = kind;
         for (name, value) in &self.headers {
             let value = match is_reference(value) {
@@ -96,12 +116,22 @@ impl Endpoint {
             .post(self.url.clone())
             .headers(headers)
             .timeout(timeout);
-        let answer = request.body(body).send().await.map_err(|error| {
+        let broken = |error: reqwest::Error| {
             Undelivered::Later(format!("{}: {}", self.shown(), chain(&error.without_url())))
-        })?;
+        };
+        let mut answer = request.body(body).send().await.map_err(broken)?;
         let status = answer.status();
         if status.is_success() {
-            return Ok(());
+            let mut said = Vec::new();
+            // It has taken the samples, whatever becomes of its answer.
+            while let Ok(Some(part)) = answer.chunk().await {
+                let room = SINK_ANSWER_BYTES - said.len();
+                said.extend_from_slice(&part[..part.len().min(room)]);
+                if part.len() >= room {
+                    break;
+                }
+            }
+            return Ok(said);
         }
         let why = format!("{} answered with {status}", self.shown());
         // A sink that is busy or at fault may take the same later; one that does not understand it never will.

@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use tokio::time::Instant;
 
@@ -18,6 +18,8 @@ use crate::seams::Later;
 #[derive(Debug, Clone)]
 pub(super) struct File {
     path: PathBuf,
+    /// What is relative lies in here; directories below are made.
+    home: PathBuf,
     format: Format,
     rotate_bytes: u64,
     keep: usize,
@@ -27,11 +29,13 @@ pub(super) struct File {
 const ROTATE_BYTES_MIN: i64 = 1024;
 
 impl File {
-    pub(super) fn read(config: &Table<'_>) -> Option<File> {
+    pub(super) fn read(config: &Table<'_>, home: &Path) -> Option<File> {
         let path = config.needed_text("path").map(PathBuf::from);
-        if path.as_ref().is_some_and(|path| !path.is_absolute()) {
-            config.fault("path", "is not absolute: begin it with a slash");
+        let leads_up = |path: &PathBuf| path.components().any(|part| part == Component::ParentDir);
+        if path.as_ref().is_some_and(leads_up) {
+            config.fault("path", "holds `..`: name the directory itself");
         }
+        let path = path.map(|path| home.join(path));
         let is_csv = path
             .as_ref()
             .is_some_and(|p| p.extension().is_some_and(|e| e == "csv"));
@@ -43,6 +47,7 @@ impl File {
             .and_then(|n| usize::try_from(n).ok());
         Some(File {
             path: path?,
+            home: home.to_owned(),
             format,
             rotate_bytes: rotate.and_then(|n| u64::try_from(n).ok()).unwrap_or(FILE_BYTES),
             keep: keep.unwrap_or(FILES_KEPT),
@@ -56,6 +61,9 @@ impl File {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(error),
         };
+        if let Some(parent) = self.path.parent().filter(|parent| parent.starts_with(&self.home)) {
+            fs::create_dir_all(parent)?;
+        }
         let is_full = length > 0 && length.saturating_add(lines.len() as u64) > self.rotate_bytes;
         if is_full {
             self.rotate()?;
@@ -123,7 +131,7 @@ mod tests {
     fn made(config: &serde_json::Value) -> File {
         let faults = Faults::default();
         let table = Table::new(config.as_object().unwrap(), "config", &faults);
-        let file = File::read(&table);
+        let file = File::read(&table, Path::new("/nowhere"));
         drop(table);
         assert!(faults.is_empty(), "{:?}", faults.into_all());
         file.unwrap()
@@ -178,18 +186,29 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn what_is_relative_lies_in_a_directory_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("published");
+        let config = json!({ "path": "loads/out.jsonl" });
+        let faults = Faults::default();
+        let file = File::read(&Table::new(config.as_object().unwrap(), "", &faults), &home).unwrap();
+        write(&file, 0, 1).await.unwrap();
+        assert!(home.join("loads/out.jsonl").is_file());
+    }
+
     #[test]
     fn wrong_configs_are_refused() {
         for config in [
             json!({}),
-            json!({ "path": "relative.jsonl" }),
+            json!({ "path": "../up.jsonl" }),
             json!({ "path": "/x", "format": "xml" }),
             json!({ "path": "/x", "rotate_bytes": 1 }),
             json!({ "path": "/x", "colour": "red" }),
         ] {
             let faults = Faults::default();
             let table = Table::new(config.as_object().unwrap(), "config", &faults);
-            let _ = File::read(&table);
+            let _ = File::read(&table, Path::new("/nowhere"));
             drop(table);
             assert!(!faults.is_empty(), "{config}");
         }

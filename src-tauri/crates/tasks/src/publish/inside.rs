@@ -1,6 +1,6 @@
 //! Sinks inside of the application, and plugins that publish.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
@@ -86,14 +86,16 @@ fn told(sample: &Sample) -> String {
 /// A plugin that takes samples at `/publish`.
 pub(super) struct Plugin {
     pub(super) id: String,
-    pub(super) config: serde_json::Value,
+    /// As the task says until a run knows what its rules make of that.
+    pub(super) config: Mutex<serde_json::Value>,
     pub(super) host: Arc<dyn Host>,
 }
 
 impl Sink for Plugin {
     fn deliver<'a>(&'a self, samples: &'a [Sample], until: Instant) -> Later<'a, Result<(), Undelivered>> {
         Box::pin(async move {
-            let body = serde_json::json!({ "config": self.config, "samples": samples }).to_string();
+            let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let body = serde_json::json!({ "config": config, "samples": samples }).to_string();
             let timeout = until.saturating_duration_since(Instant::now());
             let answer = self
                 .host
@@ -108,5 +110,9 @@ impl Sink for Plugin {
                 _ => Ok(()),
             }
         })
+    }
+
+    fn configure(&self, config: serde_json::Value) {
+        *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
     }
 }

@@ -8,6 +8,7 @@ mod file;
 mod format;
 mod http;
 mod inside;
+mod otlp;
 mod remote_write;
 mod standard;
 
@@ -29,6 +30,7 @@ pub(crate) const BUILT_IN: &[&str] = &[
     "history",
     "http",
     "notification",
+    "otlp",
     "prometheus-remote-write",
     "stdout",
     "topology",
@@ -41,18 +43,29 @@ pub(crate) enum Undelivered {
     Later(String),
     /// It will never take these.
     Never(String),
+    /// It took some, and will never take the rest.
+    Some {
+        /// Samples that it took.
+        taken: usize,
+        /// Why not the rest.
+        why: String,
+    },
 }
 
 /// Where samples go.
 pub(crate) trait Sink: Send + Sync {
     /// Delivers samples before a moment; all of them, or none as far as can be known.
     fn deliver<'a>(&'a self, samples: &'a [Sample], until: Instant) -> Later<'a, Result<(), Undelivered>>;
+
+    /// Takes another config; what is built in has its own for good.
+    fn configure(&self, _: serde_json::Value) {}
 }
 
 /// A sink with what waits for it.
 pub(crate) struct Publisher {
     sink: Box<dyn Sink>,
     buffer: BufferSpec,
+    is_notification: bool,
     waiting: Mutex<VecDeque<Sample>>,
     held: AtomicU64,
     dropped: AtomicU64,
@@ -67,16 +80,21 @@ impl Publisher {
         host: &Arc<dyn Host>,
     ) -> Option<Publisher> {
         let sink: Box<dyn Sink> = match name {
-            "file" => Box::new(file::File::read(config)?),
+            "file" => Box::new(file::File::read(config, &host.files())?),
             "history" => Box::new(inside::History(host.clone())),
             "http" => Box::new(http::Http::read(config, host)?),
             "notification" => Box::new(inside::Notification::read(config, host)),
+            "otlp" => Box::new(otlp::Otlp::read(config, host)?),
             "prometheus-remote-write" => Box::new(remote_write::RemoteWrite::read(config, host)?),
             "stdout" => Box::new(standard::Standard::read(config)),
             "topology" => Box::new(inside::Topology(host.clone())),
             _ => return None,
         };
-        Some(Publisher::new(sink, buffer))
+        let is_notification = name == "notification";
+        Some(Publisher {
+            is_notification,
+            ..Publisher::new(sink, buffer)
+        })
     }
 
     /// A plugin that publishes.
@@ -88,7 +106,7 @@ impl Publisher {
     ) -> Publisher {
         let sink = inside::Plugin {
             id: id.to_owned(),
-            config,
+            config: std::sync::Mutex::new(config),
             host: host.clone(),
         };
         Publisher::new(Box::new(sink), buffer)
@@ -101,10 +119,21 @@ impl Publisher {
                 max: BUFFER_SAMPLES,
                 drop: Dropped::Oldest,
             }),
+            is_notification: false,
             waiting: Mutex::default(),
             held: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
         }
+    }
+
+    /// Whether it shows notices.
+    pub(crate) fn is_notification(&self) -> bool {
+        self.is_notification
+    }
+
+    /// Gives a plugin the config that its rules come to.
+    pub(crate) fn configure(&self, config: serde_json::Value) {
+        self.sink.configure(config);
     }
 
     /// Samples that wait, and samples that were let go.
@@ -141,6 +170,11 @@ impl Publisher {
                 }
                 Err(Undelivered::Never(why)) => {
                     self.dropped.fetch_add(count as u64, Ordering::Relaxed);
+                    refused = Some(why);
+                }
+                Err(Undelivered::Some { taken, why }) => {
+                    let dropped = count.saturating_sub(taken) as u64;
+                    self.dropped.fetch_add(dropped, Ordering::Relaxed);
                     refused = Some(why);
                 }
             }

@@ -15,7 +15,7 @@ use crate::limits::RUN_SAMPLES_MAX;
 use crate::manifest::{Fault, Faults, NodeRole, NodeSpec, Table, TaskSpec};
 use crate::publish::{self, Publisher};
 use crate::sample::Sample;
-use crate::seams::{Host, Later};
+use crate::seams::{Host, Later, Subscribed};
 use process::Processor;
 
 /// A task's processors and publishers with what they remember.
@@ -33,6 +33,21 @@ enum Work {
     BuiltIn(Mutex<Box<dyn Processor>>),
     Plugin { id: String, config: serde_json::Value },
     Publish(Publisher),
+}
+
+/// What a run has around it.
+#[derive(Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub(crate) host: &'a Arc<dyn Host>,
+    pub(crate) subscription: Option<&'a dyn Subscribed>,
+}
+
+impl Around<'_> {
+    /// Config of the plugin at a place: as its rules fill it in, else as the task says.
+    fn config(self, path: &str, said: &serde_json::Value) -> serde_json::Value {
+        let filled = self.subscription.and_then(|s| s.config(path));
+        filled.unwrap_or_else(|| said.clone())
+    }
 }
 
 /// What a run may use.
@@ -64,8 +79,17 @@ impl Workflow {
     }
 
     /// Sends samples through, and gives what went wrong.
-    pub(crate) async fn run(&self, samples: &[Sample], host: &Arc<dyn Host>, bounds: Bounds) -> Vec<String> {
-        run(&self.nodes, samples, host, bounds).await
+    pub(crate) async fn run(&self, samples: &[Sample], around: Around<'_>, bounds: Bounds) -> Vec<String> {
+        run(&self.nodes, samples, around, bounds).await
+    }
+
+    /// What will not do all that it says.
+    pub(crate) fn warnings(&self, host: &Arc<dyn Host>) -> Vec<Fault> {
+        let mut found = Vec::new();
+        if let Some(why) = host.lacks_desktop() {
+            warn_of_notices(&self.nodes, &why, &mut found);
+        }
+        found
     }
 
     /// Samples that its publishers hold for sinks that are down, and how many they had to drop.
@@ -144,16 +168,16 @@ fn is_plugin_id(name: &str) -> bool {
 fn run<'a>(
     nodes: &'a [Node],
     samples: &'a [Sample],
-    host: &'a Arc<dyn Host>,
+    around: Around<'a>,
     bounds: Bounds,
 ) -> Later<'a, Vec<String>> {
     Box::pin(async move {
-        let each = nodes.iter().map(|node| run_node(node, samples, host, bounds));
+        let each = nodes.iter().map(|node| run_node(node, samples, around, bounds));
         join_all(each).await.into_iter().flatten().collect()
     })
 }
 
-async fn run_node(node: &Node, samples: &[Sample], host: &Arc<dyn Host>, bounds: Bounds) -> Vec<String> {
+async fn run_node(node: &Node, samples: &[Sample], around: Around<'_>, bounds: Bounds) -> Vec<String> {
     let failed = |why: String| vec![format!("{}: {why}", node.path)];
     if Instant::now() >= bounds.deadline {
         return failed("the run's deadline had passed".to_owned());
@@ -163,16 +187,22 @@ async fn run_node(node: &Node, samples: &[Sample], host: &Arc<dyn Host>, bounds:
             let mut processor = processor.lock().unwrap_or_else(PoisonError::into_inner);
             processor.process(samples)
         }
-        Work::Plugin { id, config } => match call(host, id, config, samples, bounds).await {
-            Ok(samples) => samples,
-            Err(why) => return failed(why),
-        },
+        Work::Plugin { id, config } => {
+            let config = around.config(&node.path, config);
+            match call(around.host, id, &config, samples, bounds).await {
+                Ok(samples) => samples,
+                Err(why) => return failed(why),
+            }
+        }
         Work::Publish(publisher) => {
+            if let Some(config) = around.subscription.and_then(|s| s.config(&node.path)) {
+                publisher.configure(config);
+            }
             let published = publisher.publish(samples, bounds.call_until()).await;
             return published.err().map(failed).unwrap_or_default();
         }
     };
-    run(&node.then, &processed, host, bounds).await
+    run(&node.then, &processed, around, bounds).await
 }
 
 /// Lets a plugin process samples.
@@ -207,6 +237,20 @@ async fn call(
         ));
     }
     Ok(answer.samples)
+}
+
+fn warn_of_notices(nodes: &[Node], why: &str, found: &mut Vec<Fault>) {
+    for node in nodes {
+        if let Work::Publish(publisher) = &node.work
+            && publisher.is_notification()
+        {
+            found.push(Fault {
+                field: format!("{}.plugin", node.path),
+                message: format!("shows nothing on a desktop: {why}"),
+            });
+        }
+        warn_of_notices(&node.then, why, found);
+    }
 }
 
 fn held(nodes: &[Node]) -> (u64, u64) {

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+mod declared;
 mod lives;
+mod looks;
+mod otlp;
 mod sinks;
 mod speed;
 mod world;

@@ -186,3 +186,20 @@ async fn a_threshold_notifies_once_for_a_crossing() {
     assert_eq!(notices[0].text, "too much: m of n is 4, above 3");
     tasks.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_is_given_the_config_that_its_rules_come_to() {
+    let world = World::new();
+    let tasks = world.tasks();
+    *world.config.lock().unwrap() = Some(serde_json::json!({ "to": "a", "filled": 1 }));
+    let rest = "publish: [ { plugin: archive, config: { to: a } } ]";
+    tasks
+        .create(&manifest(rest), "me", Some(false), false)
+        .await
+        .unwrap();
+    assert_eq!(tasks.run_now("t").await.unwrap().outcome, RunOutcome::Ok);
+    let body = world.archived.lock().unwrap()[0].clone();
+    assert_eq!(body["config"]["filled"], 1);
+    assert_eq!(body["samples"][0]["namespace"], "/p/host/n/m");
+    tasks.shutdown().await;
+}

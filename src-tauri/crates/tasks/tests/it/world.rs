@@ -1,13 +1,16 @@
 //! A world for tasks: plugins that are there or not, a sink that works or not, records in memory.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orrery_tasks::life::{Happened, Phase};
 use orrery_tasks::manifest::{Fault, TaskSpec};
-use orrery_tasks::seams::{Collected, Host, Later, Notice, Records, Subscribed, Subscriptions, TaskRecord};
+use orrery_tasks::seams::{
+    Collected, Host, Identity, Later, Notice, Records, Subscribed, Subscriptions, TaskRecord,
+};
 use orrery_tasks::view::TaskInfo;
 use orrery_tasks::{Sample, Series, Tasks};
 use tokio::sync::watch;
@@ -28,6 +31,14 @@ pub(crate) struct World {
     pub(crate) topology: Mutex<Vec<Sample>>,
     pub(crate) notices: Mutex<Vec<Notice>>,
     pub(crate) happened: Mutex<Vec<(String, Happened)>>,
+    /// Files that were refused, and why.
+    pub(crate) refused: Mutex<Vec<(String, String)>>,
+    /// Config of processors and publishers as rules fill it in.
+    pub(crate) config: Mutex<Option<serde_json::Value>>,
+    /// Bodies that the plugin `archive` was given.
+    pub(crate) archived: Mutex<Vec<serde_json::Value>>,
+    /// Relative paths of files lie in here.
+    pub(crate) home: tempfile::TempDir,
     /// Why history takes nothing.
     pub(crate) sink_down: Mutex<Option<String>>,
     pub(crate) records: Mutex<BTreeMap<String, TaskRecord>>,
@@ -48,6 +59,10 @@ impl World {
             topology: Mutex::default(),
             notices: Mutex::default(),
             happened: Mutex::default(),
+            refused: Mutex::default(),
+            config: Mutex::default(),
+            archived: Mutex::default(),
+            home: tempfile::tempdir().unwrap(),
             sink_down: Mutex::default(),
             records: Mutex::default(),
             moment: AtomicI64::new(1),
@@ -153,14 +168,16 @@ impl Subscribed for View {
     fn collect(&self) -> Collected {
         *self.world.collected.lock().unwrap() += 1;
         let at_ms = self.world.moment.load(Ordering::SeqCst);
-        let samples = self
-            .plugins
-            .iter()
-            .map(|plugin| sample(plugin, at_ms, at_ms as f64));
+        let reporting = self.plugins.iter().filter(|plugin| *plugin != "silent");
+        let samples = reporting.map(|plugin| sample(plugin, at_ms, at_ms as f64));
         Collected {
             samples: samples.collect(),
             problems: self.world.problems.lock().unwrap().clone(),
         }
+    }
+
+    fn config(&self, _: &str) -> Option<serde_json::Value> {
+        self.world.config.lock().unwrap().clone()
     }
 }
 
@@ -185,6 +202,26 @@ impl Host for Everything {
     fn wall_ms(&self) -> i64 {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         since.unwrap().as_millis() as i64
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
+            instance: "here".to_owned(),
+            host: "box".to_owned(),
+        }
+    }
+
+    fn files(&self) -> PathBuf {
+        self.0.home.path().to_owned()
+    }
+
+    fn lacks_desktop(&self) -> Option<String> {
+        Some("there is none".to_owned())
+    }
+
+    fn refused(&self, file: &str, why: &str) {
+        let refused = (file.to_owned(), why.to_owned());
+        self.0.refused.lock().unwrap().push(refused);
     }
 
     fn to_history(&self, samples: &[Sample]) -> Result<(), String> {
@@ -221,7 +258,11 @@ impl Host for Everything {
                     }
                     Ok(body.to_string().into_bytes())
                 }
-                ("archive", "/publish") => Ok(b"{}".to_vec()),
+                ("archive", "/publish") => {
+                    let body = serde_json::from_slice(&body).unwrap();
+                    self.0.archived.lock().unwrap().push(body);
+                    Ok(b"{}".to_vec())
+                }
                 ("broken", _) => Ok(br#"{"error": "I cannot"}"#.to_vec()),
                 ("hangs", _) => std::future::pending().await,
                 _ => Err(format!("there is no plugin {plugin}")),

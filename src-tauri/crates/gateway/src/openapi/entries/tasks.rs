@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use orrery_engine::TaskEvent;
-use orrery_engine::api::{FieldError, SubscriptionView, TaskDetails, TaskInfo};
+use orrery_engine::api::{SubscriptionView, TaskCheck, TaskDetails, TaskFile, TaskInfo};
 use serde_json::{Value, json};
 
 use crate::limits::MANIFEST_BYTES_MAX;
@@ -26,9 +26,12 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
             .says::<TaskInfo>(s, StatusCode::CREATED, "The task.")
             .fails([unavailable]),
         Entry::post("/api/tasks/dry-run", "See what is wrong with a manifest")
-            .more("Nothing is made. An empty list means that nothing is wrong.")
+            .more("Nothing is made. It becomes a task when there are no faults; warnings are for a person to read.")
             .takes_content(&manifest, MANIFEST_BYTES_MAX, true)
-            .says::<Vec<FieldError>>(s, StatusCode::OK, "Everything that is wrong.")
+            .says::<TaskCheck>(s, StatusCode::OK, "Everything that is wrong.")
+            .fails([unavailable]),
+        Entry::get("/api/tasks/files", "Files that declare tasks")
+            .says::<Vec<TaskFile>>(s, StatusCode::OK, "Each with its task, and why it is not in force.")
             .fails([unavailable]),
         Entry::get("/api/tasks/{id}", "One task, by id or name")
             .says::<TaskDetails>(s, StatusCode::OK, "The task with its manifest and last values.")
@@ -64,7 +67,7 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
             "What a task does, until it comes to rest",
         )
         .more(
-            "Goes on after the header `Last-Event-ID`. A client that reads too slowly gets an event `lagged` \
+            "On a websocket each event is a message. Goes on after the header `Last-Event-ID`. A client that reads too slowly gets an event `lagged` \
                  with the number of those it missed.",
         )
         .query::<Since>(s)
