@@ -228,6 +228,10 @@ impl Record for Wrapped<'_> {
         map: &mut A,
         ctx: &mut Context,
     ) -> Result<(), A::Error> {
+        // No address, and what would be read as another wrapping when it is written again.
+        if key == "nodes" {
+            return skip(map);
+        }
         record(self.0, &key, map, ctx)
     }
 }
