@@ -5,20 +5,25 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use orrery_engine::api::Role;
-use orrery_engine::{Config, Engine};
-use orrery_gateway::{Door, Gateway, Keys, Token};
-use serde_json::Value;
+use orrery_engine::{Config, Engine, Paths};
+use orrery_gateway::{Door, Gateway, Keys, ServicesConfig, Token};
+use orrery_testkit::{GoodPlugin, Reply};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const TOKEN: &str = "0123456789abcdef0123";
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Stage {
     _home: TempDir,
+    _plugin: GoodPlugin,
     engine: Engine,
     keys: Keys,
     address: SocketAddr,
@@ -28,23 +33,47 @@ struct Stage {
 impl Stage {
     async fn set(read_only: bool) -> Stage {
         let home = tempfile::tempdir().unwrap();
+        let paths = Paths::below(home.path());
+        let plugin = GoodPlugin::start(home.path().join("sockets/shop.sock")).unwrap();
+        plugin.on_other(|_| Reply::ok("sold"));
+        let services = ServicesConfig::at(&paths);
+        std::fs::create_dir_all(&services.watched).unwrap();
+        std::fs::write(services.watched.join("shop.json"), shop().to_string()).unwrap();
         let mut config = Config::new(home.path().join("data"));
+        config.plugin_roots = vec![home.path().join("sockets")];
         config.probes.clear();
         config.read_only = read_only;
         let engine = Engine::start(config).await.unwrap();
         let keys = Keys::open(home.path(), Token::parse(TOKEN, "the test").unwrap()).unwrap();
-        let gateway = Gateway::new(engine.clone(), keys.clone(), None);
+        let gateway = Gateway::new(engine.clone(), keys.clone(), None)
+            .with_services(services)
+            .await
+            .unwrap();
         let stop = CancellationToken::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let routes = gateway.router(Door::tcp(address));
         tokio::spawn(orrery_gateway::serve_tcp(listener, routes, stop.clone()));
-        Stage {
+        let stage = Stage {
             _home: home,
+            _plugin: plugin,
             engine,
             keys,
             address,
             stop,
+        };
+        stage.until_the_shop_is_open().await;
+        stage
+    }
+
+    /// Until the plugin answers at the address that is declared for it.
+    async fn until_the_shop_is_open(&self) {
+        let owner = format!("Bearer {TOKEN}");
+        let end = Instant::now() + PATIENCE;
+        let [look, ..] = served();
+        while self.status(&look, &[("Authorization", &owner)]).await != 200 {
+            assert!(Instant::now() < end, "the plugin is never reached");
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
@@ -91,6 +120,34 @@ fn status(answer: &str) -> u16 {
         .unwrap_or_else(|| panic!("no answer: {answer:?}"))
 }
 
+/// What a plugin serves: to look at, to press, and to change, one for each role.
+fn shop() -> Value {
+    let route = |method: &str, path: &str, access: &str| json!({ "type": "route", "method": method, "path": path, "access": access });
+    json!({
+        "apiVersion": "aggregation.orrery/v1alpha1", "kind": "DataPlaneService",
+        "metadata": { "name": "shop" },
+        "spec": {
+            "pluginID": "shop", "pluginType": "app", "group": "shop.example", "version": "v1",
+            "services": [route("GET", "look", "view"), route("POST", "buy", "control"), route("DELETE", "all", "admin")],
+        },
+    })
+}
+
+/// The same as operations.
+fn served() -> [Operation; 3] {
+    let operation = |method: &str, path: &str, role: &str| Operation {
+        method: method.to_owned(),
+        path: format!("/apis/shop.example/v1/{path}"),
+        role: role.to_owned(),
+        changes: method != "GET",
+    };
+    [
+        operation("GET", "look", "view"),
+        operation("POST", "buy", "control"),
+        operation("DELETE", "all", "admin"),
+    ]
+}
+
 /// An operation of the description, at an address where nothing is.
 #[derive(Debug)]
 struct Operation {
@@ -125,6 +182,7 @@ fn operations() -> Vec<Operation> {
         }
     }
     assert!(all.len() > 70, "{}", all.len());
+    all.extend(served());
     all
 }
 
@@ -275,6 +333,12 @@ async fn what_is_no_address_is_refused_in_the_form_of_every_error() {
         (
             413,
             "POST /api/call",
+            "Content-Type: application/json\r\n",
+            large.as_str(),
+        ),
+        (
+            413,
+            "PUT /apis/aggregation.orrery/v1alpha1/dataplaneservices",
             "Content-Type: application/json\r\n",
             large.as_str(),
         ),

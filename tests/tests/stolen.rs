@@ -2,23 +2,41 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+#[path = "metrics/endless.rs"]
+mod endless;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use http::Method;
 use orrery_engine::api::Role;
-use orrery_engine::{Config, Engine};
-use orrery_gateway::{Door, Gateway, Instance, Keys, OWNER, Token};
+use orrery_engine::{Config, Engine, Paths};
+use orrery_gateway::{Door, Gateway, Instance, Keys, OWNER, ServicesConfig, Token};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A plugin's stream that does not end by itself.
+const ENDLESS: &str = "/apis/endless.example/v1/metrics";
+
+fn service() -> serde_json::Value {
+    serde_json::json!({
+        "apiVersion": "aggregation.orrery/v1alpha1", "kind": "DataPlaneService",
+        "metadata": { "name": "endless" },
+        "spec": {
+            "pluginID": "endless", "pluginType": "app", "group": "endless.example", "version": "v1",
+            "services": [{ "type": "stream", "path": "metrics" }],
+        },
+    })
+}
+
 struct Stage {
     home: TempDir,
+    _endless: endless::Endless,
     engine: Engine,
     keys: Keys,
     address: SocketAddr,
@@ -30,9 +48,17 @@ impl Stage {
         let home = tempfile::tempdir().unwrap();
         let mut config = Config::new(home.path().to_path_buf());
         config.probes.clear();
+        config.plugin_roots = vec![home.path().join("sockets")];
+        let endless = endless::Endless::start(&home.path().join("sockets/endless.sock"));
+        let services = ServicesConfig::at(&Paths::below(home.path()));
+        std::fs::create_dir_all(&services.watched).unwrap();
+        std::fs::write(services.watched.join("endless.json"), service().to_string()).unwrap();
         let engine = Engine::start(config).await.unwrap();
         let keys = Keys::open(home.path(), Token::of(home.path()).unwrap()).unwrap();
-        let gateway = Gateway::new(engine.clone(), keys.clone(), None);
+        let gateway = Gateway::new(engine.clone(), keys.clone(), None)
+            .with_services(services)
+            .await
+            .unwrap();
         let stop = CancellationToken::new();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -40,6 +66,7 @@ impl Stage {
         tokio::spawn(orrery_gateway::serve_tcp(listener, routes, stop.clone()));
         Stage {
             home,
+            _endless: endless,
             engine,
             keys,
             address,
@@ -49,7 +76,19 @@ impl Stage {
 
     /// A stream or websocket that goes on, after the head of its answer.
     async fn open(&self, path: &str, proof: &str) -> TcpStream {
-        let kind = if path == "/api/events" {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match self.opened(path, proof).await {
+                Ok(stream) => return stream,
+                // The plugin may not be known yet.
+                Err(said) => assert!(path == ENDLESS && Instant::now() < end, "{path}: {said}"),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn opened(&self, path: &str, proof: &str) -> Result<TcpStream, String> {
+        let kind = if ["/api/events", ENDLESS].contains(&path) {
             "Accept: text/event-stream\r\n"
         } else {
             "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -66,11 +105,8 @@ impl Stage {
             said.push(timeout(PATIENCE, stream.read_u8()).await.unwrap().unwrap());
         }
         let said = String::from_utf8(said).unwrap();
-        assert!(
-            said.starts_with("HTTP/1.1 101") || said.starts_with("HTTP/1.1 200"),
-            "{path}: {said}"
-        );
-        stream
+        let goes_on = said.starts_with("HTTP/1.1 101") || said.starts_with("HTTP/1.1 200");
+        if goes_on { Ok(stream) } else { Err(said) }
     }
 
     async fn open_all(&self, proof: &str) -> Vec<(&'static str, TcpStream)> {
@@ -80,6 +116,7 @@ impl Stage {
             "/api/topology/hosts/ws",
             "/api/control/ws",
             "/api/events",
+            ENDLESS,
         ] {
             all.push((path, self.open(path, proof).await));
         }
