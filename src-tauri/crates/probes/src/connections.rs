@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use orrery_model::{NodeId, Report, Sampling, Timestamp, TopologyKind, id};
+use orrery_model::{NodeId, Report, Sampling, Timestamp, Topology, TopologyKind, id};
 
 use crate::diag::{self, TcpSocket};
 use crate::flows::{Before, Endpoints, flows};
 use crate::limits::{CONNECTIONS_MAX, NAMESPACES_MAX};
 use crate::namespaces;
 use crate::sockets::{self, Holders};
+use crate::templates::metric;
 use crate::{Health, HealthState, Observation, Probe, ProbeError};
 
 /// Reports the connections of all network namespaces that may be looked into.
@@ -98,6 +99,7 @@ impl Probe for ConnectionProbe {
                 &mut after,
             );
         }
+        describe(report.topology_mut(TopologyKind::Endpoint));
         self.before = after;
         let count = seen.connections as u64;
         report.sampling = Sampling { count, total: count };
@@ -106,6 +108,35 @@ impl Probe for ConnectionProbe {
             health: health(&seen, self.holders.unreadable()),
         })
     }
+}
+
+/// How the figures of connections are called.
+fn describe(endpoints: &mut Topology) {
+    metric(endpoints, "rtt_ms", "Round trip (ms)", "", "", 1.0);
+    metric(
+        endpoints,
+        "bytes_sent_per_s",
+        "Sent a second",
+        "filesize",
+        "",
+        2.0,
+    );
+    metric(
+        endpoints,
+        "bytes_received_per_s",
+        "Received a second",
+        "filesize",
+        "",
+        3.0,
+    );
+    metric(
+        endpoints,
+        "retransmits_per_s",
+        "Retransmits a second",
+        "",
+        "",
+        4.0,
+    );
 }
 
 fn health(seen: &Seen, unreadable: usize) -> Health {
@@ -164,6 +195,11 @@ mod tests {
             .report
             .node(TopologyKind::Endpoint, &from)
             .unwrap_or_else(|| panic!("{from} is reported"));
+        let named = &seen.report.topology(TopologyKind::Endpoint).metric_templates;
+        assert!(
+            node.metrics.keys().all(|metric| named.contains_key(metric)),
+            "every figure has a label"
+        );
         assert!(
             node.adjacency.contains(&to),
             "the client points at the server: {node:?}"
