@@ -153,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     /// Status, head and body of the answer.
     async fn ask(&mut self, request: &str) -> (u16, String, String) {
         self.stream.write_all(request.as_bytes()).await.unwrap();
-        let head = head(&mut self.stream).await.expect("an answer");
+        let head = head(&mut self.stream).await.unwrap();
         let length = field(&head, "content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await.unwrap();
@@ -222,7 +222,7 @@ fn object(name: &str, group: &str, more: usize) -> String {
 
 /// Writes a request, in one piece or two, and hangs up at once: both directions, or its own first.
 async fn hang_up(mut stream: impl AsyncWrite + Unpin, request: &str, way: usize) {
-    let cut = if way % 3 == 0 {
+    let cut = if way.is_multiple_of(3) {
         request.len() / 2
     } else {
         request.len()
@@ -230,7 +230,7 @@ async fn hang_up(mut stream: impl AsyncWrite + Unpin, request: &str, way: usize)
     let (first, second) = request.as_bytes().split_at(cut);
     stream.write_all(first).await.unwrap();
     stream.write_all(second).await.unwrap();
-    if way % 2 == 0 {
+    if way.is_multiple_of(2) {
         stream.shutdown().await.unwrap();
     }
 }

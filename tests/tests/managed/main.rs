@@ -12,6 +12,7 @@ mod metrics;
 mod orders;
 mod package;
 mod stage;
+mod streams;
 mod tasks;
 mod told;
 mod trust;

@@ -158,7 +158,7 @@ pub(crate) async fn run(instance: &Instance, api: Api, json: bool) -> Result<(),
         .method(method)
         .uri(address(&path, &api.query))
         .body(data.sent().await?)
-        .map_err(|error| Exit::usage(format!("{:?} is no address: {error}", path)))?;
+        .map_err(|error| Exit::usage(format!("{path:?} is no address: {error}")))?;
     let headers = request.headers_mut();
     for (name, value) in api.header {
         headers.append(name, value);
