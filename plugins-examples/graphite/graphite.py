@@ -48,7 +48,10 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self):
         """Readiness: an empty report that says who this is."""
-        self.answer(200, REPORT) if self.path == "/report" else self.answer(404, {})
+        if self.path.partition("?")[0] == "/report":
+            self.answer(200, REPORT)
+        else:
+            self.answer(404, {})
 
     def do_POST(self):
         """Takes samples, or says that it cannot at present."""

@@ -63,7 +63,10 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self):
         """Readiness: an empty report that says who this is."""
-        self.answer(200, REPORT) if self.path == "/report" else self.answer(404, {})
+        if self.path.partition("?")[0] == "/report":
+            self.answer(200, REPORT)
+        else:
+            self.answer(404, {})
 
     def do_POST(self):
         """Samples in, samples out; what is wrong is told as `error`."""

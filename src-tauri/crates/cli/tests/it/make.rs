@@ -155,7 +155,8 @@ async fn the_examples_are_packages() {
     let mut packed = 0;
     for example in fs::read_dir(examples).unwrap() {
         let example = example.unwrap().path();
-        if !example.is_dir() {
+        // `pressure` is an example of a program without a manifest.
+        if !example.is_dir() || example.ends_with("pressure") {
             continue;
         }
         let id = example.file_name().unwrap().to_str().unwrap();
@@ -189,5 +190,5 @@ async fn the_examples_are_packages() {
         orrery(home.path(), &["plugin", "verify", archive.to_str().unwrap()]).expect(0);
         packed += 1;
     }
-    assert_eq!(packed, 4);
+    assert_eq!(packed, 6);
 }

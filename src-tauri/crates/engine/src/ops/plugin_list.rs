@@ -122,7 +122,9 @@ mod tests {
             "id": id, "label": id, "description": "", "origin": "managed", "activation": "always",
             "desired": "automatic", "interfaces": [], "current": null, "pending": null, "retained": [],
             "operation": null, "source": "",
-            "config": { "structured": null, "text": null, "hash": "", "policy": [], "rejected": "" },
+            "config": {
+                "structured": null, "text": null, "hash": "", "policy": [], "rejected": "", "effective": [], "wrong": [],
+            },
             "instance": {
                 "state": "running", "reason": "", "since_ms": 0, "pid": 7, "generation": 1, "started_ms": 0,
                 "next_try_ms": null, "restarts": 0, "last_exit": null, "socket": "", "limits": [],

@@ -15,6 +15,8 @@ const NAMED: &[(&str, &str, &str)] = &[
     ("/api/tasks", "order", "start"),
     ("/", "order", "restart"),
     ("/api/tokens", "name", "ci"),
+    ("/api/config", "name", "publisher"),
+    ("/", "version", "0.1.0"),
     ("/", "name", "http-stats"),
     ("/", "topology", "hosts"),
     ("/", "node", "web-1;%3Chost%3E"),

@@ -371,14 +371,15 @@ fn the_manifests_of_the_examples_are_right() {
     let mut found = 0;
     for entry in fs::read_dir(examples).unwrap() {
         let dir = entry.unwrap().path();
-        if dir.is_dir() {
+        // `pressure` is an example of a program without a manifest.
+        if dir.is_dir() && !dir.ends_with("pressure") {
             let manifest = Manifest::read(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
             manifest.check_packaged().unwrap();
             assert_eq!(dir.file_name().unwrap(), manifest.id.as_str());
             found += 1;
         }
     }
-    assert_eq!(found, 4);
+    assert_eq!(found, 6);
 }
 
 /// The schema in the documentation is the one of the code.

@@ -147,7 +147,7 @@ schedule: { type: simple, interval: 1s }
 collect: { /nowhere/host/*/m: , /p/host/*/m: }
 process: [ { plugin: rate, config: { per: 7 } }, { plugin: "no such" } ]
 publish:
-  - { plugin: file, config: { path: relative } }
+  - { plugin: file, config: { path: ../outside } }
   - { plugin: http, config: { url: "ftp://host", headers: { authorization: "Bearer open" } } }
 "#;
     let faults = tasks.check(text);
