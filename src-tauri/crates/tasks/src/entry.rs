@@ -142,7 +142,12 @@ impl Entry {
             held,
             dropped,
             declared: self.declared.clone(),
-            warnings: [self.warnings.clone(), self.workflow.warnings(host)].concat(),
+            warnings: [
+                self.warnings.clone(),
+                self.spec.unsent(),
+                self.workflow.warnings(host),
+            ]
+            .concat(),
         }
     }
 

@@ -311,7 +311,8 @@ impl Tasks {
         };
         let workflow = Workflow::of(&spec, &self.inner.host);
         let more = workflow.map(|workflow| workflow.warnings(&self.inner.host));
-        [spec.warnings, more.unwrap_or_default()].concat()
+        let unsent = spec.unsent();
+        [spec.warnings, unsent, more.unwrap_or_default()].concat()
     }
 
     /// All tasks, those first that were made first.
