@@ -6,6 +6,9 @@ function isoOf(ms: number | null): string {
   return ms === null ? '' : new Date(ms).toISOString();
 }
 
+/** Least width of the list that has room for the strip of runs, in CSS px. */
+export const RUNS_FROM = 820;
+
 /** What the list of tasks says, and copies and saves. */
 export const TASK_COLUMNS: ListColumn<TaskInfo>[] = [
   { id: 'task', label: 'Task', text: (task) => task.name },
@@ -15,7 +18,7 @@ export const TASK_COLUMNS: ListColumn<TaskInfo>[] = [
   { id: 'when', label: 'When', hidden: true, text: (task) => task.when },
   { id: 'collect', label: 'Collect, then', width: 216, narrow: 152, from: 600, text: (task) => task.collect.join(' ') },
   { id: 'then', label: 'Then', hidden: true, text: workflowWords },
-  { id: 'recent', label: 'Last 30 runs', width: 140, from: 820, fixed: true, text: (task) => task.recent.map(({ outcome }) => outcome).join(' ') },
+  { id: 'recent', label: 'Last 30 runs', width: 140, from: RUNS_FROM, fixed: true, text: (task) => task.recent.map(({ outcome }) => outcome).join(' ') },
   { id: 'counts', label: 'Ok / partial / failed', width: 144, narrow: 128, text: (task) => `${task.counts.ok} / ${task.counts.partial} / ${task.counts.failed}`, key: (task) => task.counts.failed * 1e9 + task.counts.partial },
   { id: 'missed', label: 'Missed', hidden: true, text: (task) => String(missedOf(task)) },
   { id: 'last', label: 'Last run', hidden: true, text: (task) => isoOf(task.counts.last_run_ms) },
