@@ -10,6 +10,7 @@ mod scalar;
 mod shape;
 mod surrogate;
 mod template;
+mod upgrade;
 
 use std::borrow::Cow;
 

@@ -44,6 +44,7 @@ impl ReportDraft {
                 control.declared = ts;
             }
         }
+        super::upgrade::upgrade(&mut report);
         report
     }
 }

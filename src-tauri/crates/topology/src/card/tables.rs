@@ -26,15 +26,15 @@ pub(crate) struct TableRows<'a> {
     pub(crate) left_out: u32,
 }
 
-/// Tables of a node by key, also those without rows.
+/// Tables of a node by id, also those without rows.
 pub(crate) fn tables<'a>(report: &'a Report, node: &RenderNode) -> Vec<TableRows<'a>> {
     let NodeKind::Known(kind) = node.kind else {
         return Vec::new();
     };
-    report
-        .topology(kind)
-        .table_templates
-        .values()
+    let mut templates: Vec<&TableTemplate> = report.topology(kind).table_templates.values().collect();
+    templates.sort_by(|a, b| a.id.cmp(&b.id));
+    templates
+        .into_iter()
         .map(|template| TableRows {
             template,
             rows: match template.table_type {

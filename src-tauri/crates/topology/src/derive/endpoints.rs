@@ -24,8 +24,11 @@ pub(crate) struct Endpoint {
     pub(crate) outside: Option<(NodeKind, NodeId)>,
     /// True when its port was used for more than one connection, so that its process is not certain.
     pub(crate) ambiguous: bool,
-    /// The endpoint before address translation; itself where there was none.
+    /// The endpoint before address translation; itself where there was none, or where it is not reported.
     pub(crate) original: u32,
+    /// What its connections are counted by: the endpoint before address translation, or the first of those
+    /// that stand for the same one where that is not reported.
+    counted_by: u32,
 }
 
 /// A reported edge between two endpoints.
@@ -55,15 +58,21 @@ impl Endpoints {
         let local = Networks::of(report);
         let mut flows = Vec::new();
         let mut list = Vec::with_capacity(nodes.len());
+        let mut missing: FxHashMap<&str, u32> = FxHashMap::default();
         for (i, (id, node)) in nodes.iter().enumerate() {
-            let original = node.latest(keys::COPY_OF).and_then(|of| index.get(of)).copied();
-            list.push(Endpoint::of(
-                report,
-                &local,
-                id,
-                node,
-                original.unwrap_or(i as u32),
-            ));
+            let own = i as u32;
+            let (original, counted_by) = match node.latest(keys::COPY_OF) {
+                None => (own, own),
+                Some(of) => match index.get(of) {
+                    Some(original) => (*original, *original),
+                    None => (own, *missing.entry(of).or_insert(own)),
+                },
+            };
+            list.push(Endpoint {
+                original,
+                counted_by,
+                ..Endpoint::of(report, &local, id, node)
+            });
             let targets = node.adjacency.iter().filter_map(|to| index.get(to.as_str()));
             flows.extend(targets.map(|to| Flow {
                 source: i as u32,
@@ -107,7 +116,7 @@ impl Endpoints {
 
     fn name(&self, report: &Report, at: u32) -> Option<SmolStr> {
         let at = at as usize;
-        outside::names(report, &self.nodes[at], &self.list[at].address)
+        outside::names(report, &self.list[at].address)
             .first()
             .map(SmolStr::new)
     }
@@ -156,7 +165,7 @@ impl Endpoints {
     /// What a connection is counted by: its source before address translation. Connections with the same
     /// key are one.
     pub(crate) fn connection_key(&self, flow: u32) -> u32 {
-        self.source(flow).original
+        self.source(flow).counted_by
     }
 
     /// Connections that a flow stands for: itself, and those that a thinning probe left out.
@@ -170,7 +179,7 @@ impl Endpoints {
 }
 
 impl Endpoint {
-    fn of(report: &Report, local: &Networks, id: &NodeId, node: &Arc<Node>, original: u32) -> Self {
+    fn of(report: &Report, local: &Networks, id: &NodeId, node: &Arc<Node>) -> Self {
         let (scope, address, port) = id::parse_endpoint(id).unwrap_or_default();
         let host = node.latest.get(keys::HOST_NODE_ID).map(|l| l.value.clone());
         let outside = if host.is_none() {
@@ -186,7 +195,8 @@ impl Endpoint {
             pid: node.latest.get(keys::PID).map(|l| l.value.clone()),
             outside,
             ambiguous: false,
-            original,
+            original: 0,
+            counted_by: 0,
         }
     }
 
@@ -198,7 +208,7 @@ impl Endpoint {
 }
 
 fn outside_of(report: &Report, local: &Networks, node: &Node, address: &str) -> Option<(NodeKind, NodeId)> {
-    let names = outside::names(report, node, address);
+    let names = outside::names(report, address);
     if let Some(name) = outside::known_service(&names) {
         return Some((NodeKind::Pseudo(PseudoKind::Service), service_id(name)));
     }

@@ -6,7 +6,7 @@ use crate::derive::endpoints::Endpoints;
 use crate::derive::keys;
 use crate::derive::layer::{Join, Layer, Targets};
 use crate::derive::local::LocalPeers;
-use crate::derive::node::{Child, NodeKind, PseudoKind, RenderNode, hosts_of, unmanaged_id};
+use crate::derive::node::{Child, NodeKind, PseudoKind, RenderNode, parent_hosts, unmanaged_id};
 
 /// Every host, joined by the endpoints on it, with what runs on it below: processes, containers, pods, and
 /// images by name.
@@ -25,19 +25,17 @@ pub(crate) fn hosts(
     for layer in [processes, containers, pods] {
         join.lift_alone(layer, |join, node| match node.kind {
             NodeKind::Known(_) => {
-                let hosts = hosts_of(&node.node).into_iter();
-                hosts
-                    .map(|host| join.target(kind, host))
-                    .collect::<Vec<u32>>()
-                    .into()
+                let hosts = parent_hosts(&node.node);
+                let places: Vec<u32> = hosts.map(|host| join.target(kind, host.clone())).collect();
+                places.into()
             }
             _ => Targets::None,
         });
     }
     // Images span hosts, so they are below a host without bringing their edges.
     for image in images.nodes.iter().filter(|n| !n.kind.is_pseudo()) {
-        for host in hosts_of(&image.node) {
-            let at = join.target(kind, host);
+        for host in parent_hosts(&image.node) {
+            let at = join.target(kind, host.clone());
             let child = Child {
                 kind: TopologyKind::ContainerImage,
                 node: image.node.clone(),

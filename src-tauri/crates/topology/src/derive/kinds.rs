@@ -6,6 +6,7 @@
 use orrery_model::TopologyKind as Kind;
 
 use crate::derive::catalog::TopologyKey;
+use crate::derive::options::NAMESPACED;
 
 /// A set of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -84,7 +85,8 @@ const ECS: Kinds = CONTAINERS.and(Kinds::of(&[Kind::EcsTask, Kind::EcsService]))
 const SWARM: Kinds = CONTAINERS.and(Kinds::of(&[Kind::SwarmService]));
 
 /// Names of namespaces and stacks among the options.
-pub(crate) const OPTION_NAMES: Kinds = Kinds::of(&[Kind::Namespace, Kind::SwarmService]);
+pub(crate) const OPTION_NAMES: Kinds =
+    Kinds::of(&[Kind::Namespace, Kind::SwarmService]).and(Kinds::of(&NAMESPACED));
 
 /// Kinds whose facts stand in what is shown of other nodes: labels of parents, names of containers and pods. Ids
 /// of hosts say their names, and nothing is labelled by a process or an endpoint.

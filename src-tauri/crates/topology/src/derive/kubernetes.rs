@@ -192,10 +192,10 @@ pub(crate) fn propagate_metrics(layer: &mut Layer, from: TopologyKind) {
         if only.node.metrics.is_empty() {
             continue;
         }
+        let mut lent = Node::new(node.id.clone(), "");
+        lent.metrics = only.node.metrics.clone();
         let mut with = Node::clone(&node.node);
-        for (id, metric) in &only.node.metrics {
-            with.metrics.entry(id.clone()).or_insert_with(|| metric.clone());
-        }
+        with.merge(&lent);
         node.node = Arc::new(with);
     }
 }

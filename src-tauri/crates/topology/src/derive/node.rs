@@ -180,14 +180,9 @@ pub(crate) fn host_of(node: &Node) -> Option<NodeId> {
         })
 }
 
-/// Ids of the hosts that a node is on: all of its parents, or its own word where it has none.
-pub(crate) fn hosts_of(node: &Node) -> Vec<NodeId> {
-    let parents = node.parents.get(TopologyKind::Host.tag()).into_iter().flatten();
-    let mut hosts: Vec<NodeId> = parents.cloned().collect();
-    if hosts.is_empty() {
-        hosts.extend(node.latest.get(keys::HOST_NODE_ID).map(|l| l.value.clone()));
-    }
-    hosts
+/// Ids of the hosts that a node names as its parents.
+pub(crate) fn parent_hosts(node: &Node) -> impl Iterator<Item = &NodeId> {
+    node.parents.get(TopologyKind::Host.tag()).into_iter().flatten()
 }
 
 /// The host's name in the id of the host that a node says it is on; empty when it says none.

@@ -200,8 +200,12 @@ impl Names {
             let names = nodes.filter_map(|n| n.latest.get(key)).map(|l| l.value.clone());
             names.filter(|n| !n.is_empty()).take(MAX_OPTION_VALUES).collect()
         };
+        let namespaces = match report.topology(TopologyKind::Namespace).nodes.is_empty() {
+            true => namespaces_in_use(report),
+            false => collect(TopologyKind::Namespace, keys::K8S_NAME),
+        };
         Names {
-            namespaces: collect(TopologyKind::Namespace, keys::K8S_NAME),
+            namespaces,
             stacks: collect(TopologyKind::SwarmService, keys::STACK_NAMESPACE),
             labels: settings.container_filters.clone(),
         }
@@ -235,6 +239,30 @@ impl Names {
         }
         out
     }
+}
+
+/// Kinds that tell their namespace.
+pub(crate) const NAMESPACED: [TopologyKind; 6] = [
+    TopologyKind::Pod,
+    TopologyKind::Service,
+    TopologyKind::Deployment,
+    TopologyKind::DaemonSet,
+    TopologyKind::StatefulSet,
+    TopologyKind::CronJob,
+];
+
+/// Namespaces of what is in one. Probes of long ago did not report namespaces themselves.
+fn namespaces_in_use(report: &Report) -> BTreeSet<SmolStr> {
+    let nodes = NAMESPACED
+        .iter()
+        .flat_map(|kind| report.topology(*kind).nodes.values());
+    nodes
+        .filter(|node| node.latest(keys::K8S_STATE) != Some(keys::STATE_DELETED))
+        .filter_map(|node| node.latest.get(keys::K8S_NAMESPACE))
+        .map(|fact| fact.value.clone())
+        .filter(|name| !name.is_empty())
+        .take(MAX_OPTION_VALUES)
+        .collect()
 }
 
 /// The options of a topology, with the values that this report gives rise to.

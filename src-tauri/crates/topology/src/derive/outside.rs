@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use orrery_model::{Node, Report, SmolStr};
+use orrery_model::{Report, SmolStr};
 
 /// Domains whose names are worth a node of their own.
 const SERVICE_DOMAINS: [&str; 10] = [
@@ -18,16 +18,11 @@ const SERVICE_DOMAINS: [&str; 10] = [
     "documents.azure.com",
 ];
 
-/// Names seen for an address: first the ones asked for, then the ones it resolves back to. Reports of old
-/// probes carry them on the endpoint itself.
-pub(crate) fn names<'a>(report: &'a Report, endpoint: &'a Node, address: &str) -> Vec<&'a str> {
-    let own = |key: &str| endpoint.sets.get(key).into_iter().flatten();
-    let names: Vec<&SmolStr> = match report.dns.get(address) {
-        Some(record) => record.forward.iter().chain(&record.reverse).collect(),
-        None => own("snooped_dns_names").chain(own("reverse_dns_names")).collect(),
-    };
-    names
-        .into_iter()
+/// Names seen for an address: first the ones asked for, then the ones it resolves back to.
+pub(crate) fn names<'a>(report: &'a Report, address: &str) -> Vec<&'a str> {
+    let record = report.dns.get(address).into_iter();
+    record
+        .flat_map(|record| record.forward.iter().chain(&record.reverse))
         .map(SmolStr::as_str)
         .filter(|n| !n.is_empty())
         .collect()

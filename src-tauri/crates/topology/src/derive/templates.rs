@@ -81,14 +81,11 @@ impl Templates {
         metrics.sort_by(|a, b| a.1.priority.total_cmp(&b.1.priority));
         let facts: Vec<_> = facts
             .into_iter()
-            .map(|(key, template)| {
-                let id = if template.id.is_empty() { key } else { &template.id };
-                keyed(id, &template)
-            })
+            .map(|(key, template)| keyed(said(&template.id, key), &template))
             .collect();
         let metrics: Vec<_> = metrics
             .into_iter()
-            .map(|(key, template)| keyed(key, template))
+            .map(|(key, template)| keyed(said(&template.id, key), template))
             .collect();
         Templates {
             counts: facts
@@ -132,6 +129,11 @@ fn corrected(key: &str, template: &MetadataTemplate) -> MetadataTemplate {
         template.label = SmolStr::new_static("Namespace");
     }
     template
+}
+
+/// The key that nodes use: what the template says, or else the one it stands under.
+fn said<'a>(id: &'a SmolStr, key: &'a SmolStr) -> &'a SmolStr {
+    if id.is_empty() { key } else { id }
 }
 
 fn keyed<T: Clone>(id: &SmolStr, template: &T) -> Arc<Keyed<T>> {
