@@ -1,5 +1,7 @@
 //! Files through the native dialogs: saving exports, choosing packages.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use orrery_engine::api::{ApiError, Code, Request};
 use tauri::State;
 use tauri_plugin_dialog::DialogExt as _;
@@ -28,7 +30,7 @@ pub(crate) async fn save_export(
         .as_str()
         .unwrap_or("orrery-export")
         .to_owned();
-    save(app, &name, exported["text"].as_str().unwrap_or_default()).await
+    save(app, &name, exported["text"].as_str().unwrap_or_default().as_bytes()).await
 }
 
 /// Asks for a plugin package; its path, or nothing when it was cancelled.
@@ -54,6 +56,7 @@ pub(crate) async fn save_text(
     file_name: String,
     media_type: String,
     text: String,
+    base64: bool,
 ) -> Result<Option<String>, ApiError> {
     if text.len() > TEXT_BYTES_MAX || file_name.len() > FILE_NAME_BYTES_MAX {
         return Err(ApiError::new(Code::LimitExceeded, "There is too much to save."));
@@ -61,7 +64,12 @@ pub(crate) async fn save_text(
     tracing::debug!(media_type, "saving what the page made");
     // A name, never a path: where it goes is for the person at the dialog to say.
     let name = file_name.replace(['/', '\\'], "-");
-    save(app, &name, &text).await
+    if !base64 {
+        return save(app, &name, text.as_bytes()).await;
+    }
+    let bytes = STANDARD.decode(&text);
+    let bytes = bytes.map_err(|e| ApiError::bad_request(format!("What is to be saved is not base64: {e}.")))?;
+    save(app, &name, &bytes).await
 }
 
 /// Text that a page may have saved, in bytes.
@@ -73,7 +81,7 @@ fn internal(error: &dyn std::fmt::Display) -> ApiError {
     ApiError::new(Code::Internal, error.to_string())
 }
 
-async fn save(app: tauri::AppHandle, name: &str, text: &str) -> Result<Option<String>, ApiError> {
+async fn save(app: tauri::AppHandle, name: &str, content: &[u8]) -> Result<Option<String>, ApiError> {
     let name = name.to_owned();
     let chosen = tokio::task::spawn_blocking(move || {
         let extension = name.rsplit_once('.').map_or("txt", |(_, e)| e).to_owned();
@@ -88,7 +96,7 @@ async fn save(app: tauri::AppHandle, name: &str, text: &str) -> Result<Option<St
     let Some(chosen) = chosen else { return Ok(None) };
     let path = chosen.into_path().map_err(|e| internal(&e))?;
     let shown = path.display().to_string();
-    tokio::fs::write(&path, text)
+    tokio::fs::write(&path, content)
         .await
         .map_err(|e| ApiError::new(Code::Unavailable, format!("Cannot write {shown}: {e}.")))?;
     Ok(Some(shown))

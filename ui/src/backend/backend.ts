@@ -95,6 +95,8 @@ export interface Backend {
   exportFile(request: Request): Promise<string | null>;
   /** Saves text that the window itself made. */
   saveText(fileName: string, mediaType: string, text: string): Promise<string | null>;
+  /** Saves bytes that the window itself made, such as a picture. */
+  saveBlob(fileName: string, blob: Blob): Promise<string | null>;
   openExternal(url: string): void;
 }
 

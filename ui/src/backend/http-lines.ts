@@ -1,12 +1,14 @@
 import { answered, apiError, type LineEvents, toApiError } from './backend';
 
+/** What lines may come as; some addresses answer at once unless a stream is asked for. */
+const STREAMS = 'text/event-stream, application/json, */*';
 /** Longest line that is taken in, in characters; an object of the data plane is far smaller. */
 const MAX_LINE = 8 * 1024 * 1024;
 
 /** Reads an answer line by line until it ends or is let go of. */
 export async function followLines(url: URL, events: LineEvents, signal: AbortSignal): Promise<void> {
   try {
-    const response = await fetch(url, { credentials: 'same-origin', signal });
+    const response = await fetch(url, { credentials: 'same-origin', headers: { Accept: STREAMS }, signal });
     if (!response.ok || !response.body) answered(response.ok ? 500 : response.status, await response.text());
     else await read(response.body.getReader(), events, signal);
     if (!signal.aborted) events.end(null);

@@ -91,12 +91,16 @@ export class HttpBackend implements Backend {
 
   async exportFile(request: Request): Promise<string | null> {
     const file = await this.call<ExportedText>(request);
-    download(file.file_name, file.media_type, file.text);
+    download(file.file_name, new Blob([file.text], { type: file.media_type }));
     return file.file_name;
   }
 
   async saveText(fileName: string, mediaType: string, text: string): Promise<string | null> {
-    download(fileName, mediaType, text);
+    return this.saveBlob(fileName, new Blob([text], { type: mediaType }));
+  }
+
+  async saveBlob(fileName: string, blob: Blob): Promise<string | null> {
+    download(fileName, blob);
     return fileName;
   }
 

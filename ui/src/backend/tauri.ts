@@ -4,7 +4,7 @@ import type { ApiError } from '../generated/ApiError';
 import type { Request } from '../generated/Request';
 import type { ViewMessage } from '../generated/ViewMessage';
 import type { ViewRequest } from '../generated/ViewRequest';
-import { answered, type Backend, type ChosenPackage, type LineEvents, type LineHandle, type PipeEnd, type PipeEvents, type PipeHandle, toApiError, type ViewEvents, type ViewHandle, type WebRequest } from './backend';
+import { apiError, answered, type Backend, type ChosenPackage, type LineEvents, type LineHandle, type PipeEnd, type PipeEvents, type PipeHandle, toApiError, type ViewEvents, type ViewHandle, type WebRequest } from './backend';
 
 /** Talks to the engine inside the same process. */
 export class TauriBackend implements Backend {
@@ -59,9 +59,17 @@ export class TauriBackend implements Backend {
     }
   }
 
-  async saveText(fileName: string, mediaType: string, text: string): Promise<string | null> {
+  saveText(fileName: string, mediaType: string, text: string): Promise<string | null> {
+    return this.#save({ fileName, mediaType, text, base64: false });
+  }
+
+  async saveBlob(fileName: string, blob: Blob): Promise<string | null> {
+    return this.#save({ fileName, mediaType: blob.type, text: await base64(blob), base64: true });
+  }
+
+  async #save(args: { fileName: string; mediaType: string; text: string; base64: boolean }): Promise<string | null> {
     try {
-      return await invoke<string | null>('save_text', { fileName, mediaType, text });
+      return await invoke<string | null>('save_text', args);
     } catch (thrown) {
       throw toApiError(thrown);
     }
@@ -71,6 +79,16 @@ export class TauriBackend implements Backend {
     // The shell refuses what is not http or https; there is nothing for the window to add.
     invoke('open_external', { url }).catch(() => {});
   }
+}
+
+/** The reader of files makes it a data address, whose tail it is. */
+function base64(blob: Blob): Promise<string> {
+  return new Promise((done, fail) => {
+    const reader = new FileReader();
+    reader.onload = () => done(String(reader.result).replace(/^[^,]*,/, ''));
+    reader.onerror = () => fail(apiError('internal', 'The picture could not be read.'));
+    reader.readAsDataURL(blob);
+  });
 }
 
 class TauriView implements ViewHandle {

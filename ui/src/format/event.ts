@@ -28,6 +28,7 @@ const LOOKS: Record<string, EventLook> = {
   failed: look('failure', 'error', 'warning', 'Failed', LIFE),
   control: look('control', 'busy', 'user', 'Control'),
   info: look('info', 'quiet', 'info', 'Note'),
+  alert: look('warning', 'warn', 'bell', 'Alert', 'alert'),
 
   running: look('process', 'ok', 'play', 'Runs', LIFE),
   recovered: look('process', 'ok', 'check', 'Recovered', LIFE),
@@ -93,11 +94,17 @@ export function eventLook(kind: string, text = ''): EventLook {
   if (known && kind === 'health_changed') return { ...known, ...healthLook(text) };
   // An end that somebody wanted is no trouble.
   if (known && kind === 'exited' && /\bas ordered\b/.test(text)) return { ...known, tone: 'quiet', group: 'process' };
+  if (known && kind === 'alert' && isCleared(text)) return { ...known, tone: 'ok', icon: 'check', word: 'Alert over' };
   if (known) return known;
   const order = orderOf(kind);
   if (!order) return look('info', 'quiet', 'info', capital(kind.replaceAll('_', ' ')), kind);
   const [tone, word] = ORDER_ENDS[order.end] ?? ['quiet', order.end];
   return look(order.end === 'failed' ? 'failure' : 'order', tone, ORDER_ICONS[order.order] ?? 'info', `${operationNoun(order.order)} ${word}`, `order ${order.order}`);
+}
+
+/** True for an alert that tells the end of what was alerted of. */
+export function isCleared(text: string): boolean {
+  return /, no more (above|below) /.test(text);
 }
 
 /** What an event says; orders are told in words of their own. */

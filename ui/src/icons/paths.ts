@@ -20,6 +20,7 @@ export const ICONS = {
   'arrow-in': stroke('M13.2 8H3M6.8 4.2L3 8L6.8 11.8'),
   'arrow-out': stroke('M2.8 8H13M9.2 4.2L13 8L9.2 11.8'),
   back: stroke('M13.2 8H3M7 4L3 8L7 12'),
+  bell: stroke('M8 2.4A3.8 3.8 0 0 0 4.2 6.2C4.2 9.4 2.8 10.4 2.8 11.2H13.2C13.2 10.4 11.8 9.4 11.8 6.2A3.8 3.8 0 0 0 8 2.4ZM6.6 13.6H9.4'),
   book: stroke('M2.4 3.4H7A1 1 0 0 1 8 4.4A1 1 0 0 1 9 3.4H13.6V12.2H9A1 1 0 0 0 8 13A1 1 0 0 0 7 12.2H2.4ZM8 4.4V13'),
   check: stroke('M3 8.4L6.4 11.8L13 4.6'),
   'chevron-down': stroke('M4.2 6.2L8 10L11.8 6.2'),

@@ -110,6 +110,8 @@ export class Animator {
     // Many at once is another view of things, not many deaths.
     if (!motion.ghosts || removed.length + this.ghosts.size > MAX_GHOSTS) return;
     for (const node of removed) {
+      // Hosts and what is outside come and go with the connections that nothing else stands for: they did not end.
+      if (node.pseudo || node.kind === 'host') continue;
       node.bornAt = 0;
       node.goneAt = now;
       node.failed = motion.isFailed(node);

@@ -60,10 +60,11 @@ export class CameraControl {
     }
     const content = this.#host.content();
     const wanted = fitTo(content, view);
-    // What still fits stays where it is: a card that opens must not push the map from under the pointer.
-    const keeps = settled && Math.abs(wanted.zoom - this.at.zoom) < SAME_ZOOM;
+    // What still fits stays where it is: a card that opens must not push the map from under the pointer. What has
+    // to move anyway moves to the middle, so that no side is left empty.
+    const keeps = settled && Math.abs(wanted.zoom - this.at.zoom) < SAME_ZOOM && isSame(nudgeInto(this.at, content, view), this.at);
     this.#fitted = true;
-    this.#flyTo(keeps ? nudgeInto(this.at, content, view) : wanted, settled);
+    this.#flyTo(keeps ? this.at : wanted, settled);
   }
 
   fit(animated: boolean): void {

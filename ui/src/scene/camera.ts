@@ -59,7 +59,7 @@ export function pan(camera: Camera, dx: number, dy: number): Camera {
   return { zoom: camera.zoom, x: camera.x + dx, y: camera.y + dy };
 }
 
-/** Shows all of `content`, centred in what tools leave free, at 100 % or less. */
+/** Shows all of `content`, centred in what tools leave free, magnified by `maxZoom` at most. */
 export function fitTo(content: Rect, view: Viewport, maxZoom = FIT_MAX_ZOOM): Camera {
   const { top, right, bottom, left } = view.insets;
   const width = Math.max(1, view.width - left - right - 2 * FIT_MARGIN_X_PX);

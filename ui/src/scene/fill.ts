@@ -46,8 +46,9 @@ export class FillScale {
     for (const { id, value, max } of node.metrics) {
       const info = this.#chosen.get(id);
       if (!info || !Number.isFinite(value)) continue;
-      const limit = max > 0 ? max : info.format === 'percent' ? 100 : this.#limit(id, value);
-      return { level: limit > 0 ? Math.min(1, Math.max(0, value / limit)) : 0, text: inNode(value, max, info.format) };
+      const known = hasLimit(value, max, info.format) ? max : 0;
+      const limit = known > 0 ? known : info.format === 'percent' ? 100 : this.#limit(id, value);
+      return { level: limit > 0 ? Math.min(1, Math.max(0, value / limit)) : 0, text: inNode(value, known, info.format) };
     }
     return NOTHING;
   }
@@ -58,6 +59,11 @@ export class FillScale {
     this.#greatest.set(id, greatest);
     return greatest;
   }
+}
+
+/** Where a report knows no limit it gives the greatest reading in its place: a size at its own limit is no share of anything. */
+export function hasLimit(value: number, max: number, format: string): boolean {
+  return max > 0 && (format === 'percent' || max > value);
 }
 
 const UNITS: ReadonlyArray<readonly [number, string]> = [

@@ -1,5 +1,6 @@
 /** The scene's copy of a view: linked, measured, and told apart by what each change touches. */
 
+import { minorInHost } from '../format/minor';
 import type { MetricInfo } from '../generated/MetricInfo';
 import type { ViewEdge } from '../generated/ViewEdge';
 import type { ViewGroup } from '../generated/ViewGroup';
@@ -190,11 +191,12 @@ export class SceneModel {
       this.nodes.set(view.id, node);
     }
     const group = view.group === null ? null : (this.#groupById.get(view.group) ?? null);
+    const minor = isInHost(group) ? minorInHost(view) : view.label_minor;
     const stale = view.stale_since_ms !== null;
     const differs =
       isNew ||
       node.label !== view.label ||
-      node.minor !== view.label_minor ||
+      node.minor !== minor ||
       node.shape !== shapeName(view.shape) ||
       node.stackOf !== view.stack ||
       node.stale !== stale ||
@@ -202,7 +204,7 @@ export class SceneModel {
       node.group !== group;
     if (differs) {
       node.label = view.label;
-      node.minor = view.label_minor;
+      node.minor = minor;
       node.shape = shapeName(view.shape);
       node.stackOf = view.stack;
       node.pseudo = view.pseudo;
@@ -323,6 +325,12 @@ export class SceneModel {
       if (effect && !Object.is(before, group.level)) effect.levels.push([group, before]);
     }
   }
+}
+
+/** True inside of a box that names the host. */
+function isInHost(group: SceneGroup | null): boolean {
+  for (let at = group; at; at = at.parent) if (at.field === 'host') return true;
+  return false;
 }
 
 function removeFrom<T>(list: T[], item: T): void {

@@ -15,7 +15,9 @@ import { type Effect, SceneModel } from './model';
 import { byImportance, type NodeMark, type SceneEdge, type SceneGroup, type SceneNode } from './nodes';
 import { Painter } from './painter';
 import { pick, type SceneSource } from './source';
+import { still } from './still';
 import { Surface } from './surface';
+import { mapSvg } from './svg';
 import type { Theme } from './theme';
 import { type Direction, nearestNode, nextNode, nodeAt } from './walk';
 
@@ -203,11 +205,11 @@ export class Scene {
   }
 
   resize(width: number, height: number, dpr: number, insets: Viewport['insets']): void {
-    if (!this.#surface.resize(width, height, dpr)) {
-      this.camera.view = { width, height, insets };
-      return;
-    }
-    this.#fade.stop();
+    const before = this.camera.view.insets;
+    const sameInsets = (['top', 'right', 'bottom', 'left'] as const).every((side) => before[side] === insets[side]);
+    const resized = this.#surface.resize(width, height, dpr);
+    if (!resized && sameInsets) return;
+    if (resized) this.#fade.stop();
     this.camera.resize({ width, height, insets }, dpr, this.highlight.selected);
     this.#restSoon();
     this.#request();
@@ -243,6 +245,17 @@ export class Scene {
     const seen = near.filter((node) => this.#isVisible(node, 0));
     if (seen.length > most) seen.sort(byImportance);
     return seen.slice(0, most);
+  }
+
+  /** The whole map as a vector drawing. */
+  svg(title: string): string {
+    return mapSvg(this.model, { theme: this.#themeSource?.() ?? this.#theme, comparing: this.#comparing, title });
+  }
+
+  /** The whole map as a PNG. */
+  png(): Promise<Blob> {
+    const { model, highlight } = this;
+    return still({ model, highlight, theme: this.#themeSource?.() ?? this.#theme, now: performance.now(), comparing: this.#comparing });
   }
 
   #changed(change: ViewChange): void {

@@ -2,12 +2,15 @@ import { getContext, setContext } from 'svelte';
 
 import { Api } from '../backend/api';
 import { type Backend, toApiError } from '../backend/backend';
+import { isCleared } from '../format/event';
 import type { DetailControl } from '../generated/DetailControl';
+import type { Event } from '../generated/Event';
 import type { Request } from '../generated/Request';
 import type { SourceStatus } from '../generated/SourceStatus';
 import type { TaskDetails } from '../generated/TaskDetails';
 import type { TopologyInfo } from '../generated/TopologyInfo';
 import type { ViewSpec } from '../generated/ViewSpec';
+import { Alerts } from './alerts.svelte';
 import { Catalog } from './catalog.svelte';
 import { Clock } from './clock.svelte';
 import { Controls } from './controls.svelte';
@@ -46,11 +49,18 @@ export interface Notice {
   failed: boolean;
   /** What it is about: the newer word replaces the older one. */
   about: string;
+  /** Where it leads. */
+  act?: { verb: string; run: () => void };
+  /** How many words about the same it stands for, itself included. */
+  count?: number;
 }
 
 /** Something a person should know of, for the count in the top bar. */
 export type Warning = { kind: 'plugin'; entry: PluginEntry } | { kind: 'source'; source: SourceStatus };
 
+/** The timeline's length where nobody chose one: with a record shorter than the first, and otherwise. */
+const SHORT_SPAN_MS = 15 * 60_000;
+const LONG_SPAN_MS = 60 * 60_000;
 const NOTICE_MS = 4000;
 /** Notices shown at once; the oldest give way. */
 const MAX_NOTICES = 3;
@@ -62,6 +72,8 @@ export interface MapHandle {
   fit(): void;
   zoomBy(factor: number): void;
   focusNode(id: string): void;
+  svg(title: string): string;
+  png(): Promise<Blob | null>;
 }
 
 /** Everything the window knows, in one place; parts read what they need from it. */
@@ -81,6 +93,7 @@ export class App {
   readonly tasks: Tasks;
   readonly catalog: Catalog;
   readonly terminals: Terminals;
+  readonly alerts: Alerts;
 
   paletteOpen = $state(false);
   helpOpen = $state(false);
@@ -112,6 +125,7 @@ export class App {
     this.tasks = new Tasks(backend);
     this.catalog = new Catalog(backend);
     this.terminals = new Terminals(this.api, backend);
+    this.alerts = new Alerts(backend, this.prefs, (event) => this.#alerted(event), () => this.router.go({ page: 'activity' }));
   }
 
   get place() {
@@ -180,6 +194,17 @@ export class App {
       return { node: node.id, nodeLabel: node.label, metric: chosen.id, metricLabel: chosen.label };
     }
     return this.#hostMetric;
+  }
+
+  #span: number | null = null;
+
+  /** Length of the timeline in milliseconds: as chosen, or short while there is little to show. */
+  get timelineMs(): number {
+    const { status } = this.live;
+    if (this.prefs.timelineMs > 0 || !status) return this.prefs.timelineMs || LONG_SPAN_MS;
+    // Decided once: a scale that changes under the eye is worse than one that is not the best.
+    this.#span ??= status.history_from_ms === null || Date.now() - status.history_from_ms < SHORT_SPAN_MS ? SHORT_SPAN_MS : LONG_SPAN_MS;
+    return this.#span;
   }
 
   #hostMetric = $state.raw<PinnedMetric | null>(null);
@@ -272,6 +297,21 @@ export class App {
     if (!failed) setTimeout(() => this.dismissNotice(key), NOTICE_MS);
   }
 
+  /** A task's alert: it stays until it is read, and the next one about the same takes its place. */
+  #alerted(event: Event): void {
+    if (isCleared(event.text)) {
+      this.say(`${event.label}: ${event.text}`);
+      return;
+    }
+    const about = `alert ${event.label}`;
+    const before = this.notices.find((notice) => notice.about === about);
+    this.say(`${event.label}: ${event.text}`, true, about);
+    const said = this.notices.at(-1);
+    if (!said) return;
+    const act = { verb: 'Open Activity', run: () => this.router.go({ page: 'activity' }) };
+    this.notices = [...this.notices.slice(0, -1), { ...said, act, count: (before?.count ?? 0) + 1 }];
+  }
+
   /** The newest word. */
   get notice(): Notice | null {
     return this.notices.at(-1) ?? null;
@@ -306,6 +346,27 @@ export class App {
     } catch (thrown) {
       this.say(`Not saved. ${toApiError(thrown).message}`, true);
     }
+  }
+
+  /** Saves the whole map as it is drawn, whatever part of it is on screen. */
+  async exportMap(format: 'png' | 'svg'): Promise<void> {
+    const { map } = this;
+    if (!map) {
+      this.say('Show the graph first: the picture is of it.', true);
+      return;
+    }
+    const stamp = new Date(this.place.at ?? this.view.atMs).toISOString().slice(0, 19);
+    const name = `orrery-${this.topology}-${stamp.replaceAll(':', '')}.${format}`;
+    try {
+      const path = format === 'svg' ? await this.backend.saveText(name, 'image/svg+xml', map.svg(`${this.topologyInfo?.name ?? 'Map'}, ${stamp.replace('T', ' ')} UTC`)) : await this.#savePng(name, await map.png());
+      if (path !== null) this.say(`Saved ${path}.`);
+    } catch (thrown) {
+      this.say(`Not saved. ${toApiError(thrown).message}`, true);
+    }
+  }
+
+  #savePng(name: string, blob: Blob | null): Promise<string | null> {
+    return blob ? this.backend.saveBlob(name, blob) : Promise.resolve(null);
   }
 
   exportReport(): Promise<void> {

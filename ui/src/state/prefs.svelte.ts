@@ -33,14 +33,16 @@ export const MAX_SAVED_VIEWS = 24;
 export class Prefs {
   themeChoice = $state<ThemeChoice>(load('theme', 'system'));
   saved = $state.raw<SavedView[]>(load<SavedView[]>('saved', []));
-  /** Length of the timeline, in milliseconds. */
-  timelineMs = $state(load('timeline', 3_600_000));
+  /** Length of the timeline, in milliseconds; 0 where nobody chose one. */
+  timelineMs = $state(load('timeline', 0));
   /** Hidden columns of the table by topology. */
   hiddenColumns = $state.raw<Record<string, string[]>>(load('columns', {}));
   /** Details of a plugin lie over the list and take its room. */
   wideDetail = $state(load('wide', false));
   /** Terminals also speak to screen readers, which costs time with much output. */
   readAloud = $state(load('aloud', false));
+  /** Alerts pop up as notifications of the browser, where it lets them. */
+  notify = $state(load('notify', false));
   #systemDark = $state(true);
 
   constructor() {
@@ -77,6 +79,11 @@ export class Prefs {
   setReadAloud(on: boolean): void {
     this.readAloud = on;
     save('aloud', on);
+  }
+
+  setNotify(on: boolean): void {
+    this.notify = on;
+    save('notify', on);
   }
 
   saveView(view: SavedView): void {

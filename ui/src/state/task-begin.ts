@@ -75,6 +75,7 @@ process:
     config: { above: ${above} }
     publish:
       - plugin: notification
+        config: { title: ${quoted(name.replace(/^alert: /, ''))} }
 `;
 }
 

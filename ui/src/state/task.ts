@@ -34,6 +34,11 @@ export function isStarted(task: TaskInfo): boolean {
   return ['waiting', 'scheduled', 'firing', 'failing'].includes(task.state);
 }
 
+/** Its schedule with units apart from their figures: `every 5 s`. */
+export function whenWords({ when }: Pick<TaskInfo, 'when'>): string {
+  return when.replace(/(\d)(ms|s|m|h|d)\b/g, (_, figure: string, unit: string) => `${figure}${GAP}${unit === 'm' ? 'min' : unit}`);
+}
+
 /** What a person should read of a task that does not do what it is for; empty when all is well. */
 export function taskTrouble(task: TaskInfo): string {
   if (task.state === 'waiting') return waitsFor(task.waits_for);

@@ -109,8 +109,12 @@ export class FakeBackend implements Backend {
     return this.saveText(`orrery-${request.op}.txt`, 'text/plain', JSON.stringify(request));
   }
 
+  async saveBlob(fileName: string, blob: Blob): Promise<string | null> {
+    return this.saveText(fileName, blob.type, `${blob.size} bytes`);
+  }
+
   async saveText(fileName: string, mediaType: string, text: string): Promise<string | null> {
-    download(fileName, mediaType, text);
+    download(fileName, new Blob([text], { type: mediaType }));
     return fileName;
   }
 

@@ -1,4 +1,5 @@
 import { eventLook } from '../../format/event';
+import { counted } from '../../format/number';
 import type { App } from '../../state/app.svelte';
 import { HEAD_METRICS } from '../../state/details.svelte';
 import { newManifest } from '../../state/task-begin';
@@ -37,6 +38,7 @@ export function commands(app: App): PaletteItem[] {
     command('catalog', 'Open the catalog of metrics', 'book', () => router.go({ page: 'catalog' })),
     command('services', 'Open services', 'server', () => router.go({ page: 'services' })),
     command('activity', 'Open activity', 'activity', () => router.go({ page: 'activity' })),
+    ...(app.map ? [command('export-png', 'Export map as PNG…', 'export', () => void app.exportMap('png')), command('export-svg', 'Export map as SVG…', 'export', () => void app.exportMap('svg'))] : []),
     command('audit', 'Open the audit log', 'shield', () => router.go({ page: 'audit' })),
     command('theme', app.prefs.theme === 'dark' ? 'Use the light theme' : 'Use the dark theme', app.prefs.theme === 'dark' ? 'sun' : 'moon', () => app.prefs.toggleTheme()),
     command('help', 'Show help', 'help', () => (app.helpOpen = true), '?'),
@@ -46,6 +48,7 @@ export function commands(app: App): PaletteItem[] {
     items.splice(6, 0, command('export-history', `Export history of ${pinned.nodeLabel} as CSV…`, 'export', () => void app.exportFile({ op: 'export_history', node: pinned.node, metrics: [], from_ms: Math.round(app.timeline.from), to_ms: Math.round(app.timeline.to) })));
   }
   if (place.chips.length > 0) items.unshift(command('clear', 'Clear the pinned query', 'close', () => router.go({ chips: [], find: '' })));
+  if (app.alerts.permission === 'ask' || app.alerts.permission === 'granted') items.push(command('notify', app.alerts.on ? 'Stop notifications of alerts in this browser' : 'Show alerts as notifications of this browser', 'bell', () => void app.alerts.toggle()));
   if (app.terminals.sessions.length > 0) items.push(command('terminals', app.terminals.folded ? 'Show the terminals' : 'Fold the terminals', 'terminal', () => app.toggleTerminals(), 'Ctrl `'));
   return [...controls(app), ...times(app), ...topologies(app), ...items, ...plugins(app), ...fills(app)];
 }
@@ -102,13 +105,14 @@ function times(app: App): PaletteItem[] {
 
 function topologies(app: App): PaletteItem[] {
   const list = app.live.topologies ?? [];
-  return list.map((entry) => {
+  // What nobody has is no place to go to.
+  return list.filter((entry) => !entry.hide_if_empty || entry.stats.node_count > 0 || entry.stats.filtered_nodes > 0).map((entry) => {
     const parent = list.find((other) => other.id === entry.parent);
     return {
       id: `topology ${entry.id}`,
       section: 'Topologies',
       label: `Show ${parent ? `${parent.name} ` : ''}${entry.name}`,
-      aside: `${entry.stats.node_count} nodes`,
+      aside: counted(entry.stats.node_count, 'node'),
       ...(entry.kind === 'everything' ? { icon: 'everything' } : { shape: entry.shape, kind: entry.kind }),
       run: () => app.router.go({ page: 'map', topology: entry.id }),
     };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { between, centreOn, fitTo, keepInView, NO_INSETS, nudgeInto, snapped, toScreen, toWorld, type Viewport, worldRect, zoomAt } from '../camera';
 import { bezier, progress } from '../ease';
-import { MAX_ZOOM, MIN_ZOOM } from '../limits';
+import { FIT_MAX_ZOOM, MAX_ZOOM, MIN_ZOOM } from '../limits';
 
 const VIEW: Viewport = { width: 800, height: 600, insets: NO_INSETS };
 const CONTENT = { x: -50, y: 20, width: 1000, height: 400 };
@@ -25,7 +25,7 @@ describe('the camera', () => {
     expect(zoomAt(camera, Number.NaN, 0, 0).zoom).toBe(1);
   });
 
-  it('fits content into what tools leave free, in its middle, at 100 % or less', () => {
+  it('fits content into what tools leave free, in its middle, not magnified much', () => {
     const view = { ...VIEW, insets: { top: 40, right: 0, bottom: 60, left: 100 } };
     const camera = fitTo(CONTENT, view);
     const [left, top] = toScreen(camera, CONTENT.x, CONTENT.y);
@@ -35,7 +35,7 @@ describe('the camera', () => {
     expect(top).toBeGreaterThanOrEqual(40);
     expect(bottom).toBeLessThanOrEqual(540);
     expect((left + right) / 2).toBeCloseTo(450);
-    expect(fitTo({ x: 0, y: 0, width: 10, height: 10 }, VIEW).zoom).toBe(1);
+    expect(fitTo({ x: 0, y: 0, width: 10, height: 10 }, VIEW).zoom).toBe(FIT_MAX_ZOOM);
     expect(fitTo({ x: 0, y: 0, width: 0, height: 0 }, { ...VIEW, width: 0, height: 0 }).zoom).toBeGreaterThan(0);
   });
 

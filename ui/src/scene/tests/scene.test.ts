@@ -3,7 +3,7 @@ import { ViewStore } from '../../state/view.svelte';
 import type { ViewFrame } from '../../generated/ViewFrame';
 import type { ViewNode } from '../../generated/ViewNode';
 import { synthetic } from '../dev/synthetic';
-import { GHOST_MS, GONE_MS } from '../limits';
+import { FIT_MAX_ZOOM, GHOST_MS, GONE_MS } from '../limits';
 import { Scene } from '../scene';
 import { readTheme } from '../theme';
 import { CPU, edge, group, node, reading } from './make';
@@ -106,10 +106,25 @@ const GRID = Array.from({ length: 12 }, (_, i) => node(`n${i}`, (i % 4) * 112, M
 describe('the scene', () => {
   it('fits what it is first given, and paints it once', () => {
     open(frame(GRID));
-    expect(scene.camera.at.zoom).toBe(1);
+    expect(scene.camera.at.zoom).toBe(FIT_MAX_ZOOM);
     expect(scene.visibleNodes(300)).toHaveLength(12);
     expect(take().filter(({ name, args }) => name === 'rect' && args[2] === 800 && args[3] === 600)).toHaveLength(1);
     expect(rested).toBeGreaterThan(0);
+  });
+
+  it('moves from under a card that covers it, to the middle of what is left', () => {
+    open(frame(GRID));
+    const free = { top: 0, right: 0, bottom: 0, left: 0 };
+    const before = scene.camera.at;
+    scene.resize(800, 600, 1, { ...free, bottom: 20 });
+    run();
+    expect(scene.camera.at).toEqual(before);
+    scene.resize(800, 600, 1, { ...free, right: 300 });
+    run();
+    const [left, right] = [scene.model.bounds.x, scene.model.bounds.x + scene.model.bounds.width].map((x) => x * scene.camera.at.zoom + scene.camera.at.x);
+    expect(left).toBeGreaterThanOrEqual(0);
+    expect(right).toBeLessThanOrEqual(500);
+    expect(Math.abs((left ?? 0) - (500 - (right ?? 0)))).toBeLessThan(2);
   });
 
   it('paints nothing while nothing changes', () => {
