@@ -16,6 +16,7 @@ scripts/ui.sh
 
 packages=(-p orrery-cli)
 [ -z "$display" ] || packages+=(-p orrery-desktop)
+echo "Building Orrery; the first time takes some minutes"
 cargo build --profile "$profile" "${packages[@]}"
 echo "Packing the example plugins"
 scripts/plugins.sh >/dev/null
@@ -23,11 +24,15 @@ built=$profile
 [ "$profile" != dev ] || built=debug
 target=${CARGO_TARGET_DIR:-target}/$built
 export ORRERY_BUNDLE=$PWD/dist/plugins
+# What happens stands in the window under Activity; here only what goes wrong does.
+export ORRERY_LOG=${ORRERY_LOG:-warn}
 
 if [ -n "$display" ]; then
+  echo "Opening the window"
   exec "$target/orrery-desktop" "$@"
 fi
-echo "There is no display. Open this in a browser on this machine; it opens once, \`orrery token --open\` prints another:"
+echo "There is no display, so a browser on this machine shows Orrery. Ctrl C ends it."
 "$target/orrery" serve "$@" | while IFS= read -r line; do
-  printf '%s\n' "$line" | sed -n 's|.*"open":"\([^"]*\)".*|  \1|p'
+  address=$(printf '%s\n' "$line" | sed -n 's|.*"open":"\([^"]*\)".*|\1|p')
+  [ -z "$address" ] || printf 'Open %s\nThe address works once; this prints another: %s token --open\n' "$address" "$target/orrery"
 done

@@ -52,6 +52,7 @@ export class CameraControl {
   /** The view has another size: content that was fitted stays fitted, `kept` stays in sight. */
   resize(view: Viewport, dpr: number, kept: SceneNode | null): void {
     const settled = this.#fitted && this.view.width > 0;
+    const sameSize = view.width === this.view.width && view.height === this.view.height;
     this.view = view;
     this.dpr = dpr;
     if (this.#touched || this.#host.isEmpty()) {
@@ -63,6 +64,11 @@ export class CameraControl {
     // What still fits stays where it is: a card that opens must not push the map from under the pointer. What has
     // to move anyway moves to the middle, so that no side is left empty.
     const keeps = settled && Math.abs(wanted.zoom - this.at.zoom) < SAME_ZOOM && isSame(nudgeInto(this.at, content, view), this.at);
+    // What lies over the map for a while is no reason to make all of it smaller.
+    if (settled && sameSize && kept && wanted.zoom < this.at.zoom - SAME_ZOOM) {
+      this.show(kept);
+      return;
+    }
     this.#fitted = true;
     this.#flyTo(keeps ? this.at : wanted, settled);
   }

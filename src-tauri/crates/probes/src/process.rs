@@ -24,6 +24,8 @@ pub struct ProcessProbe {
     ticks: u64,
     page: u64,
     max_cpu: f64,
+    /// Memory of the machine in bytes, which no process can have more of; 0 when it is not known.
+    max_memory: f64,
     last: Option<Timestamp>,
 }
 
@@ -60,6 +62,10 @@ impl ProcessProbe {
             ticks: procfs::ticks_per_second(),
             page: rustix::param::page_size() as u64,
             max_cpu: cores as f64 * 100.0,
+            max_memory: procfs::read("/proc/meminfo")
+                .ok()
+                .and_then(|info| procfs::memory(&info, "MemTotal"))
+                .unwrap_or_default() as f64,
             last: None,
         }
     }
@@ -122,7 +128,10 @@ impl ProcessProbe {
         }
         if !known.kernel_thread {
             let memory = (stat.rss_pages * self.page) as f64;
-            node = node.with_metric("process_memory_usage_bytes", Metric::of(now, memory, 0.0, 0.0));
+            node = node.with_metric(
+                "process_memory_usage_bytes",
+                Metric::of(now, memory, 0.0, self.max_memory),
+            );
         }
         let readable = match open_files(&known.pid) {
             Some(count) => {

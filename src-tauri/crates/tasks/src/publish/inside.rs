@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Sink, Undelivered};
 use crate::manifest::Table;
 use crate::sample::Sample;
-use crate::seams::{Host, Later, Notice};
+use crate::seams::{Host, Later, Notice, PluginConfig};
 
 /// History: samples become series of their nodes.
 pub(super) struct History(pub(super) Arc<dyn Host>);
@@ -71,7 +71,12 @@ impl Sink for Notification {
 fn told(sample: &Sample) -> String {
     let series = &sample.series;
     let tag = |name: &str| series.tags.get(name).map(String::as_str);
-    let what = format!("{} of {} is {}", series.metric, series.node, sample.value);
+    let what = format!(
+        "{} of {} is {}",
+        series.metric,
+        series.node,
+        readable(sample.value)
+    );
     let what = match (tag("event"), tag("threshold")) {
         (Some("cleared"), Some(line)) => format!("{what}, no more {line}"),
         (Some(_), Some(line)) => format!("{what}, {line}"),
@@ -83,11 +88,25 @@ fn told(sample: &Sample) -> String {
     }
 }
 
+/// A value with as many digits as a person reads: three behind the point, or three in all where it is small.
+fn readable(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 || !value.is_finite() || size >= 1e12 {
+        return value.to_string();
+    }
+    if size >= 1.0 {
+        return ((value * 1_000.0).round() / 1_000.0).to_string();
+    }
+    let places = 2.0 - size.log10().floor();
+    let scale = 10_f64.powf(places.min(300.0));
+    ((value * scale).round() / scale).to_string()
+}
+
 /// A plugin that takes samples at `/publish`.
 pub(super) struct Plugin {
     pub(super) id: String,
     /// As the task says until a run knows what its rules make of that.
-    pub(super) config: Mutex<serde_json::Value>,
+    pub(super) config: Mutex<PluginConfig>,
     pub(super) host: Arc<dyn Host>,
 }
 
@@ -95,6 +114,7 @@ impl Sink for Plugin {
     fn deliver<'a>(&'a self, samples: &'a [Sample], until: Instant) -> Later<'a, Result<(), Undelivered>> {
         Box::pin(async move {
             let config = self.config.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let config = config.revealed(self.host.as_ref()).map_err(Undelivered::Later)?;
             let body = serde_json::json!({ "config": config, "samples": samples }).to_string();
             let timeout = until.saturating_duration_since(Instant::now());
             let answer = self
@@ -112,7 +132,28 @@ impl Sink for Plugin {
         })
     }
 
-    fn configure(&self, config: serde_json::Value) {
+    fn configure(&self, config: PluginConfig) {
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn values_are_told_with_the_digits_that_a_person_reads() {
+        let cases = [
+            (85.807_253_654_525_96, "85.807"),
+            (-1.0, "-1"),
+            (0.0, "0"),
+            (0.001_234_56, "0.00123"),
+            (2.5e20, "250000000000000000000"),
+            (1e-310, "0"),
+            (f64::NAN, "NaN"),
+        ];
+        for (value, told) in cases {
+            assert_eq!(readable(value), told);
+        }
     }
 }
