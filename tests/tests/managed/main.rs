@@ -10,6 +10,7 @@ mod kill;
 mod life;
 mod metrics;
 mod orders;
+mod own_config;
 mod package;
 mod stage;
 mod streams;

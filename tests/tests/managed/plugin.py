@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A reporter that knows nothing of Orrery: plugin.py SOCKET ID WAY..., where each way is a word or WORD=VALUE."""
-import http.server, json, os, socketserver, sys, threading, time
+import datetime, http.server, json, os, socketserver, sys, threading, time
 
 path, name = sys.argv[1:3]
 ways = dict((way.split("=", 1) + [""])[:2] for way in sys.argv[3:])
@@ -92,6 +92,9 @@ class Plugin(http.server.BaseHTTPRequestHandler):
         if "huge" in ways:
             return self.send(200, b'{"x":"' + b"x" * int(ways["huge"]) + b'"}')
         time.sleep(float(ways.get("slow", 0)))
+        self.send(200, json.dumps(self.report(42)).encode())
+
+    def report(self, value):
         node = {"latest": {"word": {"timestamp": "2026-11-21T00:00:00Z", "value": word}}}
         spec = {
             "id": ways.get("id", "impostor" if there("turn") else name),
@@ -102,21 +105,36 @@ class Plugin(http.server.BaseHTTPRequestHandler):
         specs = [spec, dict(spec, id="second")] if "two" in ways else [spec]
         hosts = {"nodes": {name + "host;<host>": node}}
         if "metric" in ways:
-            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            sample = {"date": now, "value": 42}
+            now = datetime.datetime.now(datetime.timezone.utc).isoformat()
+            sample = {"date": now, "value": value}
             node["metrics"] = {ways["metric"]: {"samples": [sample], "min": 0, "max": 100}}
             template = {"id": ways["metric"], "label": "A metric", "format": "percent"}
             hosts["metric_templates"] = {ways["metric"]: template}
-        report = {"Host": hosts, "Plugins": specs}
-        self.send(200, json.dumps(report).encode())
+        return {"Host": hosts, "Plugins": specs}
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.startswith("/collect") and "collect" in ways:
+            return self.collect(body)
         if there("events"):
             with open(ways["events"], "ab") as events:
                 events.write(self.path.encode() + b" " + body + b"\n")
             return self.send(200, b"{}")
         self.send(404, b"{}")
+
+
+    def collect(self, body):
+        with open(ways["collect"], "ab") as asked:
+            asked.write(body + b"\n")
+        while "gate" in ways and not there("gate"):
+            time.sleep(0.02)
+        rate = json.loads(body)["config"]["sample_rate"]
+        if rate == 13:
+            return self.send(200, b'{"error": "there is no rate of 13"}')
+        report = self.report(rate)
+        # A node that is in no report to everybody.
+        report["Host"]["nodes"]["asked;<host>"] = {}
+        self.send(200, json.dumps(report).encode())
 
 
 class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -37,6 +37,15 @@ impl Stage {
     }
 
     pub(crate) async fn set_with(home: TempDir, adjust: impl FnOnce(&mut PluginRunning)) -> Stage {
+        Self::set_up(home, Duration::from_millis(100), adjust).await
+    }
+
+    /// Plugins are called so often.
+    pub(crate) async fn set_every(interval: Duration) -> Stage {
+        Self::set_up(tempfile::tempdir().unwrap(), interval, |_| ()).await
+    }
+
+    async fn set_up(home: TempDir, interval: Duration, adjust: impl FnOnce(&mut PluginRunning)) -> Stage {
         let paths = Paths::below(home.path());
         let mut plugins = PluginRunning {
             helper: Some(env!("CARGO_BIN_EXE_backend").into()),
@@ -45,7 +54,7 @@ impl Stage {
         adjust(&mut plugins);
         let mut config = Config::new(paths.data.clone());
         config.probes.clear();
-        config.interval = Duration::from_millis(100);
+        config.interval = interval;
         config.plugin_roots = vec![home.path().join("scope")];
         config.plugins = Some(plugins);
         let engine = Engine::start(config).await.unwrap();

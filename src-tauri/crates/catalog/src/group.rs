@@ -100,6 +100,8 @@ pub struct Need {
     pub path: String,
     /// Its config, with everything filled in.
     pub config: Resolved,
+    /// The task makes it another config than the source has without it. Only for what has metrics.
+    pub differs: bool,
 }
 
 /// Kinds of problems.
@@ -198,6 +200,7 @@ impl View {
             a.part == b.part
                 && a.path == b.path
                 && a.config == b.config
+                && a.differs == b.differs
                 && a.source.id == b.source.id
                 && a.source.version == b.source.version
         };
@@ -228,6 +231,7 @@ pub(crate) fn process(request: &Arc<GroupRequest>, catalog: &Catalog) -> View {
     for source in collectors.into_values() {
         let config = config_for(request, &source, "", &Map::new(), &mut view.problems);
         view.needs.push(Need {
+            differs: differs(request, &source, &config),
             source,
             part: Part::Collect,
             path: String::new(),
@@ -334,7 +338,18 @@ fn by_name(want: &PluginWant, request: &GroupRequest, catalog: &Catalog, view: &
         },
         path: want.path.clone(),
         config,
+        differs: false,
     });
+}
+
+/// Whether what the task says makes a source's config another than it is without the task.
+fn differs(request: &GroupRequest, source: &Source, config: &Resolved) -> bool {
+    let says = |name: &str| request.config.get(name).is_some_and(|values| !values.is_empty());
+    if !says(&source.id) && !says("") {
+        return false;
+    }
+    let without = resolve(&source.policy, &source.config);
+    !without.is_ok_and(|without| without.values == config.values)
 }
 
 fn config_for(

@@ -125,5 +125,8 @@ pub const CATALOG_READINGS: (u32, u32) = (1_000, 10_000);
 /// Values that a run of a task collects.
 pub const TASK_SAMPLES: usize = orrery_tasks::limits::RUN_SAMPLES_MAX;
 
+/// Different configs under which tasks have one plugin asked within a window.
+pub const TASK_CONFIGS: usize = 32;
+
 /// Largest answer of a plugin that processes or publishes for a task. Bytes.
 pub const TASK_ANSWER_BYTES: usize = orrery_tasks::limits::ANSWER_BYTES_MAX;

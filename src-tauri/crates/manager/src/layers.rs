@@ -96,7 +96,7 @@ pub(crate) fn told(error: ConfigError) -> PolicyError {
 }
 
 /// Interfaces in the order in which they are laid over each other.
-const INTERFACES: [Interface; 9] = [
+const INTERFACES: [Interface; 10] = [
     Interface::Reporter,
     Interface::Controller,
     Interface::Health,
@@ -106,6 +106,7 @@ const INTERFACES: [Interface; 9] = [
     Interface::Processor,
     Interface::Publisher,
     Interface::Stream,
+    Interface::Collector,
 ];
 
 impl Shared {

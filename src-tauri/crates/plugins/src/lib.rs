@@ -6,6 +6,7 @@
 mod book;
 mod call;
 mod clock;
+mod collect;
 mod config;
 mod control;
 mod discovery;
@@ -26,6 +27,7 @@ mod text;
 mod transport;
 mod watch;
 
+pub use collect::{CollectError, Collectors};
 pub use config::{Config, SCOPE_ROOT, StartError, default_roots};
 pub use control::{ControlAnswer, ControlError};
 pub use event::{NoteKind, PluginEvent};

@@ -134,6 +134,6 @@ pub async fn listener(path: &Path) -> io::Result<Listener> {
     })
 }
 
-fn own_or_root() -> Trust {
+pub(crate) fn own_or_root() -> Trust {
     Trust::RootAnd(rustix::process::geteuid().as_raw())
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use orrery_tasks::life::Happened;
 use orrery_tasks::manifest::{Fault, TaskSpec};
 use orrery_tasks::seams::{
-    Collected, Host, Identity, Later, Notice, Records, Subscribed, Subscriptions, TaskRecord,
+    Collected, Host, Identity, Later, Notice, PluginConfig, Records, Subscribed, Subscriptions, TaskRecord,
 };
 use orrery_tasks::{Sample, Series, Tasks};
 use tokio::sync::watch;
@@ -38,19 +38,24 @@ impl Subscribed for View {
         None
     }
 
-    fn collect(&self) -> Collected {
+    fn asks(&self) -> bool {
+        false
+    }
+
+    fn collect(&self, _: Duration) -> Later<'_, Collected> {
         let samples = self.0.iter().map(|series| Sample {
             series: series.clone(),
             at_ms: now_ms(),
             value: 1.0,
         });
-        Collected {
+        let collected = Collected {
             samples: samples.collect(),
-            problems: Vec::new(),
-        }
+            ..Collected::default()
+        };
+        Box::pin(std::future::ready(collected))
     }
 
-    fn config(&self, _: &str) -> Option<serde_json::Value> {
+    fn config(&self, _: &str) -> Option<PluginConfig> {
         None
     }
 }
@@ -61,6 +66,10 @@ impl Subscriptions for World {
     }
 
     fn check(&self, _: &TaskSpec) -> Vec<Fault> {
+        Vec::new()
+    }
+
+    fn unsent(&self, _: &str, _: &TaskSpec) -> Vec<Fault> {
         Vec::new()
     }
 

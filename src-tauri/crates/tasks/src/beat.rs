@@ -1,13 +1,16 @@
 //! The loops: one that fires tasks, one that writes down how they stand.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::life::{Input, Phase};
 use crate::limits::{SAVE_BATCH, SAVE_EVERY, SAVE_SOON};
-use crate::schedule::Schedule;
+use crate::seams::{Collected, Subscribed};
 use crate::tasks::Inner;
 
 /// Wakes tasks when their moment comes, when what they need comes or goes, and when a stream brings something.
@@ -74,30 +77,71 @@ fn rebind(inner: &Arc<Inner>, concerned: impl Fn(Phase) -> bool) {
 fn stream(inner: &Arc<Inner>) {
     let streams: Vec<String> = {
         let state = inner.state();
-        let streams = state.tasks.values().filter(|entry| {
-            let runs = matches!(
-                entry.life.phase(),
-                Phase::Scheduled | Phase::Failing | Phase::Firing
-            );
-            runs && matches!(entry.spec.schedule, Schedule::Stream { .. })
-        });
+        let streams = state.tasks.values().filter(|entry| entry.is_streaming());
         streams.map(|entry| entry.id.clone()).collect()
     };
     for id in streams {
         let Some(subscription) = inner.subscriptions.subscription(&id) else {
             continue;
         };
-        let collected = subscription.collect();
-        let mut state = inner.state();
-        let Some(entry) = state.tasks.get_mut(&id) else {
+        if subscription.asks() {
+            ask(inner, &id, subscription);
             continue;
-        };
-        if entry.take_stream(collected.samples)
-            && let Err(error) = state.step(inner, &id, Input::Arrived)
-        {
-            tracing::error!(%error, task = %id, "a task does not hear its stream");
         }
+        // What is there already is had at once; what is missing then comes later.
+        let there = subscription.collect(Duration::ZERO).now_or_never();
+        let brought = Collected {
+            samples: there.unwrap_or_default().samples,
+            ..Collected::default()
+        };
+        take(inner, &id, brought);
     }
+}
+
+fn take(inner: &Arc<Inner>, id: &str, brought: Collected) {
+    let mut state = inner.state();
+    let entry = state.tasks.get_mut(id).filter(|entry| entry.is_streaming());
+    if entry.is_some_and(|entry| entry.take_stream(brought))
+        && let Err(error) = state.step(inner, id, Input::Arrived)
+    {
+        tracing::error!(%error, task = %id, "a task does not hear its stream");
+    }
+}
+
+/// Asks a stream's plugin for what it has under the task's config, unless that is under way.
+fn ask(inner: &Arc<Inner>, id: &str, subscription: Arc<dyn Subscribed>) {
+    let (generation, timeout) = {
+        let mut state = inner.state();
+        let Some(entry) = state.tasks.get_mut(id) else {
+            return;
+        };
+        if entry.asking == Some(entry.generation) {
+            return;
+        }
+        entry.asking = Some(entry.generation);
+        (entry.generation, entry.spec.timeout)
+    };
+    let (inner, id) = (inner.clone(), id.to_owned());
+    inner.runs.clone().spawn(async move {
+        let asked = AssertUnwindSafe(subscription.collect(timeout)).catch_unwind();
+        let brought = tokio::select! {
+            () = inner.stop.cancelled() => return,
+            brought = asked => brought.unwrap_or_default(),
+        };
+        let is_meant = {
+            let mut state = inner.state();
+            let entry = state.tasks.get_mut(&id);
+            // After a change it was asked for something else than is wanted now.
+            let meant = entry.filter(|entry| entry.asking == Some(generation));
+            meant.is_some_and(|entry| {
+                entry.asking = None;
+                entry.generation == generation
+            })
+        };
+        if is_meant {
+            take(&inner, &id, brought);
+        }
+    });
 }
 
 /// Writes down changes of state soon, and counts now and then.

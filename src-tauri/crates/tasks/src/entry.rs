@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 
 use crate::directory::TaskFile;
 use crate::error::TaskError;
-use crate::life::{Effect, Happened, Input, Life, Refusal};
+use crate::life::{Effect, Happened, Input, Life, Phase, Refusal};
 use crate::limits::{LATENESS_KEPT, VALUES_SHOWN};
 use crate::manifest::{Fault, TaskSpec};
 use crate::recent::Recent;
 use crate::run;
 use crate::sample::{Sample, Series};
 use crate::schedule::{Now, Schedule};
-use crate::seams::{Host, TaskRecord};
+use crate::seams::{Collected, TaskRecord};
 use crate::tasks::Inner;
 use crate::view::{Declared, TaskDetails, TaskInfo, queries, steps};
 use crate::watch::{Events, RunReport, TaskDid};
@@ -35,6 +35,10 @@ pub(crate) struct Entry {
     pub(crate) values: Arc<[Sample]>,
     /// What a stream brought that no run has taken.
     pub(crate) streamed: VecDeque<Sample>,
+    /// What a stream could not have that no run has told.
+    pub(crate) stream_problems: Vec<String>,
+    /// The generation for which a stream's plugin is being asked.
+    pub(crate) asking: Option<u64>,
     /// Newest sample by series that a stream brought.
     pub(crate) seen: HashMap<Arc<Series>, i64>,
     /// Who wants to know how the next run goes.
@@ -69,6 +73,8 @@ impl Entry {
             events: Arc::default(),
             values: Arc::default(),
             streamed: VecDeque::new(),
+            stream_problems: Vec::new(),
+            asking: None,
             seen: HashMap::new(),
             asked: Vec::new(),
             is_unsaved: false,
@@ -85,7 +91,28 @@ impl Entry {
         self.spec = Arc::new(spec);
         self.workflow = Arc::new(workflow);
         self.streamed.clear();
+        self.stream_problems.clear();
         self.seen.clear();
+    }
+
+    /// What a stream has for a run; none when it brought nothing.
+    pub(crate) fn stream_brought(&mut self) -> Option<Collected> {
+        let is_stream = matches!(self.spec.schedule, Schedule::Stream { .. });
+        let any = !self.streamed.is_empty() || !self.stream_problems.is_empty();
+        (is_stream && any).then(|| Collected {
+            samples: self.streamed.drain(..).collect(),
+            problems: std::mem::take(&mut self.stream_problems),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Whether a stream may bring something now.
+    pub(crate) fn is_streaming(&self) -> bool {
+        let runs = matches!(
+            self.life.phase(),
+            Phase::Scheduled | Phase::Failing | Phase::Firing
+        );
+        runs && matches!(self.spec.schedule, Schedule::Stream { .. })
     }
 
     pub(crate) fn record(&self) -> TaskRecord {
@@ -117,7 +144,7 @@ impl Entry {
         }
     }
 
-    pub(crate) fn info(&self, now: Now, host: &Arc<dyn Host>) -> TaskInfo {
+    pub(crate) fn info(&self, inner: &Inner, now: Now) -> TaskInfo {
         let (held, dropped) = self.workflow.held();
         let slowed_to = self.life.slowed_to();
         TaskInfo {
@@ -144,18 +171,18 @@ impl Entry {
             declared: self.declared.clone(),
             warnings: [
                 self.warnings.clone(),
-                self.spec.unsent(),
-                self.workflow.warnings(host),
+                inner.subscriptions.unsent(&self.id, &self.spec),
+                self.workflow.warnings(&inner.host),
             ]
             .concat(),
         }
     }
 
-    pub(crate) fn details(&self, now: Now, host: &Arc<dyn Host>) -> TaskDetails {
+    pub(crate) fn details(&self, inner: &Inner, now: Now) -> TaskDetails {
         TaskDetails {
             info: TaskInfo {
                 recent: self.recent.told(),
-                ..self.info(now, host)
+                ..self.info(inner, now)
             },
             manifest: self.spec.to_value(),
             values: self.values.iter().take(VALUES_SHOWN).cloned().collect(),
@@ -163,13 +190,14 @@ impl Entry {
         }
     }
 
-    /// Takes what a stream has brought; true when any of it is new.
-    pub(crate) fn take_stream(&mut self, samples: Vec<Sample>) -> bool {
+    /// Takes what a stream has brought; true when any of it is new, or something is wrong.
+    pub(crate) fn take_stream(&mut self, brought: Collected) -> bool {
         let Schedule::Stream { max_samples, .. } = self.spec.schedule else {
             return false;
         };
-        let mut any = false;
-        for sample in samples {
+        let mut any = !brought.problems.is_empty();
+        self.stream_problems = brought.problems;
+        for sample in brought.samples {
             let newest = self.seen.entry(sample.series.clone()).or_insert(i64::MIN);
             if sample.at_ms > *newest {
                 *newest = sample.at_ms;
@@ -205,7 +233,7 @@ impl State {
     }
 
     pub(crate) fn info(&self, inner: &Inner, id: &str) -> Result<TaskInfo, TaskError> {
-        Ok(self.entry(id)?.info(inner.now(), &inner.host))
+        Ok(self.entry(id)?.info(inner, inner.now()))
     }
 
     /// Lets something happen to a task, and does what follows from it.
@@ -234,6 +262,7 @@ impl State {
                 Effect::Unsubscribe => {
                     inner.subscriptions.unsubscribe(id);
                     entry.streamed.clear();
+                    entry.stream_problems.clear();
                 }
                 Effect::Wake(wake) => {
                     if let Some(before) = entry.wake.take() {

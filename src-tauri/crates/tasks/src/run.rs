@@ -12,7 +12,6 @@ use crate::limits::RUN_SAMPLES_MAX;
 use crate::manifest::TaskSpec;
 use crate::recent::{PastRun, RunOutcome};
 use crate::sample::{Sample, is_below};
-use crate::schedule::Schedule;
 use crate::seams::{Collected, Subscribed};
 use crate::tasks::Inner;
 use crate::watch::{Events, RunReport, TaskDid};
@@ -25,16 +24,13 @@ struct Run {
     workflow: Arc<Workflow>,
     subscription: Option<Arc<dyn Subscribed>>,
     /// What a stream brought; none when values are to be collected.
-    streamed: Option<Vec<Sample>>,
+    streamed: Option<Collected>,
     events: Arc<Events>,
 }
 
 /// Begins a run.
 pub(crate) fn spawn(inner: &Arc<Inner>, entry: &mut Entry) {
-    let streamed = match entry.spec.schedule {
-        Schedule::Stream { .. } if !entry.streamed.is_empty() => Some(entry.streamed.drain(..).collect()),
-        _ => None,
-    };
+    let streamed = entry.stream_brought();
     let run = Run {
         id: entry.id.clone(),
         spec: entry.spec.clone(),
@@ -46,6 +42,7 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &mut Entry) {
     let inner = inner.clone();
     inner.runs.clone().spawn(async move {
         let began = Instant::now();
+        let mut run = run;
         let done = AssertUnwindSafe(run.go(&inner)).catch_unwind().await;
         let (outcome, samples) = done.unwrap_or_else(|_| {
             (
@@ -58,19 +55,22 @@ pub(crate) fn spawn(inner: &Arc<Inner>, entry: &mut Entry) {
 }
 
 impl Run {
-    async fn go(&self, inner: &Arc<Inner>) -> (Outcome, Vec<Sample>) {
+    async fn go(&mut self, inner: &Arc<Inner>) -> (Outcome, Vec<Sample>) {
+        let bounds = Bounds {
+            deadline: Instant::now() + self.spec.deadline,
+            timeout: self.spec.timeout,
+        };
         let Collected {
             mut samples,
             mut problems,
-        } = match &self.streamed {
-            Some(samples) => Collected {
-                samples: samples.clone(),
-                problems: Vec::new(),
-            },
-            None => match &self.subscription {
-                Some(subscription) => subscription.collect(),
-                None => Collected::default(),
-            },
+            notes,
+        } = match (self.streamed.take(), &self.subscription) {
+            (Some(streamed), _) => streamed,
+            (None, Some(subscription)) => {
+                let timeout = self.spec.timeout.min(self.spec.deadline);
+                subscription.collect(timeout).await
+            }
+            (None, None) => Collected::default(),
         };
         if samples.len() > RUN_SAMPLES_MAX {
             problems.push(format!(
@@ -86,19 +86,18 @@ impl Run {
             };
             self.events.push(inner.host.wall_ms(), what);
         }
-        let bounds = Bounds {
-            deadline: Instant::now() + self.spec.deadline,
-            timeout: self.spec.timeout,
-        };
         let failures = self.workflow.run(&samples, self.around(inner), bounds).await;
-        let outcome = match (failures.is_empty(), problems.is_empty()) {
-            (true, true) if samples.is_empty() => {
+        let (has_failed, is_lacking) = (!failures.is_empty(), !problems.is_empty());
+        let told = [failures, problems, notes].concat().join("; ");
+        let outcome = match (has_failed, is_lacking) {
+            (true, _) => Outcome::Failed(told),
+            (false, true) if samples.is_empty() => Outcome::Failed(told),
+            (false, false) if samples.is_empty() && told.is_empty() => {
                 Outcome::Skipped("there is nothing to collect at present".to_owned())
             }
-            (false, _) => Outcome::Failed([failures, problems].concat().join("; ")),
-            (true, true) => Outcome::Ok,
-            (true, false) if samples.is_empty() => Outcome::Failed(problems.join("; ")),
-            (true, false) => Outcome::Partial(problems.join("; ")),
+            (false, false) if samples.is_empty() => Outcome::Skipped(told),
+            (false, false) if told.is_empty() => Outcome::Ok,
+            (false, _) => Outcome::Partial(told),
         };
         (outcome, samples)
     }

@@ -24,6 +24,41 @@ pub struct Collected {
     pub samples: Vec<Sample>,
     /// What could not be had, and why.
     pub problems: Vec<String>,
+    /// What could not be had and the task does without, and why.
+    pub notes: Vec<String>,
+}
+
+/// Config for a plugin.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PluginConfig {
+    /// Values; a secret is where it is, such as `env:NAME`.
+    pub values: serde_json::Value,
+    /// Keys of the values that are secrets.
+    pub secrets: Vec<String>,
+}
+
+impl PluginConfig {
+    /// The values with the secrets themselves, for the plugin alone: send it and keep no copy.
+    ///
+    /// # Errors
+    /// Every secret that cannot be read.
+    pub fn revealed(&self, host: &dyn Host) -> Result<serde_json::Value, String> {
+        let mut values = self.values.clone();
+        let mut wrong = Vec::new();
+        for key in &self.secrets {
+            let Some(serde_json::Value::String(value)) = values.get_mut(key) else {
+                continue;
+            };
+            match host.secret(value) {
+                Ok(secret) => *value = secret,
+                Err(why) => wrong.push(format!("{key}: {why}")),
+            }
+        }
+        match wrong.is_empty() {
+            true => Ok(values),
+            false => Err(wrong.join("; ")),
+        }
+    }
 }
 
 /// Where values come from, and what has to run for them.
@@ -33,6 +68,9 @@ pub trait Subscriptions: Send + Sync + 'static {
 
     /// What is wrong with the request itself, whatever there is.
     fn unreadable(&self, spec: &TaskSpec) -> Vec<Fault>;
+
+    /// Config that a task gives to plugins and that does not reach them, and what to do about it.
+    fn unsent(&self, task: &str, spec: &TaskSpec) -> Vec<Fault>;
 
     /// Begins to see to it that everything which a task asks for is there. Asked again, the new request takes the
     /// place of the one before.
@@ -56,12 +94,16 @@ pub trait Subscribed: Send + Sync {
     /// What is missing for the task to run; none when it can.
     fn lacks(&self) -> Option<String>;
 
-    /// Its values. Asks nobody: they are there.
-    fn collect(&self) -> Collected;
+    /// Whether its values have to be asked for, because the task has a config of its own for a plugin. Otherwise they
+    /// are there.
+    fn asks(&self) -> bool;
+
+    /// Its values. A plugin that is asked has `timeout` to answer.
+    fn collect(&self, timeout: Duration) -> Later<'_, Collected>;
 
     /// Config of the processor or publisher plugin at a place of the workflow, with everything filled in; none when
     /// there is nothing to fill in.
-    fn config(&self, path: &str) -> Option<serde_json::Value>;
+    fn config(&self, path: &str) -> Option<PluginConfig>;
 }
 
 /// What is shown on the desktop.

@@ -311,7 +311,7 @@ impl Tasks {
         };
         let workflow = Workflow::of(&spec, &self.inner.host);
         let more = workflow.map(|workflow| workflow.warnings(&self.inner.host));
-        let unsent = spec.unsent();
+        let unsent = self.inner.subscriptions.unsent("", &spec);
         [spec.warnings, unsent, more.unwrap_or_default()].concat()
     }
 
@@ -320,8 +320,11 @@ impl Tasks {
     pub fn list(&self) -> Vec<TaskInfo> {
         let now = self.inner.now();
         let state = self.inner.state();
-        let host = &self.inner.host;
-        state.tasks.values().map(|entry| entry.info(now, host)).collect()
+        state
+            .tasks
+            .values()
+            .map(|entry| entry.info(&self.inner, now))
+            .collect()
     }
 
     /// A task, by id or name.
@@ -332,7 +335,7 @@ impl Tasks {
         let id = self.find(task)?;
         let now = self.inner.now();
         let state = self.inner.state();
-        Ok(state.entry(&id)?.details(now, &self.inner.host))
+        Ok(state.entry(&id)?.details(&self.inner, now))
     }
 
     /// A task's manifest, version 2.

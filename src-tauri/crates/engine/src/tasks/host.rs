@@ -102,7 +102,7 @@ impl Host for InEngine {
                 value: sample.value,
             });
         }
-        self.engine.shared.history.append(series.into_values().collect());
+        self.engine.shared.history.append(series.into_values());
         Ok(())
     }
 

@@ -3,9 +3,12 @@
 //! The tasks crate decides what runs when; here it meets the catalog's subscriptions, the published snapshot,
 //! history, plugins' sockets and the state on disk.
 
+mod bound;
 mod host;
+mod own;
 mod records;
 mod source;
+mod unsent;
 
 use std::sync::Arc;
 

@@ -1,40 +1,36 @@
 //! Values for tasks: what the catalog selects, out of the snapshot that everybody reads.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use orrery_catalog::{
-    GroupRequest, Namespace, PluginWant, Problem, ProblemKind, Query, QueryElement, Reading, Versions, View,
-    Want, readings,
-};
+use orrery_catalog::{GroupRequest, PluginWant, Problem, ProblemKind, Query, Versions, Want};
 use orrery_model::SmolStr;
-use orrery_model::window::SourceId;
 use orrery_packages::manifest::Interface;
+use orrery_tasks::built_in;
 use orrery_tasks::manifest::{Fault, NodeRole, TaskSpec};
-use orrery_tasks::seams::{Collected, Subscribed, Subscriptions};
-use orrery_tasks::{Sample, Series, built_in};
+use orrery_tasks::seams::{Collected, Later, PluginConfig, Subscribed, Subscriptions};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
+use super::bound::{Bound, Desk};
+use super::unsent::{plugin_of, unsent};
 use crate::engine::Engine;
-use crate::limits::TASK_SAMPLES;
-use crate::published::Published;
 
 /// Subscriptions through the engine's catalog.
 pub(super) struct Source {
     engine: Engine,
     /// Why a task has no subscription, by its id.
     refused: Mutex<BTreeMap<String, String>>,
-    /// Rises when a task was refused, which changes nothing in the catalog.
-    names: Arc<Names>,
+    desk: Arc<Desk>,
 }
 
 impl Source {
     pub(super) fn new(engine: Engine) -> Source {
         Source {
+            desk: Arc::new(Desk::new(engine.clone())),
             engine,
             refused: Mutex::default(),
-            names: Arc::default(),
         }
     }
 
@@ -57,6 +53,16 @@ impl Subscriptions for Source {
 
     fn unreadable(&self, spec: &TaskSpec) -> Vec<Fault> {
         asked("", spec).1
+    }
+
+    fn unsent(&self, task: &str, spec: &TaskSpec) -> Vec<Fault> {
+        if spec.config.values().all(Map::is_empty) {
+            return Vec::new();
+        }
+        match self.engine.subscription(task) {
+            Ok(view) => unsent(spec, &view),
+            Err(_) => unsent(spec, &self.engine.preview_subscription(asked(task, spec).0)),
+        }
     }
 
     fn subscribe(&self, task: &str, spec: &TaskSpec) {
@@ -83,11 +89,7 @@ impl Subscriptions for Source {
         }
         drop(refused);
         let view = self.engine.subscription(task).ok()?;
-        Some(Arc::new(Bound {
-            view,
-            engine: self.engine.clone(),
-            names: self.names.clone(),
-        }))
+        Some(Arc::new(Bound::new(view, self.desk.clone())))
     }
 
     fn changed(&self) -> watch::Receiver<u64> {
@@ -106,154 +108,16 @@ impl Subscribed for Refused {
         Some(self.0.clone())
     }
 
-    fn collect(&self) -> Collected {
-        Collected::default()
+    fn asks(&self) -> bool {
+        false
     }
 
-    fn config(&self, _: &str) -> Option<Value> {
+    fn collect(&self, _: Duration) -> Later<'_, Collected> {
+        Box::pin(std::future::ready(Collected::default()))
+    }
+
+    fn config(&self, _: &str) -> Option<PluginConfig> {
         None
-    }
-}
-
-/// A view and where its values are.
-struct Bound {
-    view: Arc<View>,
-    engine: Engine,
-    names: Arc<Names>,
-}
-
-impl Subscribed for Bound {
-    fn lacks(&self) -> Option<String> {
-        let problems = self.view.problems.iter().filter(|problem| !problem.note);
-        let told: Vec<&str> = problems.map(|problem| problem.message.as_str()).collect();
-        if !told.is_empty() {
-            return Some(told.join(" "));
-        }
-        // A plugin that was just started has nothing to tell yet: a run now would find nothing.
-        let published = self.engine.published();
-        let collectors = self.collectors();
-        let silent = collectors.iter().copied();
-        let silent: Vec<&str> = silent
-            .filter(|id| !published.hears(&SourceId::plugin(id)))
-            .collect();
-        // Where any plugin will do, one that reports is enough.
-        let is_all = silent.len() == collectors.len() && !self.has_built_in() && !self.is_optional();
-        let waited_for = silent.into_iter().filter(|id| is_all || self.is_needed(id));
-        let waited_for: Vec<&str> = waited_for.collect();
-        (!waited_for.is_empty()).then(|| format!("the first report of {}", waited_for.join(", ")))
-    }
-
-    fn collect(&self) -> Collected {
-        let published = self.engine.published();
-        let values = readings(&self.view.metrics, &published.report, TASK_SAMPLES);
-        let mut problems = Vec::new();
-        // What a plugin said that has gone since is still shown for a while, and is no value of now.
-        let mut gone = BTreeSet::new();
-        for id in self.collectors() {
-            if !published.hears(&SourceId::plugin(id)) {
-                gone.insert(id);
-                if self.is_needed(id) {
-                    problems.push(format!("plugin {id} does not report"));
-                }
-            }
-        }
-        let mut samples = Vec::with_capacity(values.len());
-        for value in &values {
-            let id = value.entry.source.id.as_str();
-            if gone.contains(id) || !self.is_from(&published, value) {
-                continue;
-            }
-            let Some(series) = self.names.series(value) else {
-                continue;
-            };
-            samples.push(Sample {
-                series,
-                at_ms: value.sample.date.as_millis(),
-                value: value.sample.value,
-            });
-        }
-        Collected { samples, problems }
-    }
-
-    fn config(&self, path: &str) -> Option<Value> {
-        let resolved = self.view.config_at(path)?;
-        Some(Value::Object(resolved.values.clone()))
-    }
-}
-
-impl Bound {
-    /// Plugins whose metrics are collected.
-    fn collectors(&self) -> BTreeSet<&str> {
-        let entries = self.view.metrics.iter().map(|selected| &selected.entry.source);
-        entries
-            .filter(|source| !source.built_in)
-            .map(|source| source.id.as_str())
-            .collect()
-    }
-
-    /// Whether the task asks for this very plugin and cannot do without.
-    fn is_needed(&self, plugin: &str) -> bool {
-        self.view.request.wants.iter().any(|want| {
-            let names_it = !matches!(want.query.elements().first(), None | Some(QueryElement::Any));
-            !want.optional && names_it && want.query.concerns(plugin)
-        })
-    }
-
-    /// Whether some of its metrics are there anyway.
-    fn has_built_in(&self) -> bool {
-        let mut all = self.view.metrics.iter();
-        all.any(|selected| selected.entry.source.built_in)
-    }
-
-    /// Whether it can do without everything that it asks for.
-    fn is_optional(&self) -> bool {
-        self.view.request.wants.iter().all(|want| want.optional)
-    }
-
-    /// Whether the node is one that the metric's plugin names: another source may have a metric of the same id.
-    fn is_from(&self, published: &Published, value: &Reading) -> bool {
-        let source = &value.entry.source;
-        let Some(place) = &value.entry.told.place else {
-            return false;
-        };
-        source.built_in || published.names(&SourceId::plugin(&source.id), place.topology, &value.node)
-    }
-}
-
-/// Series by plugin, metric and node, made once and shared by all tasks and runs.
-#[derive(Default)]
-struct Names(Mutex<BTreeMap<(Namespace, SmolStr), Arc<Series>>>);
-
-/// Series remembered; beyond it they are made anew.
-const NAMES_MAX: usize = 200_000;
-
-impl Names {
-    fn series(&self, value: &Reading) -> Option<Arc<Series>> {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (value.entry.namespace.clone(), value.node.clone());
-        if let Some(series) = names.get(&key) {
-            return Some(series.clone());
-        }
-        let place = value.entry.told.place.as_ref()?;
-        let told = &value.entry.told;
-        let series = Arc::new(Series {
-            namespace: value.namespace().to_string().into(),
-            plugin: value.entry.source.id.clone(),
-            topology: place.topology.tag().into(),
-            node: value.node.clone(),
-            metric: place.metric.clone(),
-            unit: if told.unit.is_empty() {
-                told.format.clone()
-            } else {
-                told.unit.clone()
-            },
-            tags: BTreeMap::new(),
-        });
-        if names.len() >= NAMES_MAX {
-            names.clear();
-        }
-        names.insert(key, series.clone());
-        Some(series)
     }
 }
 
@@ -324,12 +188,7 @@ fn plugins(spec: &TaskSpec) -> Vec<PluginWant> {
 fn config(spec: &TaskSpec) -> BTreeMap<SmolStr, Map<String, Value>> {
     let mut all: BTreeMap<SmolStr, Map<String, Value>> = BTreeMap::new();
     for (prefix, values) in &spec.config {
-        let source = prefix
-            .trim_start_matches('/')
-            .split('/')
-            .next()
-            .unwrap_or_default();
-        let held = all.entry(source.into()).or_default();
+        let held = all.entry(plugin_of(prefix).into()).or_default();
         held.extend(values.iter().map(|(k, v)| (k.clone(), v.clone())));
     }
     all

@@ -114,6 +114,8 @@ pub enum Interface {
     Publisher,
     /// Sends values by itself.
     Stream,
+    /// `POST /collect`: a report for a config of its own.
+    Collector,
 }
 
 impl Interface {
@@ -130,6 +132,7 @@ impl Interface {
             Self::Processor => "processor",
             Self::Publisher => "publisher",
             Self::Stream => "stream",
+            Self::Collector => "collector",
         }
     }
 }

@@ -184,24 +184,6 @@ impl TaskSpec {
         write::words(&self.schedule)
     }
 
-    /// Config for collectors: it counts when the rules of their plugins are checked, and cannot be sent, because a
-    /// plugin is asked once for everybody.
-    pub(crate) fn unsent(&self) -> Vec<Fault> {
-        let nodes = self.nodes();
-        let calls = |plugin: &str| nodes.iter().any(|(_, node)| node.plugin == plugin);
-        let keys = self.config.iter().filter(|(_, values)| !values.is_empty());
-        let plugins = keys.filter_map(|(key, _)| Some((key, key.trim_matches('/').split('/').next()?)));
-        plugins
-            .filter(|(_, plugin)| !plugin.is_empty() && !calls(plugin))
-            .map(|(key, plugin)| Fault {
-                field: format!("config.{key}"),
-                message: format!(
-                    "is checked and not sent: {plugin} is asked once for all tasks, with what `orrery plugin config` says"
-                ),
-            })
-            .collect()
-    }
-
     /// What its life is held to. `id` decides its share of the jitter.
     pub fn rules(&self, id: &str) -> Rules {
         // FNV-1a: spread, and the same after every restart.

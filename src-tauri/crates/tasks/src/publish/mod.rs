@@ -22,7 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::limits::{BATCH_SAMPLES, BUFFER_SAMPLES};
 use crate::manifest::{BufferSpec, Dropped, Table};
 use crate::sample::Sample;
-use crate::seams::{Host, Later};
+use crate::seams::{Host, Later, PluginConfig};
 
 /// Names of what is built in.
 pub(crate) const BUILT_IN: &[&str] = &[
@@ -58,7 +58,7 @@ pub(crate) trait Sink: Send + Sync {
     fn deliver<'a>(&'a self, samples: &'a [Sample], until: Instant) -> Later<'a, Result<(), Undelivered>>;
 
     /// Takes another config; what is built in has its own for good.
-    fn configure(&self, _: serde_json::Value) {}
+    fn configure(&self, _: PluginConfig) {}
 }
 
 /// A sink with what waits for it.
@@ -106,7 +106,10 @@ impl Publisher {
     ) -> Publisher {
         let sink = inside::Plugin {
             id: id.to_owned(),
-            config: std::sync::Mutex::new(config),
+            config: std::sync::Mutex::new(PluginConfig {
+                values: config,
+                secrets: Vec::new(),
+            }),
             host: host.clone(),
         };
         Publisher::new(Box::new(sink), buffer)
@@ -132,7 +135,7 @@ impl Publisher {
     }
 
     /// Gives a plugin the config that its rules come to.
-    pub(crate) fn configure(&self, config: serde_json::Value) {
+    pub(crate) fn configure(&self, config: PluginConfig) {
         self.sink.configure(config);
     }
 

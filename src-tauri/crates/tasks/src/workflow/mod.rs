@@ -43,10 +43,12 @@ pub(crate) struct Around<'a> {
 }
 
 impl Around<'_> {
-    /// Config of the plugin at a place: as its rules fill it in, else as the task says.
-    fn config(self, path: &str, said: &serde_json::Value) -> serde_json::Value {
-        let filled = self.subscription.and_then(|s| s.config(path));
-        filled.unwrap_or_else(|| said.clone())
+    /// Config of the plugin at a place, to be sent: as its rules fill it in, else as the task says.
+    fn config(self, path: &str, said: &serde_json::Value) -> Result<serde_json::Value, String> {
+        match self.subscription.and_then(|s| s.config(path)) {
+            Some(filled) => filled.revealed(self.host.as_ref()),
+            None => Ok(said.clone()),
+        }
     }
 }
 
@@ -188,8 +190,11 @@ async fn run_node(node: &Node, samples: &[Sample], around: Around<'_>, bounds: B
             processor.process(samples)
         }
         Work::Plugin { id, config } => {
-            let config = around.config(&node.path, config);
-            match call(around.host, id, &config, samples, bounds).await {
+            let processed = match around.config(&node.path, config) {
+                Ok(config) => call(around.host, id, &config, samples, bounds).await,
+                Err(why) => Err(why),
+            };
+            match processed {
                 Ok(samples) => samples,
                 Err(why) => return failed(why),
             }

@@ -191,7 +191,10 @@ async fn a_threshold_notifies_once_for_a_crossing() {
 async fn a_plugin_is_given_the_config_that_its_rules_come_to() {
     let world = World::new();
     let tasks = world.tasks();
-    *world.config.lock().unwrap() = Some(serde_json::json!({ "to": "a", "filled": 1 }));
+    *world.config.lock().unwrap() = Some(orrery_tasks::seams::PluginConfig {
+        values: serde_json::json!({ "to": "a", "filled": 1 }),
+        secrets: Vec::new(),
+    });
     let rest = "publish: [ { plugin: archive, config: { to: a } } ]";
     tasks
         .create(&manifest(rest), "me", Some(false), false)

@@ -9,11 +9,11 @@ use std::time::Duration;
 use orrery_tasks::life::{Happened, Phase};
 use orrery_tasks::manifest::{Fault, TaskSpec};
 use orrery_tasks::seams::{
-    Collected, Host, Identity, Later, Notice, Records, Subscribed, Subscriptions, TaskRecord,
+    Collected, Host, Identity, Later, Notice, PluginConfig, Records, Subscribed, Subscriptions, TaskRecord,
 };
 use orrery_tasks::view::TaskInfo;
 use orrery_tasks::{Sample, Series, Tasks};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 /// Longest time that something is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -34,7 +34,11 @@ pub(crate) struct World {
     /// Files that were refused, and why.
     pub(crate) refused: Mutex<Vec<(String, String)>>,
     /// Config of processors and publishers as rules fill it in.
-    pub(crate) config: Mutex<Option<serde_json::Value>>,
+    pub(crate) config: Mutex<Option<PluginConfig>>,
+    /// What tasks do without.
+    pub(crate) notes: Mutex<Vec<String>>,
+    /// Set when values have to be asked for: they come once there is a permit.
+    pub(crate) asked: Mutex<Option<Arc<Semaphore>>>,
     /// Bodies that the plugin `archive` was given.
     pub(crate) archived: Mutex<Vec<serde_json::Value>>,
     /// Relative paths of files lie in here.
@@ -61,6 +65,8 @@ impl World {
             happened: Mutex::default(),
             refused: Mutex::default(),
             config: Mutex::default(),
+            notes: Mutex::default(),
+            asked: Mutex::default(),
             archived: Mutex::default(),
             home: tempfile::tempdir().unwrap(),
             sink_down: Mutex::default(),
@@ -127,6 +133,16 @@ impl Subscriptions for Everything {
             .collect()
     }
 
+    fn unsent(&self, _: &str, spec: &TaskSpec) -> Vec<Fault> {
+        let unheard = spec.config.keys().filter(|key| key.contains("deaf"));
+        unheard
+            .map(|key| Fault {
+                field: format!("config.{key}"),
+                message: "is not sent".to_owned(),
+            })
+            .collect()
+    }
+
     fn subscribe(&self, task: &str, spec: &TaskSpec) {
         let mut subscribed = self.0.subscribed.lock().unwrap();
         subscribed.insert(task.to_owned(), spec.clone());
@@ -165,18 +181,37 @@ impl Subscribed for View {
         self.lacks.clone()
     }
 
-    fn collect(&self) -> Collected {
+    fn asks(&self) -> bool {
+        self.world.asked.lock().unwrap().is_some()
+    }
+
+    fn collect(&self, timeout: Duration) -> Later<'_, Collected> {
         *self.world.collected.lock().unwrap() += 1;
         let at_ms = self.world.moment.load(Ordering::SeqCst);
         let reporting = self.plugins.iter().filter(|plugin| *plugin != "silent");
         let samples = reporting.map(|plugin| sample(plugin, at_ms, at_ms as f64));
-        Collected {
+        let collected = Collected {
             samples: samples.collect(),
             problems: self.world.problems.lock().unwrap().clone(),
-        }
+            notes: self.world.notes.lock().unwrap().clone(),
+        };
+        let asked = self.world.asked.lock().unwrap().clone();
+        Box::pin(async move {
+            let Some(asked) = asked else {
+                return collected;
+            };
+            // Whoever is asked answers when the test lets it, or not in time.
+            match tokio::time::timeout(timeout, asked.acquire()).await {
+                Ok(_) => collected,
+                Err(_) => Collected {
+                    problems: vec![format!("no answer within {timeout:?}")],
+                    ..Collected::default()
+                },
+            }
+        })
     }
 
-    fn config(&self, _: &str) -> Option<serde_json::Value> {
+    fn config(&self, _: &str) -> Option<PluginConfig> {
         self.world.config.lock().unwrap().clone()
     }
 }
