@@ -35,6 +35,8 @@ export interface TimelinePicture {
   readonly recordedFrom: number | null;
   /** The moment that is looked at; null is now. */
   readonly at: number | null;
+  /** The moment that it is compared with; null compares nothing. */
+  readonly base?: number | null;
   /** The moment under the pointer. */
   readonly hover: number | null;
   readonly width: number;
@@ -116,6 +118,7 @@ export function drawTimeline(ctx: CanvasRenderingContext2D, picture: TimelinePic
   const shown = picture.samples.filter(([ms]) => ms >= picture.from && ms <= picture.to);
   drawArea(ctx, frame, shown, { colour: colours.metric[picture.kind], fill: 0.16, line: 1.4 });
   ctx.restore();
+  drawSpan(ctx, picture, frame, colours);
   for (const event of picture.events) {
     if (event.at_ms >= picture.from && event.at_ms <= picture.to) drawMark(ctx, markShape(event.kind), xOf(frame, event.at_ms), colours);
   }
@@ -129,6 +132,34 @@ export function drawTimeline(ctx: CanvasRenderingContext2D, picture: TimelinePic
     ctx.lineTo(x, AREA_FOOT);
     ctx.stroke();
   }
+}
+
+/** The span between the moments that are compared, and the flag of the earlier. */
+function drawSpan(ctx: CanvasRenderingContext2D, picture: TimelinePicture, frame: Frame, colours: ChartColours): void {
+  if (picture.base === null || picture.base === undefined) return;
+  const clamp = (ms: number): number => xOf(frame, Math.min(picture.to, Math.max(picture.from, ms)));
+  const [a, b] = [clamp(picture.base), clamp(picture.at ?? picture.to)];
+  ctx.save();
+  ctx.globalAlpha = 0.1;
+  ctx.fillStyle = colours.accent;
+  ctx.fillRect(Math.min(a, b), AREA_TOP, Math.abs(b - a), AREA_FOOT - AREA_TOP);
+  ctx.restore();
+  if (picture.base < picture.from || picture.base > picture.to) return;
+  ctx.strokeStyle = colours.accent;
+  ctx.lineWidth = 1.4;
+  ctx.beginPath();
+  ctx.moveTo(a, 1);
+  ctx.lineTo(a, AREA_FOOT);
+  ctx.stroke();
+  const left = Math.min(Math.max(0, a - 7), picture.width - 14);
+  ctx.fillStyle = colours.panel;
+  ctx.fillRect(left, 0.7, 14, 13);
+  ctx.strokeRect(left, 0.7, 14, 13);
+  ctx.fillStyle = colours.accent;
+  ctx.font = `600 10px ${colours.sans}`;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'alphabetic';
+  ctx.fillText('A', left + 7, 10.8);
 }
 
 function drawTicks(ctx: CanvasRenderingContext2D, picture: TimelinePicture, frame: Frame, colours: ChartColours): void {

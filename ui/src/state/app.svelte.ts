@@ -13,6 +13,7 @@ import type { ViewSpec } from '../generated/ViewSpec';
 import { Alerts } from './alerts.svelte';
 import { Catalog } from './catalog.svelte';
 import { Clock } from './clock.svelte';
+import { Compare } from './compare.svelte';
 import { Controls } from './controls.svelte';
 import { Details } from './details.svelte';
 import { Live } from './live.svelte';
@@ -61,6 +62,10 @@ export type Warning = { kind: 'plugin'; entry: PluginEntry } | { kind: 'source';
 /** The timeline's length where nobody chose one: with a record shorter than the first, and otherwise. */
 const SHORT_SPAN_MS = 15 * 60_000;
 const LONG_SPAN_MS = 60 * 60_000;
+/** How far back what is shown is compared with at first, and at least; whole pictures are kept this far apart. All in milliseconds. */
+const COMPARED_MS = 10 * 60_000;
+const LEAST_COMPARED_MS = 30_000;
+const KEYFRAME_MS = 11_000;
 const NOTICE_MS = 4000;
 /** Notices shown at once; the oldest give way. */
 const MAX_NOTICES = 3;
@@ -72,6 +77,8 @@ export interface MapHandle {
   fit(): void;
   zoomBy(factor: number): void;
   focusNode(id: string): void;
+  /** Moves as little as it takes to see a node. */
+  reveal(id: string): void;
   svg(title: string): string;
   png(): Promise<Blob | null>;
 }
@@ -83,6 +90,7 @@ export class App {
   readonly prefs = new Prefs();
   readonly clock = new Clock();
   readonly view = new ViewStore();
+  readonly compare = new Compare(this.view);
   readonly live: Live;
   readonly details: Details;
   readonly search: Search;
@@ -164,7 +172,7 @@ export class App {
   get selected(): string | null {
     void this.view.version;
     const { cards } = this.place;
-    return cards.findLast((card) => this.view.nodes.has(card.id))?.id ?? null;
+    return cards.findLast((card) => this.view.nodes.has(card.id) || this.compare.changeOf(card.id)?.kind === 'gone')?.id ?? null;
   }
 
   /** Ids that stay bright while a query is typed; null when none is. */
@@ -419,6 +427,31 @@ export class App {
     if (this.view.paused) this.view.resume();
     else this.view.pause();
     this.details.setPaused(this.view.paused);
+  }
+
+  /** Sets the moment that is shown, or the one that it is compared with if that is what moves. */
+  pickMoment(ms: number | null): void {
+    if (this.place.base !== null && this.compare.moving === 'a' && ms !== null) this.router.go({ base: Math.round(ms) });
+    else this.router.setAt(ms);
+  }
+
+  /** Compares what is shown with a moment before it, or the moment that is looked at with now; and stops that. */
+  toggleCompare(): void {
+    const { at, base } = this.place;
+    if (base !== null) {
+      this.router.go({ base: null });
+      return;
+    }
+    const from = this.live.status?.history_from_ms ?? null;
+    if (at !== null) this.router.go({ base: at, at: null });
+    else if (from === null || from > this.clock.now - LEAST_COMPARED_MS) this.say('The record is too short to compare with. Try again in half a minute.');
+    else this.router.go({ base: Math.round(Math.max(from + KEYFRAME_MS, this.clock.now - COMPARED_MS)) });
+  }
+
+  /** A becomes B and B becomes A. */
+  swapMoments(): void {
+    const { at, base } = this.place;
+    if (base !== null) this.router.go({ at: base, base: at ?? Math.round(this.clock.now) });
   }
 
   /** Back to now: from the past and from a pause. */

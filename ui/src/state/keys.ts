@@ -82,6 +82,9 @@ function actOnMap(app: App, event: KeyboardEvent): boolean {
     case '>':
       nextFill(app, event.key === '<' ? -1 : 1);
       return true;
+    case 'c':
+      app.toggleCompare();
+      return true;
     case 'q':
       app.router.go({ fill: '' });
       return true;
@@ -102,6 +105,7 @@ function backOut(app: App): boolean {
   else if (place.page === 'tasks' && place.task) router.go({ task: '' });
   else if (place.page !== 'map') router.go(place.page === 'plugins' && place.plugin ? { plugin: '', tab: '' } : { page: 'map' });
   else if (place.cards.length > 0) router.pop();
+  else if (place.base !== null) router.go({ base: null });
   else if (place.find !== '') router.go({ find: '' }, true);
   else return false;
   return true;
@@ -109,7 +113,7 @@ function backOut(app: App): boolean {
 
 function stepEvent(app: App, direction: -1 | 1): void {
   const event = app.timeline.step(app.place.at ?? app.clock.now, direction);
-  if (event && app.isRecorded(event.at_ms)) app.router.setAt(event.at_ms);
+  if (event && app.isRecorded(event.at_ms)) app.pickMoment(event.at_ms);
   else if (direction > 0) app.goLive();
 }
 

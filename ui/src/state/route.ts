@@ -22,6 +22,8 @@ export interface Place {
   cards: CardRef[];
   /** The moment shown, in milliseconds since the epoch; null is live. */
   at: number | null;
+  /** The moment that the shown one is compared with, in milliseconds since the epoch; null compares nothing. */
+  base: number | null;
   /** Column that the table is sorted by; empty for its own choice. */
   sort: { column: string; descending: boolean } | null;
   /** Id of the plugin whose details are open, or the path of its socket. */
@@ -68,6 +70,7 @@ export function defaultPlace(): Place {
     fill: DEFAULT_FILL,
     cards: [],
     at: null,
+    base: null,
     sort: null,
     plugin: '',
     tab: '',
@@ -101,6 +104,7 @@ export function formatPlace(place: Place): string {
   if (place.fill !== DEFAULT_FILL) params.set('fill', place.fill || '-');
   for (const card of place.cards) params.append('card', `${card.topology}/${card.id}`);
   if (place.at !== null) params.set('at', String(place.at));
+  if (place.base !== null) params.set('base', String(place.base));
   if (place.sort) params.set('sort', orderText(place.sort));
   const path = place.page === 'map' ? `view/${encodeURIComponent(place.topology)}` : place.page;
   const head = place.page !== 'map' && place.topology ? `${path}/${encodeURIComponent(place.topology)}` : path;
@@ -138,6 +142,7 @@ export function parsePlace(hash: string): Place {
     .filter((card) => card.topology !== '' && card.id !== '')
     .slice(-MAX_CARDS);
   place.at = moment(params.get('at'));
+  place.base = moment(params.get('base'));
   place.sort = orderOf(params.get('sort'));
   place.plugin = params.get('plugin') ?? '';
   place.service = params.get('service') ?? '';

@@ -92,6 +92,17 @@ export class ViewStore {
     this.#handle = null;
   }
 
+  /** Drops the picture. */
+  forget(): void {
+    this.nodes.clear();
+    this.edges.clear();
+    this.groups = [];
+    this.phase = 'connecting';
+    this.error = null;
+    this.shownSpec = null;
+    this.atMs = 0;
+  }
+
   /** Looks at something; the old picture stays until the new one is here. */
   show(spec: ViewSpec): void {
     this.#spec = spec;

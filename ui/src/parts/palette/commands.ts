@@ -94,6 +94,7 @@ function times(app: App): PaletteItem[] {
   if (failed) {
     items.push({ id: 'last-failure', section: 'Time and history', label: `Go to the last failure: ${failed.label}`, icon: 'clock', run: () => app.router.go({ page: 'map', at: failed.at_ms }) });
   }
+  items.push({ id: 'compare', section: 'Time and history', label: app.place.base !== null ? 'Compare no longer' : app.place.at === null ? 'Compare with ten minutes ago' : 'Compare this moment with now', icon: 'compare', keys: 'c', run: () => (app.router.go({ page: 'map' }), app.toggleCompare()) });
   if (app.place.at !== null || app.view.paused) {
     items.push({ id: 'live', section: 'Time and history', label: 'Back to live', icon: 'play', keys: 'l', run: () => app.goLive() });
   }
