@@ -1,47 +1,46 @@
 //! What goes into history: every metric sample of every report, once.
 
+use std::sync::Arc;
+
 use orrery_history::{History, Sample, SeriesSamples};
-use orrery_model::{Metric, Report, TopologyKind};
+use orrery_model::{Metric, Node, NodeId, Report, Topology, TopologyKind};
 
 /// Hands a report's samples to history, but for those that `held`, what all sources said so far, has already:
 /// reports repeat the readings of a whole window. Incarnations that the report does not know (a plugin's metric
 /// on a process) are taken from there too.
 pub(crate) fn samples(history: &History, report: &Report, held: &Report) {
-    let mut batch = Vec::new();
-    for (kind, topology) in &report.topologies {
-        // Endpoints are parts of edges, too many and too short-lived for series of their own.
-        if *kind == TopologyKind::Endpoint {
-            continue;
-        }
-        for (id, node) in &topology.nodes {
-            if node.metrics.is_empty() {
-                continue;
-            }
-            let known = held.node(*kind, id);
-            let started = node.latest("started_ms").or_else(|| known?.latest("started_ms"));
-            let incarnation_ms = started.and_then(|s| s.parse().ok()).unwrap_or(0);
-            for (metric, readings) in &node.metrics {
-                let samples = new(readings, known.and_then(|node| node.metrics.get(metric)));
-                if samples.is_empty() {
-                    continue;
-                }
-                let template = topology.metric_templates.get(metric);
-                batch.push(SeriesSamples {
-                    node: id.clone(),
-                    kind: *kind,
-                    incarnation_ms,
-                    metric: metric.clone(),
-                    label: template.map(|t| t.label.clone()).unwrap_or_default(),
-                    format: template.map(|t| t.format.clone()).unwrap_or_default(),
-                    samples,
-                });
-            }
-        }
-    }
-    if !batch.is_empty() {
-        batch.shrink_to_fit();
-        history.append(batch);
-    }
+    let topologies = report.topologies.iter();
+    // Endpoints are parts of edges, too many and too short-lived for series of their own.
+    let topologies = topologies.filter(|(kind, _)| **kind != TopologyKind::Endpoint);
+    history.append(topologies.flat_map(|(kind, topology)| {
+        let nodes = topology.nodes.iter().filter(|(_, node)| !node.metrics.is_empty());
+        nodes.flat_map(move |(id, node)| of_node(*kind, topology, id, node, held.node(*kind, id)))
+    }));
+}
+
+/// The samples of one node that are not `known`.
+fn of_node<'a>(
+    kind: TopologyKind,
+    topology: &'a Topology,
+    id: &'a NodeId,
+    node: &'a Node,
+    known: Option<&'a Arc<Node>>,
+) -> impl Iterator<Item = SeriesSamples> {
+    let started = node.latest("started_ms").or_else(|| known?.latest("started_ms"));
+    let incarnation_ms = started.and_then(|s| s.parse().ok()).unwrap_or(0);
+    node.metrics.iter().filter_map(move |(metric, readings)| {
+        let samples = new(readings, known.and_then(|node| node.metrics.get(metric)));
+        let template = topology.metric_templates.get(metric);
+        (!samples.is_empty()).then(|| SeriesSamples {
+            node: id.clone(),
+            kind,
+            incarnation_ms,
+            metric: metric.clone(),
+            label: template.map(|t| t.label.clone()).unwrap_or_default(),
+            format: template.map(|t| t.format.clone()).unwrap_or_default(),
+            samples,
+        })
+    })
 }
 
 /// Readings at times of which nothing is held.
@@ -58,10 +57,7 @@ fn new(readings: &Metric, held: Option<&Metric>) -> Vec<Sample> {
             t_ms: s.date.as_millis(),
             value: s.value,
         });
-    // They wait for the writer by the hundred thousand, so they take no more room than they need.
-    let mut samples: Vec<Sample> = fresh.collect();
-    samples.shrink_to_fit();
-    samples
+    fresh.collect()
 }
 
 #[cfg(test)]

@@ -45,8 +45,7 @@ impl Place {
 
     fn tick(&self, tick: i64) {
         self.now.store(T0 + tick * 1_000, Ordering::Relaxed);
-        self.history
-            .append((0..SERIES).map(|n| series(n, tick)).collect());
+        self.history.append((0..SERIES).map(|n| series(n, tick)));
         settle(self.runtime.block_on(self.history.flush()));
     }
 
@@ -108,7 +107,7 @@ fn writing(c: &mut Criterion) {
         b.iter_custom(|rounds| {
             let mut spent = Duration::ZERO;
             for _ in 0..rounds {
-                let batch = (0..SERIES).map(|n| series(n, tick)).collect();
+                let batch: Vec<_> = (0..SERIES).map(|n| series(n, tick)).collect();
                 place.now.store(T0 + tick * 1_000, Ordering::Relaxed);
                 let start = Instant::now();
                 place.history.append(batch);
@@ -166,7 +165,7 @@ fn reading(c: &mut Criterion) {
             all.samples = ticks.clone().flat_map(|t| series(n, t).samples).collect();
             all
         };
-        place.history.append((0..LINES).map(line).collect());
+        place.history.append((0..LINES).map(line));
         place.tidy();
     }
     let stats = place.history.stats();

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::data::{NewEvent, SamplePage, Series, SeriesInfo, SeriesSamples, Stats, StoredEvent};
 use crate::error::HistoryError;
 use crate::live::Live;
-use crate::waiting::pack;
+use crate::waiting::Batch;
 use crate::write::{Message, Reply, Writer};
 use crate::{file, limits, read};
 
@@ -61,14 +61,20 @@ impl History {
 
     /// Hands in samples. Never waits: when the queue is full they are dropped and counted in
     /// [`Stats::dropped`]. They can be read, and survive a kill, within half a second.
-    pub fn append(&self, batch: Vec<SeriesSamples>) {
-        let samples = batch.iter().map(|s| s.samples.len()).sum();
+    ///
+    /// Series of one node had better follow each other, which takes less room.
+    pub fn append(&self, batch: impl IntoIterator<Item = SeriesSamples>) {
+        let batch = Batch::of(batch);
+        if batch.is_empty() {
+            return;
+        }
+        let samples = batch.len();
         self.hand_in(
             &self.shared.queue.samples,
             samples,
             limits::QUEUE_SAMPLES,
             samples,
-            Message::Samples(pack(batch)),
+            Message::Samples(batch),
         );
     }
 

@@ -1,23 +1,20 @@
 //! Samples on their way into the file. Reports bring them by the ten thousand, faster than they can be written,
 //! so that they wait in as little room as they can.
 
-use std::ops::Deref;
-use std::sync::Arc;
-
 use orrery_model::{SmolStr, TopologyKind};
 
 use crate::data::{Sample, SeriesSamples};
 
 /// New samples of one series.
-#[derive(Debug)]
-pub(crate) struct Waiting {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting<'a> {
     /// Node id.
-    pub(crate) node: SmolStr,
+    pub(crate) node: &'a SmolStr,
     /// When this incarnation of the node began, in milliseconds since the epoch.
     pub(crate) incarnation_ms: i64,
     /// The same for all nodes of a kind.
-    pub(crate) what: Arc<What>,
-    pub(crate) samples: Few,
+    pub(crate) what: &'a What,
+    pub(crate) samples: &'a [Sample],
 }
 
 /// What is measured.
@@ -31,65 +28,114 @@ pub(crate) struct What {
     pub(crate) format: SmolStr,
 }
 
-/// Samples; nearly always there is one.
+/// What was handed in together. Series of one node that follow each other have it once, and all samples lie in one
+/// list.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    nodes: Vec<BatchNode>,
+    series: Vec<BatchSeries>,
+    samples: Vec<Sample>,
+    whats: Vec<What>,
+}
+
 #[derive(Debug)]
-pub(crate) enum Few {
-    One(Sample),
-    Many(Box<[Sample]>),
+struct BatchNode {
+    node: SmolStr,
+    incarnation_ms: i64,
 }
 
-impl Deref for Few {
-    type Target = [Sample];
+#[derive(Debug)]
+struct BatchSeries {
+    node: u32,
+    what: u32,
+    /// Where its samples end.
+    samples_end: u32,
+}
 
-    fn deref(&self) -> &[Sample] {
-        match self {
-            Few::One(sample) => std::slice::from_ref(sample),
-            Few::Many(samples) => samples,
+/// Different things measured among which each is looked for; what comes beyond them may stand there twice.
+const LOOKED_AT: usize = 16;
+
+impl Batch {
+    /// What was handed in, up to the point where a number of 32 bits cannot tell it apart any more.
+    pub(crate) fn of(series: impl IntoIterator<Item = SeriesSamples>) -> Self {
+        let mut batch = Batch::default();
+        for series in series {
+            if batch.add(series).is_none() {
+                break;
+            }
         }
+        batch.nodes.shrink_to_fit();
+        batch.series.shrink_to_fit();
+        batch.samples.shrink_to_fit();
+        batch
     }
-}
 
-impl From<Vec<Sample>> for Few {
-    fn from(samples: Vec<Sample>) -> Self {
-        match samples.as_slice() {
-            [one] => Few::One(*one),
-            _ => Few::Many(samples.into()),
-        }
-    }
-}
-
-/// Different things measured that are remembered while a batch is packed.
-const REMEMBERED: usize = 8;
-
-/// What was handed in, as it waits.
-pub(crate) fn pack(batch: Vec<SeriesSamples>) -> Vec<Waiting> {
-    let mut seen: Vec<Arc<What>> = Vec::with_capacity(REMEMBERED);
-    let packed = batch.into_iter().map(|series| {
+    fn add(&mut self, series: SeriesSamples) -> Option<()> {
+        let samples_end = u32::try_from(self.samples.len() + series.samples.len()).ok()?;
         let what = What {
             kind: series.kind,
             metric: series.metric,
             label: series.label,
             format: series.format,
         };
-        let what = match seen.iter().find(|seen| ***seen == what) {
-            Some(seen) => seen.clone(),
-            None => {
-                if seen.len() >= REMEMBERED {
-                    seen.remove(0);
-                }
-                let what = Arc::new(what);
-                seen.push(what.clone());
-                what
-            }
-        };
-        Waiting {
-            node: series.node,
-            incarnation_ms: series.incarnation_ms,
+        let what = u32::try_from(self.what(what)).ok()?;
+        let node = u32::try_from(self.node(series.node, series.incarnation_ms)).ok()?;
+        self.samples.extend_from_slice(&series.samples);
+        self.series.push(BatchSeries {
+            node,
             what,
-            samples: series.samples.into(),
+            samples_end,
+        });
+        Some(())
+    }
+
+    /// Where it stands among the nodes: it is the last one, or a new one.
+    fn node(&mut self, node: SmolStr, incarnation_ms: i64) -> usize {
+        let last = self.nodes.last();
+        if last.is_none_or(|last| last.node != node || last.incarnation_ms != incarnation_ms) {
+            self.nodes.push(BatchNode { node, incarnation_ms });
         }
-    });
-    packed.collect()
+        self.nodes.len() - 1
+    }
+
+    /// Where it stands among those that are measured.
+    fn what(&mut self, what: What) -> usize {
+        let from = self.whats.len().saturating_sub(LOOKED_AT);
+        let known = self.whats.iter().skip(from).position(|known| *known == what);
+        known.map_or_else(
+            || {
+                self.whats.push(what);
+                self.whats.len() - 1
+            },
+            |place| from + place,
+        )
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// Number of samples.
+    pub(crate) fn len(&self) -> usize {
+        self.samples.len()
+    }
+
+    /// All series, as they were handed in.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Waiting<'_>> {
+        let mut start = 0;
+        self.series.iter().filter_map(move |series| {
+            let end = series.samples_end as usize;
+            let samples = self.samples.get(start..end)?;
+            start = end;
+            let node = self.nodes.get(series.node as usize)?;
+            Some(Waiting {
+                node: &node.node,
+                incarnation_ms: node.incarnation_ms,
+                what: self.whats.get(series.what as usize)?,
+                samples,
+            })
+        })
+    }
 }
 
 #[cfg(test)]
@@ -99,10 +145,10 @@ mod tests {
     #[test]
     fn nothing_is_lost_by_packing() {
         let series = |n: usize| SeriesSamples {
-            node: format!("host;{n}").into(),
+            node: format!("host;{}", n / 3).into(),
             kind: TopologyKind::Process,
-            incarnation_ms: n as i64,
-            metric: format!("m{}", n % 11).into(),
+            incarnation_ms: n as i64 / 6,
+            metric: format!("m{}", n % 23).into(),
             label: "CPU".into(),
             format: "percent".into(),
             samples: vec![
@@ -113,11 +159,12 @@ mod tests {
                 n % 3
             ],
         };
-        let batch: Vec<SeriesSamples> = (0..40).map(series).collect();
-        let unpacked: Vec<SeriesSamples> = pack(batch.clone())
-            .into_iter()
+        let all: Vec<SeriesSamples> = (0..80).map(series).collect();
+        let batch = Batch::of(all.clone());
+        let unpacked: Vec<SeriesSamples> = batch
+            .iter()
             .map(|w| SeriesSamples {
-                node: w.node,
+                node: w.node.clone(),
                 kind: w.what.kind,
                 incarnation_ms: w.incarnation_ms,
                 metric: w.what.metric.clone(),
@@ -126,6 +173,8 @@ mod tests {
                 samples: w.samples.to_vec(),
             })
             .collect();
-        assert_eq!(unpacked, batch);
+        assert_eq!(unpacked, all);
+        assert_eq!(batch.len(), all.iter().map(|s| s.samples.len()).sum::<usize>());
+        assert!(Batch::of([]).is_empty() && !batch.is_empty());
     }
 }

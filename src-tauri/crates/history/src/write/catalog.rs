@@ -20,7 +20,7 @@ pub(crate) struct SeriesKey {
 }
 
 impl SeriesKey {
-    pub(crate) fn of(samples: &Waiting) -> Self {
+    pub(crate) fn of(samples: Waiting<'_>) -> Self {
         SeriesKey {
             node: samples.node.clone(),
             kind: samples.what.kind,
@@ -64,7 +64,7 @@ impl Catalog {
     pub(crate) async fn resolve(
         &mut self,
         db: &mut SqliteConnection,
-        samples: &Waiting,
+        samples: Waiting<'_>,
         first_ms: i64,
         last_ms: i64,
     ) -> Result<Option<i64>, sqlx::Error> {
@@ -123,7 +123,7 @@ impl Catalog {
     async fn resolve_metric(
         &mut self,
         db: &mut SqliteConnection,
-        samples: &Waiting,
+        samples: Waiting<'_>,
     ) -> Result<Option<i64>, sqlx::Error> {
         let key = (samples.what.metric.clone(), samples.what.kind);
         let label = SmolStr::new(cut(&samples.what.label, limits::MAX_LABEL_BYTES));
@@ -153,7 +153,7 @@ impl Catalog {
     async fn find_or_make(
         &mut self,
         db: &mut SqliteConnection,
-        samples: &Waiting,
+        samples: Waiting<'_>,
         metric: i64,
         span: RangeInclusive<i64>,
     ) -> Result<i64, sqlx::Error> {

@@ -7,7 +7,7 @@ use crate::data::{NewEvent, Sample};
 use crate::history::Shared;
 use crate::limits;
 use crate::live::chunk_of;
-use crate::waiting::Waiting;
+use crate::waiting::Batch;
 
 use super::catalog::{Catalog, cut};
 use super::frames::{EncodedFrame, write_frame};
@@ -86,7 +86,7 @@ impl Writer {
             frames,
         } = std::mem::take(&mut self.pending);
         self.release(
-            samples.iter().flatten().map(|s| s.samples.len()).sum(),
+            samples.iter().map(Batch::len).sum(),
             events.len(),
             frames.iter().map(|(_, bytes)| bytes.len()).sum(),
         );
@@ -98,12 +98,12 @@ async fn collect(
     db: &mut SqliteConnection,
     catalog: &mut Catalog,
     shared: &Shared,
-    arrived: &[Vec<Waiting>],
+    arrived: &[Batch],
 ) -> Result<Written, sqlx::Error> {
     let kept = shared.config.oldest_kept_ms()..=shared.config.now_ms().saturating_add(limits::MAX_AHEAD_MS);
     let mut tail = Vec::new();
     let mut arrived_count = 0;
-    for series in arrived.iter().flatten() {
+    for series in arrived.iter().flat_map(Batch::iter) {
         arrived_count += series.samples.len();
         if series.node.len() > limits::MAX_NODE_BYTES || series.what.metric.len() > limits::MAX_METRIC_BYTES {
             continue;

@@ -23,7 +23,7 @@ use crate::file;
 use crate::history::Shared;
 use crate::limits;
 use crate::live::chunk_start;
-use crate::waiting::Waiting;
+use crate::waiting::Batch;
 
 use catalog::Catalog;
 use frames::FrameEncoder;
@@ -31,7 +31,7 @@ use frames::FrameEncoder;
 /// What the handle asks of the writer.
 pub(crate) enum Message {
     /// New samples.
-    Samples(Vec<Waiting>),
+    Samples(Batch),
     /// Something happened.
     Event(NewEvent),
     /// A report frame.
@@ -51,7 +51,7 @@ pub(crate) type Reply = oneshot::Sender<Result<(), HistoryError>>;
 #[derive(Default)]
 struct Pending {
     /// Batch by batch, so that none is copied.
-    samples: Vec<Vec<Waiting>>,
+    samples: Vec<Batch>,
     events: Vec<NewEvent>,
     frames: Vec<(i64, Arc<Vec<u8>>)>,
 }

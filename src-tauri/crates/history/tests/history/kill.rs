@@ -206,7 +206,7 @@ fn write_until_killed(order: &str) -> ! {
             let at_ms = T0 + n * STEP_MS;
             clock.store(at_ms, Ordering::Relaxed);
             let batch = (0..SERIES).map(|i| series(&format!("n{i}"), 0, "m", &[(at_ms, n as f64)]));
-            history.append(batch.collect());
+            history.append(batch);
             history.record(NewEvent {
                 at_ms,
                 text: n.to_string(),

@@ -62,7 +62,7 @@ async fn series_and_nodes_without_samples_go() {
         ..place.config()
     };
     let history = History::open(config()).await.unwrap();
-    let batch = (0..3_000)
+    let batch: Vec<_> = (0..3_000)
         .map(|i| series(&format!("p{i}"), i, "m", &[(T0, 1.0)]))
         .collect();
     history.append(batch);
@@ -99,11 +99,7 @@ async fn the_oldest_are_thinned_when_the_file_is_too_big() {
                 .map(move |t| (t, ((t * (n + 7)) % 9_973) as f64 / 3.0))
                 .collect::<Vec<_>>()
         };
-        history.append(
-            (0..100)
-                .map(|n| series(&format!("n{n}"), 0, "m", &noise(n)))
-                .collect(),
-        );
+        history.append((0..100).map(|n| series(&format!("n{n}"), 0, "m", &noise(n))));
         history.tidy().await.unwrap();
         biggest = biggest.max(std::fs::metadata(place.path()).unwrap().len());
     }
@@ -169,11 +165,7 @@ async fn summaries_go_when_they_alone_are_too_big() {
         let from = T0 + round * 5 * MINUTE;
         place.set_now(from + 7 * MINUTE);
         let value = |n: i64| (n * 7 + round) as f64 / 3.0;
-        history.append(
-            (0..1_500)
-                .map(|n| series(&format!("n{n}"), 0, "m", &[(from + n, value(n))]))
-                .collect(),
-        );
+        history.append((0..1_500).map(|n| series(&format!("n{n}"), 0, "m", &[(from + n, value(n))])));
         history.tidy().await.unwrap();
     }
     let stats = history.stats();

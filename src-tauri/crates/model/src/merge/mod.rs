@@ -7,6 +7,6 @@ mod node;
 mod report;
 mod samples;
 
-pub(crate) use self::node::{insert_child, merge_shared};
+pub(crate) use self::node::{insert_child, merge_metrics, merge_shared};
 pub(crate) use self::report::{merge_dns, merge_plugins, merge_records, merge_times};
 pub(crate) use self::samples::{Joins, joined, normalize_samples};

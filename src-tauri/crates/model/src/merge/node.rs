@@ -139,6 +139,13 @@ pub(crate) fn insert_child(children: &mut Vec<Arc<Node>>, child: Arc<Node>) {
     }
 }
 
+/// Joins readings into a shared node, which is copied only if that changes it for others.
+pub(crate) fn merge_metrics(held: &mut Arc<Node>, other: &Entries<Metric>, joins: &mut Joins) {
+    if !held.metrics.is_shared_with(other) {
+        join_metrics(&mut Arc::make_mut(held).metrics, other, joins);
+    }
+}
+
 /// Joins a shared node, which is copied only if that changes it for others.
 pub(crate) fn merge_shared(held: &mut Arc<Node>, other: &Arc<Node>, joins: &mut Joins) {
     if !Arc::ptr_eq(held, other) {

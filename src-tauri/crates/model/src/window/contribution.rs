@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::linger::{self, Carry, Lingering};
+use super::held::{Held, HeldNodes};
+use super::linger::{self, Carry, Lingering, first_seen};
 use super::origins::Presence;
-use super::{Completeness, SourceId, share};
+use super::{Completeness, SourceId};
 use crate::merge::{Joins, merge_plugins};
-use crate::{Entries, Metric, Node, NodeId, Report, Timestamp, Topology, TopologyKind, limits};
+use crate::{Node, NodeId, Report, Timestamp, Topology, TopologyKind, limits};
 
 /// Partial reports that a source may leave a node out of before it counts as stale: Scope's probes send
 /// everything with every third report and otherwise what changed.
@@ -37,22 +38,11 @@ pub(super) struct Contribution {
 /// What a source says of one topology.
 #[derive(Debug, Default)]
 struct Part {
-    nodes: BTreeMap<NodeId, Held>,
+    nodes: HeldNodes,
     /// Everything but nodes.
     records: Topology,
     records_seen: Timestamp,
     records_lingering: Lingering,
-}
-
-/// A node as the source has it.
-#[derive(Debug)]
-struct Held {
-    node: Arc<Node>,
-    /// When it was named last.
-    seen: Timestamp,
-    /// How the origins have it: see [`super::origins::Mention::seen`].
-    mentioned: Option<Timestamp>,
-    lingering: Lingering,
 }
 
 /// What became different.
@@ -106,8 +96,14 @@ pub(super) enum Change {
 }
 
 impl Contribution {
-    pub(super) fn node(&self, kind: TopologyKind, id: &str) -> Option<&Arc<Node>> {
-        self.kinds.get(&kind)?.nodes.get(id).map(|held| &held.node)
+    /// The nodes that it names of a topology.
+    pub(super) fn nodes(&self, kind: TopologyKind) -> Option<&HeldNodes> {
+        self.kinds.get(&kind).map(|part| &part.nodes)
+    }
+
+    /// The same, to be held in another way.
+    pub(super) fn nodes_mut(&mut self, kind: TopologyKind) -> Option<&mut HeldNodes> {
+        self.kinds.get_mut(&kind).map(|part| &mut part.nodes)
     }
 
     pub(super) fn records(&self, kind: TopologyKind) -> Option<&Topology> {
@@ -139,7 +135,7 @@ impl Contribution {
     pub(super) fn node_ids(&self) -> impl Iterator<Item = (TopologyKind, NodeId)> {
         self.kinds
             .iter()
-            .flat_map(|(kind, part)| part.nodes.keys().map(|id| (*kind, id.clone())))
+            .flat_map(|(kind, part)| part.nodes.ids().map(|id| (*kind, id.clone())))
     }
 
     /// Marks the source as gone; false if it was already.
@@ -237,28 +233,22 @@ impl Contribution {
             let part = self.kinds.entry(kind).or_default();
             let mut touched = Vec::new();
             let mut joins = Joins::default();
+            let (mut near, mut more) = (0, Vec::new());
             for (id, node) in std::mem::take(&mut said.nodes) {
-                if let Some(held) = part.nodes.get_mut(&id) {
+                if let Some(held) = part.nodes.get_mut(&id, &mut near) {
                     let change = held.say_partly(node, now, cutoff, span_ns, &mut joins);
                     touched.push(Touched { id, change });
                 } else if self.node_count < limits::NODES_HELD {
                     self.node_count += 1;
-                    let mentioned = Some(now);
+                    let held = Held::new(node.clone(), now, false);
                     touched.push(Touched {
                         id: id.clone(),
-                        change: Change::Said(node.clone(), mentioned),
+                        change: Change::Said(node, held.mentioned()),
                     });
-                    part.nodes.insert(
-                        id,
-                        Held {
-                            node,
-                            seen: now,
-                            mentioned,
-                            lingering: Vec::new(),
-                        },
-                    );
+                    more.push((id, held));
                 }
             }
+            part.nodes.add(more);
             if !touched.is_empty() {
                 step.nodes.push((kind, touched));
             }
@@ -286,15 +276,14 @@ impl Contribution {
         let settle = std::mem::take(&mut self.whole);
         for (kind, part) in &mut self.kinds {
             let mut touched = Vec::new();
-            for (id, held) in &mut part.nodes {
+            for (id, held) in part.nodes.iter_mut() {
                 if held.seen < self.fresh_after && held.seen >= before {
                     step.restated.push((*kind, id.clone()));
                 }
-                if settle && held.mentioned.is_none() {
-                    held.mentioned = Some(held.seen);
+                if settle && std::mem::take(&mut held.wholly) {
                     touched.push(Touched {
                         id: id.clone(),
-                        change: Change::Seen(held.mentioned),
+                        change: Change::Seen(held.mentioned()),
                     });
                 }
             }
@@ -398,7 +387,7 @@ impl Part {
         let mut fresh = Vec::with_capacity(nodes.len());
         let mut joins = Joins::default();
         // Both maps are in order, so one pass over both finds what came, what stayed and what went.
-        let mut older = std::mem::take(&mut self.nodes).into_iter().peekable();
+        let mut older = self.nodes.take().into_iter().peekable();
         for (id, node) in nodes {
             while let Some((gone, _)) = older.next_if(|(held, _)| *held < id) {
                 touched.push(Touched {
@@ -414,7 +403,7 @@ impl Part {
                             change,
                         });
                     }
-                    oldest = oldest.min(first_seen(&held.lingering));
+                    oldest = oldest.min(held.oldest());
                     held
                 }
                 None => {
@@ -422,12 +411,7 @@ impl Part {
                         id: id.clone(),
                         change: Change::Said(node.clone(), None),
                     });
-                    Held {
-                        node,
-                        seen: now,
-                        mentioned: None,
-                        lingering: Vec::new(),
-                    }
+                    Held::new(node, now, true)
                 }
             };
             fresh.push((id, held));
@@ -436,7 +420,7 @@ impl Part {
             id: gone,
             change: Change::Gone,
         }));
-        self.nodes = fresh.into_iter().collect();
+        self.nodes.put(fresh);
         oldest
     }
 
@@ -450,98 +434,15 @@ impl Part {
                 });
                 return false;
             }
-            let expired = linger::split_expired(&mut held.lingering, cutoff);
-            if !expired.is_empty() {
-                linger::strip_node(&mut held.node, &expired);
-                let change = Change::Said(held.node.clone(), held.mentioned);
+            if let Some(change) = held.expire(cutoff) {
                 touched.push(Touched {
                     id: id.clone(),
                     change,
                 });
             }
-            oldest = oldest.min(held.seen).min(first_seen(&held.lingering));
+            oldest = oldest.min(held.oldest());
             true
         });
         oldest
     }
-}
-
-impl Held {
-    /// What a whole report says of a node that is held; `None` if that is nothing new.
-    fn say_wholly(
-        &mut self,
-        mut node: Arc<Node>,
-        now: Timestamp,
-        cutoff: Timestamp,
-        span_ns: i64,
-        joins: &mut Joins,
-    ) -> Option<Change> {
-        let was_mentioned = self.mentioned.take();
-        let seen = std::mem::replace(&mut self.seen, now);
-        if self.lingering.is_empty() && *node == *self.node {
-            return was_mentioned.is_some().then_some(Change::Seen(None));
-        }
-        let mut lingering = Vec::new();
-        let newer = Arc::make_mut(&mut node);
-        if !self.node.metrics.is_empty() {
-            let newer = &mut newer.metrics;
-            accumulate_all(newer, &self.node.metrics, span_ns, joins);
-            let mut carry = Carry::new(&self.lingering, seen, cutoff);
-            carry.metrics(newer, &self.node.metrics);
-            lingering = carry.finish();
-        }
-        share::parts(newer, &self.node);
-        self.lingering = lingering;
-        self.node = node;
-        Some(Change::Said(self.node.clone(), None))
-    }
-
-    /// What a partial report says of a node that is held.
-    fn say_partly(
-        &mut self,
-        mut node: Arc<Node>,
-        now: Timestamp,
-        cutoff: Timestamp,
-        span_ns: i64,
-        joins: &mut Joins,
-    ) -> Change {
-        let newer = Arc::make_mut(&mut node);
-        accumulate_all(&mut newer.metrics, &self.node.metrics, span_ns, joins);
-        let mut carry = Carry::new(&self.lingering, self.seen, cutoff);
-        carry.node(newer, &self.node);
-        share::parts(newer, &self.node);
-        self.lingering = carry.finish();
-        self.seen = now;
-        self.mentioned = Some(now);
-        if *node == *self.node {
-            return Change::Seen(self.mentioned);
-        }
-        self.node = node;
-        Change::Said(self.node.clone(), self.mentioned)
-    }
-}
-
-fn accumulate_all(newer: &mut Entries<Metric>, older: &Entries<Metric>, span_ns: i64, joins: &mut Joins) {
-    if let Some(all) = joins.metrics.get(older, newer) {
-        *newer = all;
-        return;
-    }
-    let said = (newer.is_shared() && older.is_shared()).then(|| newer.clone());
-    for (id, metric) in newer.iter_mut() {
-        if let Some(held) = older.get(id) {
-            linger::accumulate(metric, held, span_ns, joins);
-        }
-    }
-    if let Some(said) = said {
-        joins.metrics.put(older, &said, newer);
-    }
-}
-
-/// When the oldest of these entries was named last.
-fn first_seen(lingering: &Lingering) -> Timestamp {
-    lingering
-        .iter()
-        .map(|l| l.seen)
-        .min()
-        .unwrap_or(Timestamp(i64::MAX))
 }

@@ -159,7 +159,8 @@ impl<'a> Carry<'a> {
     }
 
     /// Everything of a node that is not repeated. A node that says anything of its controls says all of them.
-    pub(super) fn node(&mut self, newer: &mut Node, older: &Node) {
+    /// The older one's metrics are told apart from it.
+    pub(super) fn node(&mut self, newer: &mut Node, older: &Node, metrics: &Entries<Metric>) {
         let says_controls = !newer.active_controls.is_empty() || !newer.latest_controls.is_empty();
         self.name("topology", &mut newer.topology, &older.topology);
         self.entries(Field::Latest, &mut newer.latest, &older.latest);
@@ -170,7 +171,7 @@ impl<'a> Carry<'a> {
             &mut newer.adjacency,
             &older.adjacency,
         );
-        self.metrics(&mut newer.metrics, &older.metrics);
+        self.metrics(&mut newer.metrics, metrics);
         self.sets(Field::Parents, &mut newer.parents, &older.parents);
         for child in &older.children {
             let known = newer
@@ -245,6 +246,15 @@ fn order(linger: &Linger, field: Field, key: &SmolStr, element: &SmolStr) -> Ord
         .cmp(&field)
         .then_with(|| linger.key.cmp(key))
         .then_with(|| linger.element.cmp(element))
+}
+
+/// When the oldest of these entries was named last.
+pub(super) fn first_seen(lingering: &Lingering) -> Timestamp {
+    lingering
+        .iter()
+        .map(|l| l.seen)
+        .min()
+        .unwrap_or(Timestamp(i64::MAX))
 }
 
 /// Splits off the entries named last before `cutoff`.

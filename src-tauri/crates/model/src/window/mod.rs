@@ -6,9 +6,11 @@
 //! contribution, and merged only when several name it.
 
 mod contribution;
+mod held;
 mod linger;
 mod origins;
 mod share;
+mod voices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,9 +18,10 @@ use std::sync::Arc;
 pub use self::origins::{Origin, Origins};
 
 use self::contribution::{Change, Contribution, HeadChanges, Step, Touched};
-use self::origins::{Mentions, SourceNumber};
-use crate::merge::{Joins, merge_dns, merge_plugins, merge_records, merge_shared, merge_times};
-use crate::{Node, NodeId, Report, SmolStr, Timestamp, Topology, TopologyKind, limits};
+use self::origins::{Mentions, Recent, SourceNumber};
+use self::voices::Voices;
+use crate::merge::{Joins, merge_dns, merge_plugins, merge_records, merge_times};
+use crate::{NodeId, Report, SmolStr, Timestamp, Topology, TopologyKind, limits};
 
 /// Who says something: `probe:host`, `plugin:iowait`, `remote:<probe id>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -212,7 +215,7 @@ impl Window {
                 if held == node {
                     *node = held.clone();
                 } else if let Some(node) = Arc::get_mut(node) {
-                    share::parts(node, held);
+                    share::parts(node, held, &held.metrics);
                 }
             }
         }
@@ -253,9 +256,13 @@ impl Window {
     fn apply_nodes(&mut self, source: SourceNumber, kind: TopologyKind, touched: Vec<Touched>) {
         let nodes = &mut Arc::make_mut(&mut self.merged).topology_mut(kind).nodes;
         let named = Arc::make_mut(&mut self.origins).kind_mut(kind);
+        // Its nodes are held in less room where others say the same; put back below.
+        let mut own = self.contributions.remove(&source);
+        let mut all = Voices::of(&self.contributions, source, &mut own, kind);
         let mut joins = Joins::default();
+        let mut recent = Recent::default();
         for Touched { id, change } in touched {
-            let mentions = named.mention(&id, source, &change);
+            let mentions = named.mention(&id, source, &change, &mut recent);
             match (mentions, change) {
                 (None, _) => {
                     nodes.remove(&id);
@@ -264,15 +271,15 @@ impl Window {
                     nodes.insert(id.clone(), node);
                 }
                 (Some(mentions), _) => {
-                    let said = mentions
-                        .iter()
-                        .filter_map(|m| self.contributions.get(&m.source)?.node(kind, &id));
-                    if let Some(node) = join_nodes(said, &mut joins) {
+                    if let Some(node) = all.join(&id, &mentions, &mut joins) {
                         nodes.insert(id.clone(), node);
                     }
                 }
             }
             self.changed.push((kind, id));
+        }
+        if let Some(own) = own {
+            self.contributions.insert(source, own);
         }
         self.drop_if_empty(kind);
     }
@@ -327,13 +334,4 @@ impl Window {
             Arc::make_mut(&mut self.merged).topologies.remove(&kind);
         }
     }
-}
-
-/// The join of what several contributions say of a node; shared while only one says anything.
-fn join_nodes<'a>(mut said: impl Iterator<Item = &'a Arc<Node>>, joins: &mut Joins) -> Option<Arc<Node>> {
-    let mut node = said.next()?.clone();
-    for other in said {
-        merge_shared(&mut node, other, joins);
-    }
-    Some(node)
 }

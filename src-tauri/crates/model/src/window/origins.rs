@@ -84,7 +84,13 @@ impl Named {
     }
 
     /// Notes how a source names a node from here on and gives all mentions of it, `None` if nobody names it.
-    pub(super) fn mention(&mut self, id: &NodeId, source: SourceNumber, change: &Change) -> Option<Mentions> {
+    pub(super) fn mention(
+        &mut self,
+        id: &NodeId,
+        source: SourceNumber,
+        change: &Change,
+        recent: &mut Recent,
+    ) -> Option<Mentions> {
         let mention = match change {
             Change::Said(_, seen) | Change::Seen(seen) => Some(Mention { source, seen: *seen }),
             Change::Gone => None,
@@ -95,15 +101,7 @@ impl Named {
         {
             return Some(Mentions::One(mention));
         }
-        let mut all: Vec<Mention> = held
-            .into_iter()
-            .flat_map(Mentions::iter)
-            .filter(|m| m.source != source)
-            .copied()
-            .collect();
-        all.extend(mention);
-        all.sort_by_key(|m| m.source);
-        let mentions = Mentions::of(all);
+        let mentions = recent.after(held, source, mention);
         match &mentions {
             Some(mentions) if held == Some(mentions) => {}
             Some(mentions) => {
@@ -114,6 +112,41 @@ impl Named {
             }
         }
         mentions
+    }
+}
+
+/// What became of mentions last: nodes that sources name together have one list of them.
+#[derive(Debug, Default)]
+pub(super) struct Recent {
+    before: Option<Mentions>,
+    mention: Option<Mention>,
+    after: Option<Mentions>,
+}
+
+impl Recent {
+    /// All mentions of a node when a source names it in another way, or no more.
+    fn after(
+        &mut self,
+        held: Option<&Mentions>,
+        source: SourceNumber,
+        mention: Option<Mention>,
+    ) -> Option<Mentions> {
+        if held != self.before.as_ref() || self.mention != mention || self.after.is_none() {
+            let mut all: Vec<Mention> = held
+                .into_iter()
+                .flat_map(Mentions::iter)
+                .filter(|m| m.source != source)
+                .copied()
+                .collect();
+            all.extend(mention);
+            all.sort_by_key(|m| m.source);
+            *self = Recent {
+                before: held.cloned(),
+                mention,
+                after: Mentions::of(all),
+            };
+        }
+        self.after.clone()
     }
 }
 

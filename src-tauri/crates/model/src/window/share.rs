@@ -3,15 +3,40 @@
 use crate::{Entries, Metric, Node, SmolStr};
 
 /// Lets a node have the parts of another where both say the same: reports mostly repeat what was said, and
-/// sources of one machine say the same of what they all know.
-pub(super) fn parts(node: &mut Node, held: &Node) {
+/// sources of one machine say the same of what they all know. The other's metrics are told apart from it.
+pub(super) fn parts(node: &mut Node, held: &Node, metrics: &Entries<Metric>) {
     text(&mut node.id, &held.id);
     text(&mut node.topology, &held.topology);
     node.latest.share(&held.latest);
     node.sets.share(&held.sets);
     node.parents.share(&held.parents);
-    node.metrics.share(&held.metrics);
-    readings(&mut node.metrics, &held.metrics);
+    node.metrics.share(metrics);
+    readings(&mut node.metrics, metrics);
+}
+
+/// True when two nodes say the same but for their metrics.
+pub(super) fn all_but_metrics(one: &Node, other: &Node) -> bool {
+    let Node {
+        id,
+        topology,
+        latest,
+        sets,
+        adjacency,
+        metrics: _,
+        parents,
+        children,
+        active_controls,
+        latest_controls,
+    } = one;
+    *id == other.id
+        && *topology == other.topology
+        && *latest == other.latest
+        && *sets == other.sets
+        && *adjacency == other.adjacency
+        && *parents == other.parents
+        && *children == other.children
+        && *active_controls == other.active_controls
+        && *latest_controls == other.latest_controls
 }
 
 /// The same for metrics one by one, where they differ as a whole.
