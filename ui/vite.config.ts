@@ -15,6 +15,7 @@ export default defineConfig({
     // The oldest engine that shows the window is WebKitGTK 2.44.
     target: ['safari17', 'chrome120'],
     sourcemap: false,
+    rolldownOptions: { checks: { pluginTimings: false } },
     // In kB. All of it comes from this machine, and the one chunk beyond this holds icons that are fetched when a report names one.
     chunkSizeWarningLimit: 1_200,
     assetsInlineLimit: 0,

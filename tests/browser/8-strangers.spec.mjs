@@ -147,6 +147,32 @@ test('a page of another origin, or of another port, gets nothing and changes not
   }
 });
 
+test('a listed page asks with a token of its own, and neither with its user\'s cookie nor from another name', async ({ engine, elsewhere, victim }) => {
+  const listed = `http://dashboard.example:${elsewhere.port}`;
+  const token = (await engine.command('token', 'new', 'dashboard', '--role', 'view')).split('\n').pop();
+  await engine.down();
+  await engine.up('--origin', listed);
+  try {
+    const ask = ([address, options]) => fetch(address, options).then((answer) => String(answer.status), (error) => error.name);
+    const bearer = { headers: { authorization: `Bearer ${token}` } };
+    for (const [origin, withToken, without, method] of [[listed, '200', '401', '403'], [`http://evil.example:${elsewhere.port}`, 'TypeError', 'TypeError', 'TypeError']]) {
+      const page = await victim.newPage();
+      await page.goto(origin);
+      const asked = (path, options) => page.evaluate(ask, [`${engine.url}${path}`, options]);
+      expect(await asked('/api/topology', bearer), origin).toBe(withToken);
+      expect(await asked('/apis', bearer), origin).toBe(withToken);
+      expect(await asked('/api/topology', {}), origin).toBe(without);
+      // A token that may look changes nothing, and the browser lets the page read why.
+      expect(await asked('/api/tokens/noted', { ...bearer, method: 'DELETE' }), origin).toBe(method);
+      expect(await asked('/api/topology', { credentials: 'include' }), `${origin} with its user's cookie`).toBe('TypeError');
+      await page.close();
+    }
+  } finally {
+    await engine.down();
+    await engine.up();
+  }
+});
+
 test('a name that was bound to this machine leads nowhere, though it is the same origin', async ({ engine, elsewhere, victim }) => {
   const { port } = new URL(engine.url);
   const page = await victim.newPage();

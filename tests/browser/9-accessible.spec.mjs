@@ -10,6 +10,7 @@ const card = encodeURIComponent(`hosts/${hostname()};<host>`);
 /** Pages, and what shows that they are there. */
 const PAGES = {
   map: [`#/view/hosts?card=${card}`, 'card-title'],
+  compare: [`#/view/hosts?base=${Date.now() - 5_000}`, 'changes'],
   table: ['#/view/processes?mode=table', 'node-row'],
   plugins: ['#/plugins?plugin=iowait', 'plugin-detail'],
   tasks: ['#/tasks', 'task-row'],

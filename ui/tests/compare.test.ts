@@ -83,6 +83,9 @@ it('two moments are part of the address', () => {
   expect([place.at, place.base]).toEqual([2000, 1000]);
   expect(parsePlace(formatPlace(place))).toEqual(place);
   expect(parsePlace('#/view/processes?base=soon').base).toBeNull();
+  const swapped = parsePlace('#/view/processes?at=2000&base=now');
+  expect(swapped.base).toBe(0);
+  expect(parsePlace(formatPlace(swapped))).toEqual(swapped);
 });
 
 /** An instance in which `db` stood in the past and `api` stands now. */

@@ -48,9 +48,9 @@ export class Engine {
     await execute(orrery, ['plugin', 'pack', source, '--out', this.bundle]);
   }
 
-  /** Starts it, on the port that it had before. */
-  async up() {
-    const args = ['serve', '--data', this.data, '--plugins', this.sockets, '--bundle', this.bundle, '--listen', `127.0.0.1:${this.port}`];
+  /** Starts it, on the port that it had before; `more` are further words of the command. */
+  async up(...more) {
+    const args = ['serve', '--data', this.data, '--plugins', this.sockets, '--bundle', this.bundle, '--listen', `127.0.0.1:${this.port}`, ...more];
     this.process = spawn(orrery, args, { stdio: ['ignore', 'pipe', process.env.ORRERY_TEST_VERBOSE ? 'inherit' : 'ignore'] });
     const { process: started } = this;
     await new Promise((done, fail) => {

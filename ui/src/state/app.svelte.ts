@@ -21,8 +21,9 @@ import { isTroubled, type PluginEntry } from './plugin-entry';
 import { Plugins } from './plugins.svelte';
 import { Prefs } from './prefs.svelte';
 import { combine } from './query';
+import { NOW } from './route';
 import { Router } from './router.svelte';
-import { Search } from './search.svelte';
+import { MAX_HITS, Search } from './search.svelte';
 import { Services } from './services.svelte';
 import type { TaskAbout } from './task-begin';
 import { Tasks } from './tasks.svelte';
@@ -178,6 +179,21 @@ export class App {
   /** Ids that stay bright while a query is typed; null when none is. */
   get bright(): ReadonlySet<string> | null {
     return this.place.find.trim() === '' || this.search.fault ? null : this.search.matches;
+  }
+
+  /** How many nodes of the picture the query matches, and of how many; null while nothing is searched for. */
+  get matched(): { found: number; of: number } | null {
+    void this.view.version;
+    const { result, fault } = this.search;
+    if (!result || fault) return null;
+    const of = this.view.nodes.size;
+    // Pinned queries alone are what the picture is of.
+    if (this.bright === null) return { found: of, of };
+    let found = 0;
+    for (const id of this.bright) if (this.view.nodes.has(id)) found += 1;
+    // Of very many hits not all are listed: then the engine's count is nearer, though it knows no options.
+    const whole = result.hits.length < MAX_HITS;
+    return { found: whole ? found : Math.min(of, Math.max(found, result.counts[this.topology] ?? 0)), of };
   }
 
   /** Ids of nodes that something failed on within the last minute of the timeline. */
@@ -431,7 +447,7 @@ export class App {
 
   /** Sets the moment that is shown, or the one that it is compared with if that is what moves. */
   pickMoment(ms: number | null): void {
-    if (this.place.base !== null && this.compare.moving === 'a' && ms !== null) this.router.go({ base: Math.round(ms) });
+    if (this.place.base !== null && this.compare.moving === 'a') this.router.go({ base: ms === null ? NOW : Math.round(ms) });
     else this.router.setAt(ms);
   }
 
@@ -451,7 +467,7 @@ export class App {
   /** A becomes B and B becomes A. */
   swapMoments(): void {
     const { at, base } = this.place;
-    if (base !== null) this.router.go({ at: base, base: at ?? Math.round(this.clock.now) });
+    if (base !== null) this.router.go({ at: base === NOW ? null : base, base: at ?? NOW });
   }
 
   /** Back to now: from the past and from a pause. */

@@ -22,7 +22,7 @@ export interface Place {
   cards: CardRef[];
   /** The moment shown, in milliseconds since the epoch; null is live. */
   at: number | null;
-  /** The moment that the shown one is compared with, in milliseconds since the epoch; null compares nothing. */
+  /** The moment that the shown one is compared with, in milliseconds since the epoch; {@link NOW} is now, null compares nothing. */
   base: number | null;
   /** Column that the table is sorted by; empty for its own choice. */
   sort: { column: string; descending: boolean } | null;
@@ -53,6 +53,8 @@ export interface CardRef {
   id: string;
 }
 
+/** Stands for now where a moment is compared with. */
+export const NOW = 0;
 export const DEFAULT_GROUP = ['host', 'unit'];
 export const DEFAULT_FILL = 'CPU';
 /** Cards kept in a stack; the oldest leave first. */
@@ -104,7 +106,7 @@ export function formatPlace(place: Place): string {
   if (place.fill !== DEFAULT_FILL) params.set('fill', place.fill || '-');
   for (const card of place.cards) params.append('card', `${card.topology}/${card.id}`);
   if (place.at !== null) params.set('at', String(place.at));
-  if (place.base !== null) params.set('base', String(place.base));
+  if (place.base !== null) params.set('base', place.base === NOW ? 'now' : String(place.base));
   if (place.sort) params.set('sort', orderText(place.sort));
   const path = place.page === 'map' ? `view/${encodeURIComponent(place.topology)}` : place.page;
   const head = place.page !== 'map' && place.topology ? `${path}/${encodeURIComponent(place.topology)}` : path;
@@ -142,7 +144,7 @@ export function parsePlace(hash: string): Place {
     .filter((card) => card.topology !== '' && card.id !== '')
     .slice(-MAX_CARDS);
   place.at = moment(params.get('at'));
-  place.base = moment(params.get('base'));
+  place.base = params.get('base') === 'now' ? NOW : moment(params.get('base'));
   place.sort = orderOf(params.get('sort'));
   place.plugin = params.get('plugin') ?? '';
   place.service = params.get('service') ?? '';

@@ -6,7 +6,7 @@ import { characterRange, combine } from './query';
 const TYPING_MS = 120;
 const AGAIN_MS = 3000;
 /** Hits asked for; counts are whole. */
-const MAX_HITS = 500;
+export const MAX_HITS = 500;
 
 /** Where the typed query does not parse. */
 export interface QueryFault {
