@@ -70,12 +70,22 @@ describe('two pictures', () => {
 
 it('what is gone stays where it was, or in the nearest free place of its box', () => {
   const present = [node('a', 0, 0), node('b', 112, 0), node('c', 0, 104)];
-  const [stays, moves, below] = gonePlaces([node('x', 112, 104), node('y', 4, 4), node('z', 0, 0)], present);
+  const [stays, moves, below] = gonePlaces([node('x', 112, 104), node('y', 4, 4), node('z', 0, 0)], new Map(present.map((one) => [one.id, one])));
   expect([stays?.x, stays?.y]).toEqual([112, 104]);
   const all = [...present, stays, moves, below] as ViewNode[];
   for (const [i, one] of all.entries()) {
     for (const other of all.slice(i + 1)) expect(Math.abs(one.x - other.x) >= 60 || Math.abs(one.y - other.y) >= 72, `${one.id} over ${other.id}`).toBe(true);
   }
+});
+
+it('places for very many are found in no time to speak of', () => {
+  const at = (i: number): [number, number] => [(i % 60) * 112, Math.floor(i / 60) * 104];
+  const present = new Map(Array.from({ length: 3000 }, (_, i) => [`n${i}`, node(`n${i}`, ...at(i))]));
+  const gone = Array.from({ length: 2000 }, (_, i) => node(`g${i}`, ...at(i)));
+  const places = gonePlaces(gone, present);
+  expect(places).toHaveLength(2000);
+  // Below the full rows there is room for two rows of sixty.
+  expect(places.filter(({ y }) => y > at(2999)[1])).toHaveLength(120);
 });
 
 it('two moments are part of the address', () => {

@@ -110,7 +110,7 @@ export class Compare {
     if (ready) {
       this.result = compared(base, view, view.shownSpec?.topology === 'hosts');
       const gone = this.result.nodes.filter(({ kind }) => kind === 'gone').map(({ node }) => node);
-      placed = gonePlaces(gone, view.nodes.values());
+      placed = gonePlaces(gone, view.nodes);
       for (const node of placed) this.nodes.set(node.id, node);
     } else this.result = null;
     for (const [id, node] of view.nodes) this.nodes.set(id, node);
