@@ -196,13 +196,12 @@ fn client() -> Result<Client, String> {
         .map_err(|error| error.to_string())
 }
 
+/// The cause that all others come from: what lies around it says only that something was sent.
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
     }
-    text
+    let text = cause.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_owned()
 }
