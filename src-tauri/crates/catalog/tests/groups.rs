@@ -178,14 +178,29 @@ fn s37_s38_wildcards_gain_and_lose_and_instances_ask_for_what_fits() {
     world.load(shelf("p", "1.0.0", &["/p/h/*n/a"]));
     world.all.put(request("wild", &["/*/h/*/a"])).unwrap();
     world.all.put(request("one", &["/p/h/box;12/a"])).unwrap();
+    world.all.put(request("any", &["/*/h/box;12/a"])).unwrap();
     assert_eq!(world.metrics("wild"), ["/p/h/*n/a@1.0.0"]);
     assert_eq!(world.metrics("one"), [r"/p/h/box\;12/a@1.0.0"]);
     let changed = world.load(shelf("q", "1.0.0", &["/q/h/*n/a"]));
-    assert_eq!(changed.views.len(), 1);
-    assert_eq!(changed.acquired, [("wild".into(), "q".into())]);
+    assert_eq!(changed.views.len(), 2);
+    assert_eq!(
+        changed.acquired,
+        [("any".into(), "q".into()), ("wild".into(), "q".into())]
+    );
+    assert_eq!(world.metrics("one"), [r"/p/h/box\;12/a@1.0.0"], "it does not fit");
+    assert_eq!(
+        world.metrics("any"),
+        [r"/p/h/box\;12/a@1.0.0", r"/q/h/box\;12/a@1.0.0"],
+        "it fits"
+    );
+    let other = world.load(shelf("r", "1.0.0", &["/r/h/*n/b"]));
+    assert!(other.views.is_empty(), "nothing that is asked for");
     assert_eq!(world.metrics("wild"), ["/p/h/*n/a@1.0.0", "/q/h/*n/a@1.0.0"]);
     let changed = world.unload("q", None);
-    assert_eq!(changed.released, [("wild".into(), "q".into())]);
+    assert_eq!(
+        changed.released,
+        [("any".into(), "q".into()), ("wild".into(), "q".into())]
+    );
     assert_eq!(world.metrics("wild"), ["/p/h/*n/a@1.0.0"]);
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::life::{Input, Phase};
-use crate::limits::{SAVE_BATCH, SAVE_EVERY, SAVE_SOON};
+use crate::limits::{SAVE_BATCH, SAVE_EVERY, SAVE_SOON, WAITING_KEPT_ALL};
 use crate::seams::{Collected, Subscribed};
 use crate::tasks::Inner;
 
@@ -147,7 +147,7 @@ fn ask(inner: &Arc<Inner>, id: &str, subscription: Arc<dyn Subscribed>) {
 /// Writes down changes of state soon, and counts now and then.
 pub(crate) async fn save(inner: Arc<Inner>) {
     let mut all_at = Instant::now() + SAVE_EVERY;
-    let mut phases = std::collections::HashMap::<String, Phase>::new();
+    let mut phases = std::collections::HashMap::<String, (Phase, bool)>::new();
     loop {
         tokio::select! {
             () = inner.stop.cancelled() => return,
@@ -162,8 +162,10 @@ pub(crate) async fn save(inner: Arc<Inner>) {
             let state = inner.state();
             phases.retain(|id, _| state.tasks.contains_key(id));
             for entry in state.tasks.values().filter(|entry| entry.is_unsaved) {
-                let phase = resting(entry.life.kept().phase);
-                let is_news = phases.insert(entry.id.clone(), phase) != Some(phase);
+                // That something waits for a sink is news, and that nothing does any more: after a hard end it would
+                // be delivered twice.
+                let stands = (resting(entry.life.kept().phase), entry.workflow.held().0 > 0);
+                let is_news = phases.insert(entry.id.clone(), stands) != Some(stands);
                 if is_news || is_time {
                     ids.push(entry.id.clone());
                 }
@@ -193,6 +195,7 @@ pub(crate) async fn save_all(inner: &Arc<Inner>) {
 }
 
 async fn write(inner: &Arc<Inner>, ids: Vec<String>) {
+    let mut left = WAITING_KEPT_ALL;
     for ids in ids.chunks(SAVE_BATCH) {
         let mut records = Vec::with_capacity(ids.len());
         {
@@ -200,7 +203,10 @@ async fn write(inner: &Arc<Inner>, ids: Vec<String>) {
             for id in ids {
                 if let Some(entry) = state.tasks.get_mut(id) {
                     entry.is_unsaved = false;
-                    records.push(entry.record());
+                    let record = entry.record(left);
+                    let waiting = record.waiting.iter().flat_map(|kept| &kept.series);
+                    left = left.saturating_sub(waiting.map(|held| held.points.len()).sum());
+                    records.push(record);
                 }
             }
         }

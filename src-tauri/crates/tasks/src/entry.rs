@@ -85,7 +85,8 @@ impl Entry {
         }
     }
 
-    pub(crate) fn replace(&mut self, generation: u64, spec: TaskSpec, workflow: Workflow) {
+    pub(crate) fn replace(&mut self, generation: u64, spec: TaskSpec, mut workflow: Workflow) {
+        workflow.take_over(&self.workflow);
         self.generation = generation;
         self.warnings.clone_from(&spec.warnings);
         self.spec = Arc::new(spec);
@@ -115,7 +116,8 @@ impl Entry {
         runs && matches!(self.spec.schedule, Schedule::Stream { .. })
     }
 
-    pub(crate) fn record(&self) -> TaskRecord {
+    /// As it is kept, with at most so many of the samples that wait for its sinks.
+    pub(crate) fn record(&self, waiting: usize) -> TaskRecord {
         TaskRecord {
             id: self.id.clone(),
             created_ms: self.created_ms,
@@ -126,6 +128,7 @@ impl Entry {
             declared: self.declared.as_ref().map(|declared| declared.file.clone()),
             warnings: self.warnings.clone(),
             recent: self.recent.clone(),
+            waiting: self.workflow.kept(waiting),
         }
     }
 

@@ -65,11 +65,24 @@ pub const BUFFER_SAMPLES: usize = 10_000;
 /// Most samples that a manifest may have a publisher keep.
 pub const BUFFER_SAMPLES_MAX: usize = 1_000_000;
 
+/// Samples of one task that wait for sinks and are kept over a restart, the newest.
+pub const WAITING_KEPT: usize = 10_000;
+
+/// The same of all tasks, each time that they are written down.
+pub const WAITING_KEPT_ALL: usize = 100_000;
+
+/// The same of one task, as they are written. Bytes, about.
+pub const WAITING_KEPT_BYTES: usize = 1024 * 1024;
+
 /// Samples delivered to a sink at once.
 pub const BATCH_SAMPLES: usize = 1_000;
 
 /// Series whose state a processor keeps; the one unseen for longest goes first.
 pub const SERIES_MAX: usize = 50_000;
+
+/// A series that has told nothing for so long, while the others did, is forgotten by a processor; later where the
+/// processor itself looks further back.
+pub const SERIES_IDLE: Duration = Duration::from_mins(15);
 
 /// Samples of one series in a processor's window.
 pub const WINDOW_SAMPLES_MAX: usize = 10_000;

@@ -14,6 +14,8 @@ use crate::manifest::{Fault, TaskSpec};
 use crate::recent::Recent;
 use crate::sample::Sample;
 
+pub use crate::publish::{KeptSamples, KeptSeries};
+
 /// An answer that comes later.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -202,6 +204,9 @@ pub struct TaskRecord {
     /// Its last runs.
     #[serde(default)]
     pub recent: Recent,
+    /// What waits for sinks that are down.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiting: Vec<KeptSamples>,
 }
 
 /// Where tasks outlive the application.

@@ -15,7 +15,7 @@ use crate::directory::{self, TaskFile};
 use crate::entry::{Entry, Lateness, State};
 use crate::error::TaskError;
 use crate::life::{Input, Life};
-use crate::limits::{STOP_WAIT, TASKS_MAX};
+use crate::limits::{STOP_WAIT, TASKS_MAX, WAITING_KEPT};
 use crate::manifest::{Fault, TaskSpec};
 use crate::schedule::Now;
 use crate::seams::{Host, Records, Subscriptions, TaskRecord};
@@ -152,7 +152,7 @@ impl Tasks {
         if self.inner.state().tasks.len() >= TASKS_MAX {
             return Err(TaskError::TooMany);
         }
-        self.keep(entry.record()).await?;
+        self.keep(entry.record(0)).await?;
         let mut state = self.open_state()?;
         state.tasks.insert(id.clone(), entry);
         if wants_start {
@@ -203,7 +203,7 @@ impl Tasks {
                 generation: entry.generation + 1,
                 manifest: spec.to_value(),
                 warnings: spec.warnings.clone(),
-                ..entry.record()
+                ..entry.record(WAITING_KEPT)
             }
         };
         let generation = record.generation;
@@ -478,6 +478,7 @@ fn resume(inner: &Arc<Inner>, state: &mut State, record: TaskRecord) {
         life,
     );
     entry.recent = record.recent;
+    entry.workflow.restore(&record.waiting);
     entry.declared = record.declared.as_deref().map(Declared::by);
     entry.warnings = record.warnings;
     state.tasks.insert(id.clone(), entry);

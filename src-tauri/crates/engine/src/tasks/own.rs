@@ -217,9 +217,15 @@ mod tests {
         assert_eq!(plugin.asked(), 1);
         get("6").await;
         assert_eq!(plugin.asked(), 2, "another config");
+        let newer = Key {
+            version: Version::new(2, 0, 0),
+            ..key("p", "5")
+        };
+        own.report(newer, PATIENCE, || plugin.ask()).await.unwrap();
+        assert_eq!(plugin.asked(), 3, "another version");
         tokio::time::advance(WINDOW).await;
         get("5").await;
-        assert_eq!(plugin.asked(), 3, "the window is over");
+        assert_eq!(plugin.asked(), 4, "the window is over");
         tokio::time::advance(WINDOW * 2).await;
         tokio::task::yield_now().await;
         sleep(WINDOW).await;

@@ -217,3 +217,28 @@ fn fault(problem: &Problem) -> Option<Fault> {
     // What cannot be had at this moment is waited for.
     (!matches!(problem.kind, ProblemKind::Away | ProblemKind::Lease)).then_some(Fault { field, message })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_said_deeper_in_a_name_wins() {
+        let text = "version: 2\nschedule: { type: manual }\ncollect: { /p/host/*/x: }\nconfig:\n  \
+                    /p/host: { rate: 3, name: deep }\n  /p: { rate: 2, every: 1s }\n  /: { rate: 1, site: lab }\n";
+        let spec = TaskSpec::read(text).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let all = config(&spec);
+        let said = |id: &str| all.get(id).cloned().map(Value::Object);
+        assert_eq!(
+            said("p"),
+            Some(json!({ "rate": 3, "name": "deep", "every": "1s" }))
+        );
+        assert_eq!(
+            said(""),
+            Some(json!({ "rate": 1, "site": "lab" })),
+            "for all that know the key"
+        );
+    }
+}

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::life::Then;
+use crate::limits::{BUFFER_SAMPLES, CALL_TIMEOUT, DEADLINE};
 
 const WHOLE: &str = r#"
 version: 2
@@ -121,6 +122,40 @@ fn a_whole_manifest_is_read() {
             drop: Dropped::Newest
         }
     );
+}
+
+#[test]
+fn names_deadlines_and_buffers_may_be_given_or_not() {
+    let with = |more: &str, buffer: &str| {
+        let text = format!(
+            "version: 2\nschedule: {{ type: manual }}\ncollect: {{ /a/b: }}\n{more}\npublish: [ {{ plugin: stdout{buffer} }} ]"
+        );
+        TaskSpec::read(&text).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
+    };
+    let bare = with("", "");
+    assert_eq!(
+        (bare.name.as_str(), bare.deadline, bare.timeout),
+        ("", DEADLINE, CALL_TIMEOUT)
+    );
+    assert_eq!((DEADLINE, BUFFER_SAMPLES), (Duration::from_secs(5), 10_000));
+    assert_eq!(bare.then[0].buffer, None, "the one that all have");
+    let given = with("name: t\ndeadline: 7s\ntimeout: 3s", ", buffer: { max: 5 }");
+    assert_eq!(
+        (given.name.as_str(), given.deadline, given.timeout),
+        ("t", Duration::from_secs(7), Duration::from_secs(3))
+    );
+    let buffer = given.then[0].buffer.unwrap();
+    assert_eq!((buffer.max, buffer.drop), (5, Dropped::Oldest));
+    let stream = |more: &str| {
+        let text = format!("version: 2\nschedule: {{ type: stream{more} }}\ncollect: {{ /a/b: }}");
+        TaskSpec::read(&text).unwrap().schedule
+    };
+    let samples = |schedule: Schedule| match schedule {
+        Schedule::Stream { max_samples, .. } => max_samples,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(samples(stream(", max_samples: 7")), 7);
+    assert!(samples(stream("")) > 0);
 }
 
 #[test]

@@ -11,18 +11,21 @@ mod inside;
 mod otlp;
 mod remote_write;
 mod standard;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
-use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
 
 use crate::limits::{BATCH_SAMPLES, BUFFER_SAMPLES};
 use crate::manifest::{BufferSpec, Dropped, Table};
 use crate::sample::Sample;
 use crate::seams::{Host, Later, PluginConfig};
+pub(crate) use waiting::Room;
+use waiting::Waiting;
+pub use waiting::{KeptSamples, KeptSeries};
 
 /// Names of what is built in.
 pub(crate) const BUILT_IN: &[&str] = &[
@@ -63,12 +66,11 @@ pub(crate) trait Sink: Send + Sync {
 
 /// A sink with what waits for it.
 pub(crate) struct Publisher {
+    /// Name of what is built in, or id of a plugin.
+    name: String,
     sink: Box<dyn Sink>,
     buffer: BufferSpec,
-    is_notification: bool,
-    waiting: Mutex<VecDeque<Sample>>,
-    held: AtomicU64,
-    dropped: AtomicU64,
+    waiting: Arc<Waiting>,
 }
 
 impl Publisher {
@@ -90,11 +92,7 @@ impl Publisher {
             "topology" => Box::new(inside::Topology(host.clone())),
             _ => return None,
         };
-        let is_notification = name == "notification";
-        Some(Publisher {
-            is_notification,
-            ..Publisher::new(sink, buffer)
-        })
+        Some(Publisher::new(name, sink, buffer))
     }
 
     /// A plugin that publishes.
@@ -112,26 +110,48 @@ impl Publisher {
             }),
             host: host.clone(),
         };
-        Publisher::new(Box::new(sink), buffer)
+        Publisher::new(id, Box::new(sink), buffer)
     }
 
-    pub(crate) fn new(sink: Box<dyn Sink>, buffer: Option<BufferSpec>) -> Publisher {
+    fn new(name: &str, sink: Box<dyn Sink>, buffer: Option<BufferSpec>) -> Publisher {
         Publisher {
+            name: name.to_owned(),
             sink,
             buffer: buffer.unwrap_or(BufferSpec {
                 max: BUFFER_SAMPLES,
                 drop: Dropped::Oldest,
             }),
-            is_notification: false,
-            waiting: Mutex::default(),
-            held: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
+            waiting: Arc::default(),
         }
     }
 
     /// Whether it shows notices.
     pub(crate) fn is_notification(&self) -> bool {
-        self.is_notification
+        self.name == "notification"
+    }
+
+    /// Takes the place of another publisher, with what waits there, if it is of the same kind.
+    pub(crate) fn take_over(&mut self, other: &Publisher) {
+        if self.name == other.name {
+            self.waiting = Arc::clone(&other.waiting);
+        }
+    }
+
+    /// The newest of what waits, to be kept; none when nothing does.
+    pub(crate) fn kept(&self, path: &str, room: &mut Room) -> Option<KeptSamples> {
+        let series = self.waiting.kept(room);
+        (!series.is_empty()).then(|| KeptSamples {
+            path: path.to_owned(),
+            plugin: self.name.clone(),
+            series,
+        })
+    }
+
+    /// Takes back what was kept of a publisher of this kind.
+    pub(crate) fn restore(&self, kept: &KeptSamples) {
+        if kept.plugin == self.name {
+            self.waiting.restore(kept.series.clone());
+        }
     }
 
     /// Gives a plugin the config that its rules come to.
@@ -141,10 +161,7 @@ impl Publisher {
 
     /// Samples that wait, and samples that were let go.
     pub(crate) fn held(&self) -> (u64, u64) {
-        (
-            self.held.load(Ordering::Relaxed),
-            self.dropped.load(Ordering::Relaxed),
-        )
+        self.waiting.counts()
     }
 
     /// Takes samples and delivers what waits, before a moment.
@@ -152,13 +169,15 @@ impl Publisher {
     /// # Errors
     /// Why not everything was delivered.
     pub(crate) async fn publish(&self, samples: &[Sample], until: Instant) -> Result<(), String> {
-        let mut waiting = self.waiting.lock().await;
-        self.take(&mut waiting, samples);
+        let _turn = self.waiting.turn.lock().await;
+        let mut batch = self.waiting.change(|waiting| {
+            self.take(waiting, samples);
+            first(waiting)
+        });
         let mut refused = None;
-        while !waiting.is_empty() {
-            let count = waiting.len().min(BATCH_SAMPLES);
-            let batch = &waiting.make_contiguous()[..count];
-            let delivered = timeout_at(until, self.sink.deliver(batch, until)).await;
+        while !batch.is_empty() {
+            let count = batch.len();
+            let delivered = timeout_at(until, self.sink.deliver(&batch, until)).await;
             let delivered = delivered.unwrap_or_else(|_| {
                 Err(Undelivered::Later(
                     "it did not take the samples in time".to_owned(),
@@ -167,44 +186,48 @@ impl Publisher {
             match delivered {
                 Ok(()) => {}
                 Err(Undelivered::Later(why)) => {
-                    self.count(&waiting);
                     let (held, dropped) = self.held();
                     return Err(format!("{why} ({held} samples wait, {dropped} were dropped)"));
                 }
                 Err(Undelivered::Never(why)) => {
-                    self.dropped.fetch_add(count as u64, Ordering::Relaxed);
+                    self.waiting.dropped.fetch_add(count as u64, Ordering::Relaxed);
                     refused = Some(why);
                 }
                 Err(Undelivered::Some { taken, why }) => {
                     let dropped = count.saturating_sub(taken) as u64;
-                    self.dropped.fetch_add(dropped, Ordering::Relaxed);
+                    self.waiting.dropped.fetch_add(dropped, Ordering::Relaxed);
                     refused = Some(why);
                 }
             }
-            waiting.drain(..count);
+            batch = self.waiting.change(|waiting| {
+                waiting.drain(..count.min(waiting.len()));
+                first(waiting)
+            });
         }
-        self.count(&waiting);
         refused.map_or(Ok(()), Err)
     }
 
     fn take(&self, waiting: &mut VecDeque<Sample>, samples: &[Sample]) {
-        let room = self.buffer.max.saturating_sub(waiting.len());
-        let too_many = samples.len().saturating_sub(room);
-        self.dropped.fetch_add(too_many as u64, Ordering::Relaxed);
+        // What was kept of a publisher with more room may be too much by itself.
+        let too_many = (waiting.len() + samples.len()).saturating_sub(self.buffer.max);
+        self.waiting.dropped.fetch_add(too_many as u64, Ordering::Relaxed);
         match self.buffer.drop {
-            Dropped::Newest => waiting.extend(samples.iter().take(room).cloned()),
+            Dropped::Newest => {
+                waiting.extend(samples.iter().cloned());
+                waiting.truncate(self.buffer.max);
+            }
             Dropped::Oldest => {
                 let from_old = too_many.min(waiting.len());
                 waiting.drain(..from_old);
                 waiting.extend(samples.iter().skip(too_many - from_old).cloned());
             }
         }
-        self.count(waiting);
     }
+}
 
-    fn count(&self, waiting: &VecDeque<Sample>) {
-        self.held.store(waiting.len() as u64, Ordering::Relaxed);
-    }
+/// What is delivered next.
+fn first(waiting: &VecDeque<Sample>) -> Vec<Sample> {
+    waiting.iter().take(BATCH_SAMPLES).cloned().collect()
 }
 
 #[cfg(test)]
@@ -241,7 +264,7 @@ mod tests {
     }
 
     fn publisher(sink: &Fickle, max: usize, drop: Dropped) -> Publisher {
-        Publisher::new(Box::new(sink.clone()), Some(BufferSpec { max, drop }))
+        Publisher::new("fickle", Box::new(sink.clone()), Some(BufferSpec { max, drop }))
     }
 
     #[tokio::test]
@@ -304,7 +327,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sink_that_hangs_is_left_at_the_deadline() {
-        let publisher = Publisher::new(Box::new(Silent), None);
+        let publisher = Publisher::new("silent", Box::new(Silent), None);
         let why = publisher.publish(&numbered(0, 5), soon()).await.unwrap_err();
         assert!(why.contains("in time"), "{why}");
         assert_eq!(publisher.held(), (5, 0));

@@ -5,6 +5,7 @@
 
 pub(crate) mod process;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::limits::RUN_SAMPLES_MAX;
 use crate::manifest::{Fault, Faults, NodeRole, NodeSpec, Table, TaskSpec};
-use crate::publish::{self, Publisher};
+use crate::publish::{self, KeptSamples, Publisher, Room};
 use crate::sample::Sample;
 use crate::seams::{Host, Later, Subscribed};
 use process::Processor;
@@ -92,6 +93,33 @@ impl Workflow {
             warn_of_notices(&self.nodes, &why, &mut found);
         }
         found
+    }
+
+    /// Takes the place of another workflow: what waits at a place that has the same publisher waits on.
+    pub(crate) fn take_over(&mut self, other: &Workflow) {
+        let before: HashMap<&str, &Publisher> = publishers(&other.nodes).into_iter().collect();
+        each_publisher(&mut self.nodes, &mut |path, publisher| {
+            if let Some(old) = before.get(path) {
+                publisher.take_over(old);
+            }
+        });
+    }
+
+    /// The newest of what waits, at most so many samples, to be kept over a restart.
+    pub(crate) fn kept(&self, most: usize) -> Vec<KeptSamples> {
+        let mut room = Room::of_task(most);
+        let all = publishers(&self.nodes).into_iter();
+        all.filter_map(|(path, publisher)| publisher.kept(path, &mut room))
+            .collect()
+    }
+
+    /// Takes back what was kept, as far as there is the publisher that it waited for.
+    pub(crate) fn restore(&self, kept: &[KeptSamples]) {
+        for (path, publisher) in publishers(&self.nodes) {
+            if let Some(of_it) = kept.iter().find(|kept| kept.path == path) {
+                publisher.restore(of_it);
+            }
+        }
     }
 
     /// Samples that its publishers hold for sinks that are down, and how many they had to drop.
@@ -255,6 +283,26 @@ fn warn_of_notices(nodes: &[Node], why: &str, found: &mut Vec<Fault>) {
             });
         }
         warn_of_notices(&node.then, why, found);
+    }
+}
+
+fn publishers(nodes: &[Node]) -> Vec<(&str, &Publisher)> {
+    let mut all = Vec::new();
+    for node in nodes {
+        if let Work::Publish(publisher) = &node.work {
+            all.push((node.path.as_str(), publisher));
+        }
+        all.extend(publishers(&node.then));
+    }
+    all
+}
+
+fn each_publisher(nodes: &mut [Node], then: &mut dyn FnMut(&str, &mut Publisher)) {
+    for node in nodes {
+        if let Work::Publish(publisher) = &mut node.work {
+            then(&node.path, publisher);
+        }
+        each_publisher(&mut node.then, then);
     }
 }
 

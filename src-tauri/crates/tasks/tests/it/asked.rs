@@ -205,3 +205,23 @@ async fn config_that_does_not_reach_its_plugin_is_told_wherever_the_task_is() {
     told(&tasks.list()[0].warnings);
     tasks.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_comes_after_the_deadline_is_not_begun() {
+    let (world, _gate) = asked(0);
+    let tasks = world.tasks();
+    let rest =
+        "timeout: 1m\ndeadline: 50ms\nprocess: [ { plugin: doubler, publish: [ { plugin: archive } ] } ]";
+    let text = manifest("{ type: manual }", rest);
+    tasks.create(&text, "me", Some(false), false).await.unwrap();
+    let report = tasks.run_now("t").await.unwrap();
+    assert_eq!(
+        (report.outcome, report.why.as_str()),
+        (
+            RunOutcome::Failed,
+            "process[0]: the run's deadline had passed; no answer within 50ms"
+        )
+    );
+    assert!(world.archived.lock().unwrap().is_empty(), "no plugin was called");
+    tasks.shutdown().await;
+}

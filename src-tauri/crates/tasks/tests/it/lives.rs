@@ -119,6 +119,12 @@ async fn orders_and_refusals() {
     tasks.remove("a").await.unwrap();
     assert!(world.records.lock().unwrap().is_empty() && tasks.list().is_empty());
     assert_eq!(tasks.begin("a"), Err(TaskError::NotFound("a".to_owned())));
+    let nameless = manifest("", OFTEN, "");
+    let nameless = tasks.create(&nameless, "me", Some(false), false).await.unwrap();
+    assert_eq!(
+        nameless.name, nameless.id,
+        "without a name it is called by its id"
+    );
     for _ in 0..2 {
         tasks
             .create(&manifest("twin", OFTEN, ""), "me", Some(false), false)

@@ -141,15 +141,5 @@ async fn what_is_lost_of_a_manifest_and_what_shows_nothing_is_told() {
         "{:?}",
         info.warnings
     );
-    let for_collector = manifest(
-        "/p/host/*/m",
-        OFTEN,
-        "config: { /p: { rate: 5 }, /: { site: lab } }",
-    );
-    assert_eq!(
-        fields(&for_collector),
-        ["config./p"],
-        "it is asked once for everybody"
-    );
     tasks.shutdown().await;
 }

@@ -8,8 +8,8 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use orrery_tasks::RunOutcome;
 use orrery_tasks::life::Phase;
+use orrery_tasks::{RunOutcome, Sample, Tasks};
 
 use crate::world::{World, until, until_is};
 
@@ -204,5 +204,115 @@ async fn a_plugin_is_given_the_config_that_its_rules_come_to() {
     let body = world.archived.lock().unwrap()[0].clone();
     assert_eq!(body["config"]["filled"], 1);
     assert_eq!(body["samples"][0]["namespace"], "/p/host/n/m");
+    tasks.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn workflows_chain_and_nest_and_each_node_gets_its_own() {
+    let world = World::new();
+    let tasks = world.tasks();
+    // Three processors in a chain, and three beside each other with three publishers each.
+    let twice = "process:\n  - plugin: doubler\n    process:\n      - plugin: doubler\n        process:\n          - \
+                 plugin: rename\n            config: { suffix: _fourfold }\n            publish: [ { plugin: topology } ]\n";
+    let sinks = "publish: [ { plugin: history }, { plugin: history }, { plugin: archive } ]";
+    let beside: String = ["a", "b", "c"]
+        .iter()
+        .map(|name| format!("  - plugin: rename\n    config: {{ suffix: _{name} }}\n    {sinks}\n"))
+        .collect();
+    tasks
+        .create(&manifest(&format!("{twice}{beside}")), "me", Some(false), false)
+        .await
+        .unwrap();
+    let report = tasks.run_now("t").await.unwrap();
+    assert_eq!((report.outcome, report.why.as_str()), (RunOutcome::Ok, ""));
+    let names = |samples: &[Sample]| {
+        let mut all: Vec<String> = samples.iter().map(|s| s.series.metric.to_string()).collect();
+        all.sort();
+        all
+    };
+    let shown = world.topology.lock().unwrap().clone();
+    assert_eq!(
+        (names(&shown), shown[0].value),
+        (vec!["m_fourfold".to_owned()], 4.0)
+    );
+    let kept = names(&world.history.lock().unwrap());
+    assert_eq!(kept, ["m_a", "m_a", "m_b", "m_b", "m_c", "m_c"]);
+    assert_eq!(world.archived.lock().unwrap().len(), 3);
+
+    // One failing job is one failed run, however many beside it did well.
+    let failing = format!("{twice}{beside}  - plugin: broken\n    {sinks}\n  - plugin: broken\n");
+    tasks.update("t", &manifest(&failing), None, false).await.unwrap();
+    let report = tasks.run_now("t").await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Failed);
+    let counts = tasks.show("t").unwrap().info.counts;
+    assert_eq!((counts.ok, counts.failed, counts.runs), (1, 1, 2));
+    assert_eq!(
+        world.archived.lock().unwrap().len(),
+        6,
+        "what stands beside it is done"
+    );
+    tasks.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_a_sink_outlives_a_change_and_a_restart() {
+    let world = World::new();
+    let tasks = world.tasks();
+    *world.sink_down.lock().unwrap() = Some("down".to_owned());
+    let rest = "publish: [ { plugin: history }, { plugin: archive } ]";
+    tasks
+        .create(&manifest(rest), "me", Some(false), false)
+        .await
+        .unwrap();
+    let run = async |tasks: &Tasks| {
+        world.moment.fetch_add(1, Ordering::SeqCst);
+        tasks.run_now("t").await.unwrap()
+    };
+    for _ in 0..3 {
+        assert_eq!(run(&tasks).await.outcome, RunOutcome::Failed);
+    }
+    assert_eq!(tasks.show("t").unwrap().info.held, 3);
+    tasks
+        .update("t", &manifest(&format!("timeout: 3s\n{rest}")), None, false)
+        .await
+        .unwrap();
+    assert_eq!(tasks.show("t").unwrap().info.held, 3, "over a change");
+    tasks.shutdown().await;
+    world.subscribed.lock().unwrap().clear();
+    let record = world.records.lock().unwrap().values().next().unwrap().clone();
+    assert_eq!(
+        record.waiting.len(),
+        1,
+        "of the sink that is down alone: {:?}",
+        record.waiting
+    );
+
+    let tasks = world.tasks();
+    assert_eq!(tasks.show("t").unwrap().info.held, 3, "over a restart");
+    *world.sink_down.lock().unwrap() = None;
+    assert_eq!(run(&tasks).await.outcome, RunOutcome::Ok);
+    let times: Vec<i64> = world.history.lock().unwrap().iter().map(|s| s.at_ms).collect();
+    assert_eq!(times, [2, 3, 4, 5], "in order, and once");
+    assert_eq!(tasks.show("t").unwrap().info.held, 0);
+    // What is delivered is not kept any more, soon: a hard end would have it delivered twice.
+    let deadline = tokio::time::Instant::now() + crate::world::PATIENCE;
+    while !world
+        .records
+        .lock()
+        .unwrap()
+        .values()
+        .all(|record| record.waiting.is_empty())
+    {
+        assert!(tokio::time::Instant::now() < deadline, "it is kept for ever");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // Another publisher in the same place gets nothing of it.
+    *world.sink_down.lock().unwrap() = Some("down".to_owned());
+    run(&tasks).await;
+    tasks
+        .update("t", &manifest("publish: [ { plugin: topology } ]"), None, false)
+        .await
+        .unwrap();
+    assert_eq!(tasks.show("t").unwrap().info.held, 0);
     tasks.shutdown().await;
 }

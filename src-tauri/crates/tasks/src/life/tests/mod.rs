@@ -109,6 +109,58 @@ fn a_task_runs_stops_and_runs_again() {
 }
 
 #[test]
+fn every_order_is_taken_or_refused_in_every_state() {
+    use Refusal::{AlreadyStarted, AlreadyStopped, Disabled, Ended, NotDisabled, NotStopped, Stopping};
+    let slow = || Watched::running(rules(None, 1, Then::Slow));
+    let mut waiting = Watched::of(rules(None, 1, Then::Slow));
+    waiting.must(Input::Start);
+    let (mut firing, mut stopping, mut failing) = (slow(), slow(), slow());
+    firing.tick_at(0);
+    stopping.tick_at(0).must(Input::Stop);
+    failing.tick_at(0).must(failed());
+    let mut ended = Watched::running(rules(Some(1), 1, Then::Slow));
+    ended.tick_at(0).must(DONE);
+    let mut disabled = Watched::running(rules(None, 1, Then::Disable));
+    disabled.tick_at(0).must(failed());
+    let started = [Some(AlreadyStarted), None, Some(NotDisabled), Some(NotStopped)];
+    let orders = [Input::Start, Input::Stop, Input::Enable, Input::Remove];
+    for (task, phase, answers) in [
+        (
+            Watched::of(rules(None, 1, Then::Slow)),
+            Phase::Stopped,
+            [None, Some(AlreadyStopped), Some(NotDisabled), None],
+        ),
+        (waiting, Phase::Waiting, started.clone()),
+        (slow(), Phase::Scheduled, started.clone()),
+        (firing, Phase::Firing, started.clone()),
+        (failing, Phase::Failing, started),
+        (
+            stopping,
+            Phase::Stopping,
+            [
+                Some(Stopping.clone()),
+                Some(Stopping),
+                Some(NotDisabled),
+                Some(NotStopped),
+            ],
+        ),
+        (ended, Phase::Ended, [None, Some(Ended), Some(NotDisabled), None]),
+        (
+            disabled,
+            Phase::Disabled,
+            [Some(Disabled.clone()), Some(Disabled), None, None],
+        ),
+    ] {
+        assert_eq!(task.life.phase(), phase);
+        for (order, answer) in orders.iter().zip(answers) {
+            let mut life = task.life.clone();
+            let refusal = life.step(order.clone(), at(task.now)).err();
+            assert_eq!(refusal, answer, "{order:?} while {phase:?}");
+        }
+    }
+}
+
+#[test]
 fn count_is_the_number_of_runs() {
     let mut task = Watched::running(rules(Some(2), 10, Then::Slow));
     task.tick_at(0).must(DONE);
