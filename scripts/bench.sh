@@ -12,7 +12,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
 cargo build --release --quiet -p orrery-cli -p orrery-tests --bin orrery --bin measure
-cargo bench --quiet -p orrery-model -p orrery-topology -p orrery-history -p orrery-services -p orrery-catalog -p orrery-tasks --bench '*' -- \
+cargo bench --quiet -p orrery-model -p orrery-topology -p orrery-history -p orrery-services -p orrery-gateway -p orrery-catalog -p orrery-tasks --bench '*' -- \
   --warm-up-time 1 --measurement-time 3 --output-format bencher | tee "$log"
 
 printf '\nWhat is left takes about a minute: the yardstick, first sight of plugins, idling.\n'

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use orrery_engine::{Paths, ScopeApi, Settings};
-use orrery_gateway::{Door, Instance, OWNER, Tls, Token as Secret};
+use orrery_gateway::{Door, Instance, OWNER, PageOrigin, Tls, Token as Secret};
 use serde_json::{Value, json};
 
 use crate::args::Common;
@@ -41,6 +41,14 @@ pub(crate) struct Access {
         value_name = "NAME"
     )]
     allowed_hosts: Vec<String>,
+    /// Origin of pages that may ask with a token, such as https://grafana.example; may be given more than once.
+    #[arg(
+        long = "origin",
+        env = "ORRERY_ORIGINS",
+        value_delimiter = ',',
+        value_name = "URL"
+    )]
+    origins: Vec<String>,
     /// Whether Scope's own addresses ask for the token too.
     #[arg(long, env = "ORRERY_SCOPE_API", value_enum, value_name = "HOW")]
     scope_api: Option<Scope>,
@@ -72,6 +80,17 @@ impl Access {
                 "a certificate goes with its key: give both or neither",
             )),
         }
+    }
+
+    /// The origins of pages that may ask beside our own.
+    pub(crate) fn pages(&self, settings: &Settings) -> Result<Vec<PageOrigin>, Exit> {
+        let listed = if self.origins.is_empty() {
+            settings.serve.origins.as_deref().unwrap_or_default()
+        } else {
+            &self.origins
+        };
+        let origins = listed.iter().map(|text| text.parse());
+        origins.collect::<Result<_, _>>().map_err(Exit::usage)
     }
 
     /// The door of an address.

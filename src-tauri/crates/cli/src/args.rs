@@ -349,7 +349,7 @@ mod tests {
             "token list --json",
             "token new ci --role control",
             "token revoke ci",
-            "serve --listen 0.0.0.0:1 --tls-certificate c --tls-key k --allowed-host a --scope-api token",
+            "serve --listen 0.0.0.0:1 --tls-certificate c --tls-key k --allowed-host a --origin https://a --scope-api token",
             "doctor --json",
             "api GET /api -d f",
             "completions bash",

@@ -40,6 +40,7 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
         )));
     }
     let scope_open = options.access.scope_open(&settings, loopback)?;
+    let pages = options.access.pages(&settings)?;
     let mut config = Config::new(paths.data.clone());
     config.plugin_roots = paths.plugin_roots();
     if !options.sockets_only {
@@ -111,7 +112,7 @@ pub(crate) async fn run(common: &Common, options: Serve) -> Result<(), Exit> {
             tracing::warn!(%error, "`orrery token --open` will not know the address");
         }
         url = Some(text);
-        let routes = gateway.router(options.access.door(address, &settings));
+        let routes = gateway.router(options.access.door(address, &settings).open_to(pages));
         let stop = stop.clone();
         serving.push(match tls {
             Some(tls) => tokio::spawn(orrery_gateway::serve_tls(listener, tls, routes, stop)),

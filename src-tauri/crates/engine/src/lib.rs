@@ -59,7 +59,8 @@ pub use paths::Paths;
 pub use pipes::{PipeEnd, PipeError, PipeIo, PipeSender};
 pub use published::Published;
 pub use settings::{
-    DatasourceSettings, HistorySettings, PackageSettings, ScopeApi, Settings, SettingsError, TlsSettings,
+    DatasourceSettings, HistorySettings, PackageSettings, ScopeApi, ServeSettings, Settings, SettingsError,
+    TlsSettings,
 };
 pub use user::{user_name, user_name_of};
 pub use views::Encoded;

@@ -39,6 +39,8 @@ pub struct Settings {
     pub allowed_hosts: Option<Vec<String>>,
     /// Whether Scope's own addresses ask for the token too.
     pub scope_api: Option<ScopeApi>,
+    /// What `orrery serve` lets in besides.
+    pub serve: ServeSettings,
     /// Encryption.
     pub tls: TlsSettings,
     /// History.
@@ -83,6 +85,14 @@ pub enum ScopeApi {
     Open,
     /// Whoever has a token, as everywhere.
     Token,
+}
+
+/// The `[serve]` table.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServeSettings {
+    /// Origins of pages that may ask with a token, such as `https://grafana.example`.
+    pub origins: Option<Vec<String>>,
 }
 
 /// The `[tls]` table.

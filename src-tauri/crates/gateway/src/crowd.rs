@@ -38,29 +38,52 @@ pub(crate) struct Crowd {
     most: usize,
     most_of_group: usize,
     stop: CancellationToken,
+    /// The next turn at doing nothing: the lowest has waited longest.
+    next: AtomicU64,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Number of the next turn at doing nothing: the lowest has waited longest.
+    /// The next chair's number.
     next: u64,
     seated: usize,
-    groups: BTreeMap<Group, Members>,
+    groups: BTreeMap<Group, BTreeMap<u64, Arc<Chair>>>,
 }
 
-#[derive(Debug, Default)]
-struct Members {
-    seated: usize,
-    idle: BTreeMap<u64, Arc<Chair>>,
-}
-
+/// A chair says itself whether it is needed: who asks for something has nothing to do with the others for that. They
+/// are looked through when somebody has to leave.
 #[derive(Debug)]
 struct Chair {
     cut: CancellationToken,
-    /// Counted no more: it was given away.
-    given_away: AtomicBool,
+    /// Since which turn nothing is done in it, or [`BUSY`], or [`GIVEN_AWAY`].
     turn: AtomicU64,
+    /// It is somebody's until they leave.
+    for_good: AtomicBool,
+}
+
+/// Somebody waits for an answer.
+const BUSY: u64 = 0;
+/// The first turn.
+const FIRST: u64 = 1;
+/// Counted no more.
+const GIVEN_AWAY: u64 = u64::MAX;
+
+impl Chair {
+    /// Since when nothing is done in it.
+    fn idle(&self) -> Option<u64> {
+        let turn = self.turn.load(Ordering::Relaxed);
+        (turn != BUSY && turn != GIVEN_AWAY).then_some(turn)
+    }
+
+    /// Another turn, unless it was given away.
+    fn turn(&self, to: u64) {
+        let other = |turn| (turn != GIVEN_AWAY).then_some(to);
+        // Who has to leave need not be told here.
+        let _ = self
+            .turn
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, other);
+    }
 }
 
 impl Crowd {
@@ -69,6 +92,7 @@ impl Crowd {
             most,
             most_of_group,
             stop,
+            next: AtomicU64::new(FIRST),
             state: Mutex::default(),
         })
     }
@@ -77,65 +101,84 @@ impl Crowd {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn next_turn(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// A seat, if need be that of somebody who does nothing; none when everybody is busy.
     pub(crate) fn admit(self: &Arc<Self>, group: Group) -> Option<Arc<Seat>> {
         let mut state = self.lock();
-        let members = state.groups.get(&group).map_or(0, |m| m.seated);
+        let members = state.groups.get(&group).map_or(0, BTreeMap::len);
         if members >= self.most_of_group {
             state.put_out(group)?;
         } else if state.seated >= self.most {
+            let idle = |chairs: &BTreeMap<u64, Arc<Chair>>| chairs.values().any(|c| c.idle().is_some());
             let largest = state
                 .groups
                 .iter()
-                .filter(|(_, m)| !m.idle.is_empty())
-                .max_by_key(|(_, m)| m.seated)
+                .filter(|(_, chairs)| idle(chairs))
+                .max_by_key(|(_, chairs)| chairs.len())
                 .map(|(group, _)| *group)?;
             state.put_out(largest)?;
         }
-        state.seated += 1;
-        state.groups.entry(group).or_default().seated += 1;
         let chair = Arc::new(Chair {
             cut: self.stop.child_token(),
-            given_away: AtomicBool::new(false),
-            turn: AtomicU64::new(0),
+            turn: AtomicU64::new(self.next_turn()),
+            for_good: AtomicBool::new(false),
         });
-        state.rest(group, &chair);
+        let number = state.next;
+        state.next += 1;
+        state.seated += 1;
+        state
+            .groups
+            .entry(group)
+            .or_default()
+            .insert(number, chair.clone());
         drop(state);
         Some(Arc::new(Seat {
             crowd: self.clone(),
             group,
+            number,
             chair,
         }))
     }
 }
 
 impl State {
-    fn rest(&mut self, group: Group, chair: &Arc<Chair>) {
-        let turn = self.next;
-        self.next += 1;
-        chair.turn.store(turn, Ordering::Relaxed);
-        if let Some(members) = self.groups.get_mut(&group) {
-            members.idle.insert(turn, chair.clone());
-        }
-    }
-
     /// Puts out who has done nothing for longest; none when everybody of the group is busy.
     fn put_out(&mut self, group: Group) -> Option<()> {
-        let (_, chair) = self.groups.get_mut(&group)?.idle.pop_first()?;
+        let chairs = self.groups.get(&group)?;
+        // Somebody may ask for something meanwhile, and then another has waited longest.
+        let (number, chair) = std::iter::repeat_with(|| {
+            let idle = chairs
+                .iter()
+                .filter_map(|(number, c)| Some((c.idle()?, *number, c)));
+            idle.min_by_key(|(turn, ..)| *turn)
+        })
+        .take(chairs.len())
+        .map_while(|longest| longest)
+        .find_map(|(turn, number, chair)| {
+            let left = chair
+                .turn
+                .compare_exchange(turn, GIVEN_AWAY, Ordering::Relaxed, Ordering::Relaxed);
+            left.is_ok().then(|| (number, chair.clone()))
+        })?;
         chair.cut.cancel();
-        self.leave(group, &chair);
+        self.forget(group, number);
         Some(())
     }
 
-    fn leave(&mut self, group: Group, chair: &Chair) {
-        if chair.given_away.swap(true, Ordering::Relaxed) {
-            return;
+    fn leave(&mut self, group: Group, number: u64, chair: &Chair) {
+        if chair.turn.swap(GIVEN_AWAY, Ordering::Relaxed) != GIVEN_AWAY {
+            self.forget(group, number);
         }
+    }
+
+    fn forget(&mut self, group: Group, number: u64) {
         self.seated = self.seated.saturating_sub(1);
-        if let Some(members) = self.groups.get_mut(&group) {
-            members.idle.remove(&chair.turn.load(Ordering::Relaxed));
-            members.seated = members.seated.saturating_sub(1);
-            if members.seated == 0 {
+        if let Some(chairs) = self.groups.get_mut(&group) {
+            chairs.remove(&number);
+            if chairs.is_empty() {
                 self.groups.remove(&group);
             }
         }
@@ -147,6 +190,7 @@ impl State {
 pub(crate) struct Seat {
     crowd: Arc<Crowd>,
     group: Group,
+    number: u64,
     chair: Arc<Chair>,
 }
 
@@ -158,14 +202,15 @@ impl Seat {
 
     /// Busy until the answer is dropped.
     pub(crate) fn work(self: &Arc<Self>) -> Work {
-        let mut state = self.crowd.lock();
-        if let Some(members) = state.groups.get_mut(&self.group) {
-            members.idle.remove(&self.chair.turn.load(Ordering::Relaxed));
-        }
-        drop(state);
+        self.chair.turn(BUSY);
         Work {
             seat: Some(self.clone()),
         }
+    }
+
+    /// Whether the connection is busy to its end.
+    pub(crate) fn is_for_good(&self) -> bool {
+        self.chair.for_good.load(Ordering::Acquire)
     }
 }
 
@@ -173,7 +218,7 @@ impl Drop for Seat {
     fn drop(&mut self) {
         // Whoever waits for the connection's end is told of it.
         self.chair.cut.cancel();
-        self.crowd.lock().leave(self.group, &self.chair);
+        self.crowd.lock().leave(self.group, self.number, &self.chair);
     }
 }
 
@@ -186,19 +231,17 @@ pub(crate) struct Work {
 impl Work {
     /// The connection is busy from here to its end, such as a websocket.
     pub(crate) fn for_good(mut self) {
-        self.seat = None;
+        if let Some(seat) = self.seat.take() {
+            seat.chair.for_good.store(true, Ordering::Release);
+        }
     }
 }
 
 impl Drop for Work {
     fn drop(&mut self) {
-        let Some(seat) = self.seat.take() else { return };
-        let mut state = seat.crowd.lock();
-        if !seat.chair.given_away.load(Ordering::Relaxed) {
-            state.rest(seat.group, &seat.chair);
+        if let Some(seat) = self.seat.take() {
+            seat.chair.turn(seat.crowd.next_turn());
         }
-        // A seat that is dropped takes the lock.
-        drop(state);
     }
 }
 

@@ -12,17 +12,18 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use orrery_engine::api::Role;
-use orrery_services::proxy::{Body as Passed, Identity, Outcome};
-use orrery_services::{BoxError, Proxy};
+use orrery_services::BoxError;
+use orrery_services::proxy::{Body as Passed, Outcome};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::auth::{self, PASSED_ON, Peer, Visitor};
+use crate::acquaintance::{Acquaintance, Visiting};
+use crate::auth::{self, PASSED_ON, Peer};
 use crate::ends::{self, Cut};
 use crate::error;
 use crate::guard::Door;
-use crate::router::{Gateway, harden};
-use crate::services;
+use crate::router::Gateway;
+use crate::services::{self, Services};
 
 /// What stands behind a listener. Clones are the same.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ pub struct Front {
 /// The short way to plugins.
 struct Short {
     gateway: Gateway,
+    services: Arc<Services>,
     door: Door,
 }
 
@@ -52,13 +54,14 @@ impl std::fmt::Debug for Front {
 impl Front {
     /// The routes of a gateway, and what it passes on to plugins, behind a door.
     pub(crate) fn new(router: Router, gateway: &Gateway, door: Door) -> Self {
-        let short = Short {
+        let short = gateway.services.clone().map(|services| Short {
             gateway: gateway.clone(),
+            services,
             door,
-        };
+        });
         Front {
             router,
-            short: Some(Arc::new(short)),
+            short: short.map(Arc::new),
         }
     }
 
@@ -69,6 +72,7 @@ impl Front {
             peer,
             cut,
             known: OnceLock::new(),
+            acquaintance: Acquaintance::default(),
         }
     }
 }
@@ -80,41 +84,40 @@ pub(crate) struct Met {
     /// Ends the connection.
     cut: CancellationToken,
     /// Whom the kernel says it is of, who shows nothing else: asked once.
-    known: OnceLock<Option<Visitor>>,
-}
-
-/// A request that a plugin may answer.
-pub(crate) struct Granted {
-    proxy: Proxy,
-    identity: Identity,
-    /// Cancelled when the right to it ends.
-    gone: Option<CancellationToken>,
+    known: OnceLock<Option<Arc<Visiting>>>,
+    /// Who asked last.
+    acquaintance: Acquaintance,
 }
 
 impl Met {
-    /// Whether this may go to a plugin straight away.
-    pub(crate) fn grant(&self, request: &Request<Incoming>) -> Option<Granted> {
-        let Short { gateway, door } = &**self.front.short.as_ref()?;
-        let services = gateway.services.as_ref()?;
-        if error::too_long(request).is_some() {
+    /// Who asks, when this may go to a plugin straight away.
+    pub(crate) fn grant(&self, request: &Request<Incoming>) -> Option<Arc<Visiting>> {
+        let Short { gateway, door, .. } = &**self.front.short.as_ref()?;
+        if !services::is_passed_on(request.uri().path()) || error::too_long(request).is_some() {
             return None;
         }
-        let (uri, headers) = (request.uri(), request.headers());
-        if !services::is_passed_on(uri.path()) || door.refuse(uri, headers, true).is_some() {
-            return None;
-        }
-        let Visitor { caller, gone } = self.visitor(gateway, headers)?;
+        let changes = gateway.keys.changes();
+        let visiting = match self.acquaintance.again(request, changes) {
+            Some(visiting) => visiting,
+            None if door.refuse(request.uri(), request.headers(), true).is_some() => return None,
+            // There is more to say to pages of other origins.
+            None if door.pages().ask(request.headers()) => return None,
+            None => {
+                let visiting = self.visiting(gateway, request.headers())?;
+                self.acquaintance.remember(request, changes, &visiting);
+                visiting
+            }
+        };
         let changes = !services::only_looks(request.method());
-        gateway.engine.allow(&caller, Role::View, changes).ok()?;
-        Some(Granted {
-            proxy: services.plane.proxy().clone(),
-            identity: services::identity(caller, &self.peer),
-            gone,
-        })
+        gateway.engine.allow(&visiting.caller, Role::View, changes).ok()?;
+        Some(visiting)
     }
 
-    fn visitor(&self, gateway: &Gateway, headers: &HeaderMap) -> Option<Visitor> {
-        let asked = || auth::visitor(&self.peer, headers, &gateway.keys, gateway.shows_a_window());
+    fn visiting(&self, gateway: &Gateway, headers: &HeaderMap) -> Option<Arc<Visiting>> {
+        let asked = || {
+            let visitor = auth::visitor(&self.peer, headers, &gateway.keys, gateway.shows_a_window())?;
+            Some(Visiting::new(visitor, &self.peer))
+        };
         let shows = [header::AUTHORIZATION, header::COOKIE, PASSED_ON];
         if matches!(self.peer, Peer::Tcp { .. }) || shows.iter().any(|name| headers.contains_key(name)) {
             return asked();
@@ -125,18 +128,22 @@ impl Met {
     /// The answer to what is granted; the router's where no plugin serves it.
     pub(crate) async fn pass(
         self: Arc<Self>,
-        granted: Granted,
+        visiting: Arc<Visiting>,
         request: Request<Incoming>,
     ) -> Response<Answer> {
-        let Granted {
-            proxy,
-            identity,
-            gone,
-        } = granted;
-        match proxy.handle(request, identity).await {
+        let Some(Short { services, door, .. }) = self.front.short.as_deref() else {
+            return self.route(request).await;
+        };
+        match services
+            .plane
+            .proxy()
+            .handle(request, visiting.known.clone())
+            .await
+        {
             Outcome::Proxied(mut response) => {
-                harden(response.headers_mut(), true);
-                match gone.filter(|_| response.body().size_hint().exact().is_none() || switches(&response)) {
+                door.pages().vary(response.headers_mut());
+                let lasts = response.body().size_hint().exact().is_none() || switches(&response);
+                match visiting.gone.clone().filter(|_| lasts) {
                     Some(gone) => {
                         let response = response.map(axum::body::Body::new);
                         ends::within(gone, Some(Cut(self.cut.clone())), response).map(Answer::Routed)

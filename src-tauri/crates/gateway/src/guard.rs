@@ -5,8 +5,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
+use crate::pages::{PageOrigin, Pages};
+
 /// Where browsers say how a request came about.
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(crate) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Names under which this listener is reached.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +17,8 @@ pub struct Door {
     names: Vec<String>,
     /// Any address does, because every one of this machine may be meant. Rebinding needs a name.
     any_address: bool,
+    /// Pages of other origins that may ask.
+    pages: Pages,
 }
 
 impl Door {
@@ -33,6 +37,7 @@ impl Door {
         Door {
             names,
             any_address: ip.is_unspecified(),
+            pages: Pages::default(),
         }
     }
 
@@ -44,6 +49,18 @@ impl Door {
             .map(|n| n.trim_matches(['[', ']']).to_ascii_lowercase());
         self.names.extend(names);
         self
+    }
+
+    /// The same door, open to pages of other origins that show a token as bearer.
+    #[must_use]
+    pub fn open_to(mut self, pages: impl IntoIterator<Item = PageOrigin>) -> Self {
+        self.pages = Pages::of(pages);
+        self
+    }
+
+    /// The pages of other origins that may ask.
+    pub(crate) fn pages(&self) -> &Pages {
+        &self.pages
     }
 
     /// What is wrong with a request, if anything. `api`: no browser navigates to it, so it comes from our own page
@@ -66,6 +83,9 @@ impl Door {
             return Some(
                 "the request names a host that this is not; `allowed_hosts` in config.toml adds names",
             );
+        }
+        if self.pages.ask(headers) {
+            return None;
         }
         for origin in headers.get_all(header::ORIGIN) {
             let origin = readable(origin);
@@ -160,6 +180,43 @@ mod tests {
         site("none", true);
         site("same-site", false);
         site("cross-site", false);
+    }
+
+    #[test]
+    fn s60_listed_pages_come_in_and_by_our_own_name_alone() {
+        let listed: PageOrigin = "https://grafana.example".parse().unwrap();
+        let door = Door::tcp(([127, 0, 0, 1], 4040).into()).open_to([listed]);
+        let ours = ("host", "localhost:4040");
+        let from = |origin| ("origin", origin);
+        let site = ("sec-fetch-site", "cross-site");
+        check_at(
+            &door,
+            "/api",
+            &[ours, from("https://grafana.example"), site],
+            true,
+        );
+        check_at(&door, "/api", &[ours, from("http://localhost:4040")], true);
+        for other in [
+            "http://grafana.example",
+            "https://grafana.example:8443",
+            "https://evil.example",
+            "null",
+        ] {
+            check_at(&door, "/api", &[ours, from(other), site], false);
+        }
+        check_at(&door, "/api", &[ours, site], false);
+        let two = [
+            ours,
+            from("https://grafana.example"),
+            from("https://evil.example"),
+        ];
+        check_at(&door, "/api", &two, false);
+        check_at(
+            &door,
+            "/api",
+            &[("host", "evil.example"), from("https://grafana.example")],
+            false,
+        );
     }
 
     #[test]

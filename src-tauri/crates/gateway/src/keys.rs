@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use orrery_engine::api::{ApiError, Code, Role};
@@ -84,6 +85,8 @@ impl State {
 #[derive(Clone)]
 pub struct Keys {
     state: Arc<Mutex<State>>,
+    /// Grows whenever a key may open no longer that did.
+    changes: Arc<AtomicU64>,
     file: Option<PathBuf>,
 }
 
@@ -107,6 +110,7 @@ impl From<Token> for Keys {
                 kept,
                 ..State::default()
             })),
+            changes: Arc::default(),
             file: None,
         }
     }
@@ -139,6 +143,12 @@ impl Keys {
     /// A panic while the lock was held leaves whole records behind: each is changed in one step.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Grows with every change of the keys: what was found out before the same number holds still, but for keys that
+    /// end by themselves.
+    pub(crate) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     /// Whose token this is, and what is cancelled when it opens no longer.
@@ -331,6 +341,7 @@ impl Keys {
     fn save(&self, state: &mut State) -> std::io::Result<()> {
         state.saved_ms = now_ms();
         state.end_what_is_closed();
+        self.changes.fetch_add(1, Ordering::Release);
         let Some(file) = &self.file else { return Ok(()) };
         let text = serde_json::to_vec_pretty(&state.kept)?;
         secret::write(file, &text)

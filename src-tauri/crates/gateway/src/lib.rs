@@ -5,6 +5,7 @@
 //! `orrery-engine`.
 
 mod access;
+mod acquaintance;
 mod assets;
 mod audit;
 mod auth;
@@ -17,11 +18,13 @@ mod error;
 mod front;
 mod guard;
 mod guests;
+mod head_timer;
 mod keys;
 pub mod limits;
 mod metrics;
 mod openapi;
 mod ops;
+mod pages;
 mod params;
 mod plugins;
 mod router;
@@ -45,6 +48,7 @@ pub use guard::Door;
 pub use keys::{KeyView, Keys, OWNER};
 pub use metrics::OtlpError;
 pub use openapi::document as openapi_document;
+pub use pages::{NoOrigin, PageOrigin};
 pub use router::{Gateway, Raise};
 pub use serve::{Bounds, serve_tcp, serve_tcp_within, serve_tls, serve_unix};
 pub use services::{ServicesConfig, ServicesError};

@@ -13,10 +13,14 @@ pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Headers of a request.
 pub const HEADERS_MAX: usize = 100;
+/// How long what a connection showed is taken at its word again; changes of keys hold at once all the same.
+pub const PROOF_KEPT: Duration = Duration::from_secs(1);
 /// Time in which a client that does not keep up with what it asked for must have taken enough of it.
 pub const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 /// Bytes in a second that are enough.
 pub const TAKEN_BYTES_PER_S: u64 = 512;
+/// How long browsers remember that a listed page of another origin may ask.
+pub const PREFLIGHT_KEPT: Duration = Duration::from_secs(600);
 /// Pause after a connection that could not be accepted; time for telling one that there is no room.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// Pause between two looks at whether a certificate has changed.
@@ -35,6 +39,12 @@ pub const REPORT_BYTES_MAX: usize = 50 * 1024 * 1024;
 pub const WS_MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Time in which a websocket client must take a message.
 pub const WS_SEND_TIMEOUT: Duration = Duration::from_secs(20);
+/// A message to a websocket client of Scope's topologies leaves in pieces of this size, in bytes.
+pub const WS_PIECE_BYTES: usize = 64 * 1024;
+/// What is read at once of such a client, which says next to nothing, in bytes.
+pub const WS_READ_BYTES: usize = 4 * 1024;
+/// Pieces in which the nodes of a topology leave, in bytes.
+pub const ANSWER_PIECE_BYTES: usize = 64 * 1024;
 /// Messages waiting for a websocket client.
 pub const WS_QUEUE: usize = 4;
 /// Answer that the client side reads, in bytes.

@@ -154,30 +154,20 @@ async fn check(
     next: Next,
 ) -> Response {
     let api = is_api(request.uri().path());
-    let admitted = match error::too_long(&request) {
-        Some(refusal) => Err(Box::new(refusal)),
-        None => open.admit(&peer, matched.as_ref(), request, api),
-    };
-    let mut response = match admitted {
-        Ok(admitted) => {
-            let cut = admitted.request.extensions().get::<Cut>().cloned();
-            let response = next.run(admitted.request).await;
-            if let Some(noting) = admitted.noting {
-                audit::ended(noting, &response);
-            }
-            match admitted.gone {
-                Some(gone) => ends::within(gone, cut, response),
-                None => response,
-            }
-        }
-        Err(refusal) => *refusal,
+    let pages = open.door.pages();
+    let answer = async |request| open.answer(&peer, matched.as_ref(), request, next.clone()).await;
+    let mut response = match open.refuse(&request, api) {
+        Some(refusal) => refusal,
+        None if pages.ask(request.headers()) => pages.answer(request, answer).await,
+        None => answer(request).await,
     };
     harden(response.headers_mut(), api);
+    pages.vary(response.headers_mut());
     response
 }
 
 /// What every answer says to browsers.
-pub(crate) fn harden(headers: &mut HeaderMap, api: bool) {
+fn harden(headers: &mut HeaderMap, api: bool) {
     for (name, value) in HARDENING {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -189,6 +179,13 @@ pub(crate) fn harden(headers: &mut HeaderMap, api: bool) {
             .entry(header::CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
     }
+}
+
+/// The same for what plugins answer, who have no say in the first and may have their own word in the second.
+pub(crate) fn manners() -> (HeaderMap, HeaderMap) {
+    let always = HARDENING.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    let otherwise = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (always.into_iter().collect(), otherwise.into_iter().collect())
 }
 
 /// On every answer: it is what it says, no other site embeds it, and where it leads learns no address of ours.
@@ -220,22 +217,50 @@ struct Admitted {
 }
 
 impl Open {
+    /// The refusal of what does not come in by the door.
+    fn refuse(&self, request: &Request, api: bool) -> Option<Response> {
+        if let Some(refusal) = error::too_long(request) {
+            return Some(refusal);
+        }
+        let reason = self.door.refuse(request.uri(), request.headers(), api)?;
+        tracing::info!(reason, "request refused at the door");
+        let error = ApiError {
+            reason: "origin".to_owned(),
+            ..ApiError::new(Code::Forbidden, format!("Refused: {reason}."))
+        };
+        Some(Failure(error).into_response())
+    }
+
+    /// The answer to what came in by the door.
+    async fn answer(
+        &self,
+        peer: &Peer,
+        matched: Option<&MatchedPath>,
+        request: Request,
+        next: Next,
+    ) -> Response {
+        let admitted = match self.admit(peer, matched, request) {
+            Ok(admitted) => admitted,
+            Err(refusal) => return *refusal,
+        };
+        let cut = admitted.request.extensions().get::<Cut>().cloned();
+        let response = next.run(admitted.request).await;
+        if let Some(noting) = admitted.noting {
+            audit::ended(noting, &response);
+        }
+        match admitted.gone {
+            Some(gone) => ends::within(gone, cut, response),
+            None => response,
+        }
+    }
+
     /// The request that may go on, or the refusal.
     fn admit(
         &self,
         peer: &Peer,
         matched: Option<&MatchedPath>,
         mut request: Request,
-        api: bool,
     ) -> Result<Admitted, Box<Response>> {
-        if let Some(reason) = self.door.refuse(request.uri(), request.headers(), api) {
-            tracing::info!(reason, "request refused at the door");
-            let error = ApiError {
-                reason: "origin".to_owned(),
-                ..ApiError::new(Code::Forbidden, format!("Refused: {reason}."))
-            };
-            return Err(refusal(error));
-        }
         let rule = match matched.map(|path| access::rule(request.method(), path.as_str())) {
             Some(Found::Rule(rule)) => Some(rule),
             // The router says which methods there are, and the page that there is nothing.
@@ -255,7 +280,7 @@ impl Open {
         });
         let Some(Visitor { caller, gone }) = known else {
             // The bundle holds no secret: without it nobody could be asked for the token.
-            let public = looks(request.method()) && !api;
+            let public = looks(request.method()) && !is_api(request.uri().path());
             return if public {
                 Ok(Admitted {
                     request,

@@ -11,7 +11,7 @@ use http::{Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use orrery_engine::api::ApiError;
 use orrery_services::Joined;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
@@ -22,6 +22,7 @@ use crate::auth::Peer;
 use crate::crowd::{Crowd, Group, Seat};
 use crate::error::Failure;
 use crate::front::{Answer, Front};
+use crate::head_timer::HeadTimer;
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_GROUP_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX,
     WRITE_PATIENCE,
@@ -58,41 +59,68 @@ impl Default for Bounds {
     }
 }
 
+/// A listener that is served: made here and not by whoever calls, so that this crate's optimization holds for it.
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Serves a TCP listener until `stop`.
-pub async fn serve_tcp(listener: TcpListener, front: impl Into<Front>, stop: CancellationToken) {
-    serve_tcp_within(Bounds::default(), listener, front, stop).await;
+pub fn serve_tcp(listener: TcpListener, front: impl Into<Front>, stop: CancellationToken) -> Serving {
+    plain(Bounds::default(), listener, front.into(), stop)
 }
 
 /// Serves a TCP listener within other bounds than the usual ones, until `stop`.
-pub async fn serve_tcp_within(
+pub fn serve_tcp_within(
     bounds: Bounds,
     listener: TcpListener,
     front: impl Into<Front>,
     stop: CancellationToken,
-) {
-    let plain = |stream: TcpStream| async { Ok(stream) };
-    accept(bounds, front.into(), stop, || from_tcp(&listener, false), plain).await;
+) -> Serving {
+    plain(bounds, listener, front.into(), stop)
 }
 
 /// Serves a TCP listener with encryption until `stop`.
-pub async fn serve_tls(
+pub fn serve_tls(
     listener: TcpListener,
     tls: Arc<Tls>,
     front: impl Into<Front>,
     stop: CancellationToken,
-) {
+) -> Serving {
+    encrypted(listener, tls, front.into(), stop)
+}
+
+/// Serves a UNIX socket until `stop`; callers are known by the kernel's word.
+pub fn serve_unix(listener: UnixListener, front: impl Into<Front>, stop: CancellationToken) -> Serving {
+    local(listener, front.into(), stop)
+}
+
+fn plain(bounds: Bounds, listener: TcpListener, front: Front, stop: CancellationToken) -> Serving {
+    Box::pin(async move {
+        let dress = |stream: TcpStream| async { Ok(stream) };
+        accept(bounds, front, stop, || from_tcp(&listener, false), dress).await;
+    })
+}
+
+fn encrypted(listener: TcpListener, tls: Arc<Tls>, front: Front, stop: CancellationToken) -> Serving {
     let dress = move |stream: TcpStream| {
         let tls = tls.clone();
         async move { tls.accept(stream).await }
     };
-    accept(
-        Bounds::default(),
-        front.into(),
-        stop,
-        || from_tcp(&listener, true),
-        dress,
-    )
-    .await;
+    Box::pin(async move {
+        let next = || from_tcp(&listener, true);
+        accept(Bounds::default(), front, stop, next, dress).await;
+    })
+}
+
+fn local(listener: UnixListener, front: Front, stop: CancellationToken) -> Serving {
+    Box::pin(async move {
+        let next = || async {
+            let (stream, _) = listener.accept().await?;
+            let known = stream.peer_cred()?;
+            let (uid, pid) = (known.uid(), known.pid());
+            Ok((stream, Peer::Local { uid, pid }))
+        };
+        let dress = |stream| async { Ok(stream) };
+        accept(Bounds::default(), front, stop, next, dress).await;
+    })
 }
 
 async fn from_tcp(listener: &TcpListener, secure: bool) -> std::io::Result<(TcpStream, Peer)> {
@@ -102,20 +130,6 @@ async fn from_tcp(listener: &TcpListener, secure: bool) -> std::io::Result<(TcpS
         tracing::debug!(%error, "a connection sends with delay");
     }
     Ok((stream, Peer::Tcp { address, secure }))
-}
-
-/// Serves a UNIX socket until `stop`; callers are known by the kernel's word.
-pub async fn serve_unix(listener: UnixListener, front: impl Into<Front>, stop: CancellationToken) {
-    let next = || async {
-        let (stream, _) = listener.accept().await?;
-        let known = stream.peer_cred()?;
-        let (uid, pid) = (known.uid(), known.pid());
-        Ok((stream, Peer::Local { uid, pid }))
-    };
-    accept(Bounds::default(), front.into(), stop, next, |stream| async {
-        Ok(stream)
-    })
-    .await;
 }
 
 /// Accepts from `next`; `dress` makes what is spoken through of what was accepted.
@@ -214,7 +228,8 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     front: Front,
     head: Duration,
 ) -> hyper::Result<()> {
-    let met = Arc::new(front.meet(peer, seat.cut().clone()));
+    let cut = seat.cut().clone();
+    let met = Arc::new(front.meet(peer, cut.clone()));
     // The seat belongs to the wire: an upgraded one outlives this conversation.
     let seat = Arc::downgrade(seat);
     // A function of hyper's own: it is called as soon as the head is read, and not first when its future is polled.
@@ -244,14 +259,18 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     // HTTP/1 alone: guessing the version would wait for a first byte without a time limit.
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(head)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
-    builder
+    let conversation = builder
         .serve_connection(TokioIo::new(wire), service)
-        .with_upgrades()
-        .await
+        .with_upgrades();
+    tokio::select! {
+        biased;
+        ended = conversation => ended,
+        () = cut.cancelled() => Ok(()),
+    }
 }
 
 /// How a request is answered.

@@ -21,7 +21,7 @@ pub(crate) struct Wire<S> {
     /// Time in which a client that does not keep up must have taken enough.
     patience: Duration,
     slow: Option<Slow>,
-    _seat: Arc<Seat>,
+    seat: Arc<Seat>,
 }
 
 /// A client that does not keep up.
@@ -37,11 +37,16 @@ impl<S> Wire<S> {
             cut: Box::pin(seat.cut().clone().cancelled_owned()),
             patience,
             slow: None,
-            _seat: seat,
+            seat,
         }
     }
 
+    /// As long as requests are answered, whoever answers them looks after the cut, once for all that they read and
+    /// write. What the connection has turned into knows nothing of it.
     fn check(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        if !self.seat.is_for_good() {
+            return Ok(());
+        }
         match self.cut.as_mut().poll(cx) {
             Poll::Ready(()) => Err(Error::new(ErrorKind::ConnectionAborted, "the connection was cut")),
             Poll::Pending => Ok(()),

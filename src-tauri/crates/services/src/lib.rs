@@ -7,6 +7,7 @@
 //! It knows no gateway, no supervisor and no tokens: who asks is told by an [`proxy::Identity`], how plugins
 //! fare by the trait [`Plugins`].
 
+mod alarm;
 pub mod availability;
 pub mod dry;
 mod joined;
@@ -19,10 +20,11 @@ mod table;
 pub mod traffic;
 mod wire;
 
+pub use alarm::Alarm;
 pub use availability::{Lease, PluginState, Plugins};
 pub use joined::Joined;
 pub use object::DataPlaneService;
 pub use plane::{Config, DataPlane};
-pub use proxy::{Identity, Outcome, Proxy};
+pub use proxy::{Identity, Known, Outcome, Proxy};
 pub use registry::{Registry, RegistryError};
 pub use wire::BoxError;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
@@ -22,6 +23,10 @@ pub struct Config {
     pub app_groups: Vec<AppGroup>,
     /// What datasource proxies may reach; they are off when this is empty.
     pub upstreams: Vec<Upstream>,
+    /// Headers of every answer below `/apis`, whatever the plugin says.
+    pub always: HeaderMap,
+    /// Headers of every answer whose plugin says nothing of them.
+    pub otherwise: HeaderMap,
 }
 
 impl Config {
@@ -49,18 +54,18 @@ impl DataPlane {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn start(config: Config, plugins: Arc<dyn Plugins>) -> Result<Self, RegistryError> {
+    pub async fn start(mut config: Config, plugins: Arc<dyn Plugins>) -> Result<Self, RegistryError> {
         let routing = Arc::new(Routing {
             table: ArcSwap::from_pointee(Table::empty()),
             lines: Arc::new(Lines::new(plugins)),
             meters: Meters::default(),
             tenures: crate::table::Tenures::default(),
         });
-        let store = config.store.unwrap_or_else(|| Arc::new(NoStore));
+        let store = config.store.take().unwrap_or_else(|| Arc::new(NoStore));
         let registry = Registry::open(store, Arc::clone(&routing)).await?;
         let ended = CancellationToken::new();
         keep_up(&registry, &routing, &ended);
-        let proxy = Proxy::new(Arc::clone(&routing), config.app_groups, config.upstreams);
+        let proxy = Proxy::new(Arc::clone(&routing), config);
         Ok(DataPlane {
             registry,
             proxy,

@@ -26,6 +26,33 @@ fn it_does_not_listen_beyond_this_machine_without_a_certificate() {
 }
 
 #[test]
+fn s60_a_malformed_origin_of_a_page_is_an_error_at_the_start_that_names_it() {
+    let home = tempfile::tempdir().unwrap();
+    for none in ["grafana.example", "*", "https://grafana.example/d/1"] {
+        let listed = ["--origin", "https://good.example", "--origin", none];
+        let words = [&["serve", "--listen", "127.0.0.1:0"][..], &listed].concat();
+        let said = orrery(home.path(), &words).expect(2).err;
+        assert!(said.contains(&format!("{none:?}")), "{said}");
+        let file = home.path().join("listed.toml");
+        std::fs::write(
+            &file,
+            format!("[serve]\norigins = [\"https://good.example\", {none:?}]\n"),
+        )
+        .unwrap();
+        let words = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--config",
+            file.to_str().unwrap(),
+        ];
+        let said = orrery(home.path(), &words).expect(2).err;
+        assert!(said.contains(&format!("{none:?}")), "{said}");
+    }
+    assert!(!home.path().join("data/token").exists(), "it never got so far");
+}
+
+#[test]
 fn what_an_instance_keeps_is_its_owners_alone() {
     let instance = Instance::start();
     instance.orrery(&["token", "new", "ci"]).expect(0);

@@ -22,7 +22,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tower_http::timeout::TimeoutLayer;
 
 use crate::limits::REQUEST_TIMEOUT;
-use crate::router::Gateway;
+use crate::router::{self, Gateway};
 use keeper::Keeper;
 pub(crate) use pass::identity;
 
@@ -110,6 +110,7 @@ impl Services {
             group: object::OBJECT_GROUP.to_owned(),
             versions: vec!["v1alpha1".to_owned()],
         }];
+        (plane.always, plane.otherwise) = router::manners();
         let plane = DataPlane::start(plane, Arc::new(Keeper(engine.clone()))).await?;
         let ended = CancellationToken::new();
         let files = DirectorySource::new(config.watched, plane.registry().clone());

@@ -3,27 +3,26 @@
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
-use super::{Ask, Identity};
-use crate::object::PathMode;
-use crate::table::DEFAULT_NAMESPACE;
+use super::Ask;
+use super::manners::Manners;
 
-const HOST: HeaderValue = HeaderValue::from_static("plugin");
-const X_ORRERY_USER: HeaderName = HeaderName::from_static("x-orrery-user");
-const X_ORRERY_ROLE: HeaderName = HeaderName::from_static("x-orrery-role");
+pub(super) const HOST: HeaderValue = HeaderValue::from_static("plugin");
+pub(super) const X_ORRERY_USER: HeaderName = HeaderName::from_static("x-orrery-user");
+pub(super) const X_ORRERY_ROLE: HeaderName = HeaderName::from_static("x-orrery-role");
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
-const X_DATAPLANE_GROUP: HeaderName = HeaderName::from_static("x-dataplane-group");
-const X_DATAPLANE_VERSION: HeaderName = HeaderName::from_static("x-dataplane-version");
-const X_DATAPLANE_NAMESPACE: HeaderName = HeaderName::from_static("x-dataplane-namespace");
+pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+pub(super) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
+pub(super) const X_DATAPLANE_GROUP: HeaderName = HeaderName::from_static("x-dataplane-group");
+pub(super) const X_DATAPLANE_VERSION: HeaderName = HeaderName::from_static("x-dataplane-version");
+pub(super) const X_DATAPLANE_NAMESPACE: HeaderName = HeaderName::from_static("x-dataplane-namespace");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Length of a `traceparent`.
 const TRACEPARENT_BYTES: usize = 55;
 
 /// Headers that are set on every request.
-const SET: usize = 11;
+pub(super) const SET: usize = 11;
 
 /// Beginnings of names that only we say.
 const OURS: &[&str] = &["x-orrery-", "x-dataplane-", "x-forwarded-", "x-remote-"];
@@ -82,108 +81,69 @@ fn is_kept_from_callers(name: &str) -> bool {
         || OURS.iter().any(|beginning| name.starts_with(beginning))
 }
 
-/// Takes out the headers of one connection, and those that `drop` names.
-fn strip(headers: &mut HeaderMap, drop: fn(&str) -> bool) {
-    let gone = |name: &&HeaderName| is_hop_by_hop(name.as_str()) || drop(name.as_str());
-    let mut gone: Vec<HeaderName> = headers.keys().filter(gone).cloned().collect();
-    let named = headers.get_all(header::CONNECTION).iter();
-    let named = named
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
-    // The length belongs to the message, whatever `Connection` says.
-    gone.extend(named.filter(|name| name != header::CONTENT_LENGTH));
-    for name in gone {
-        headers.remove(name);
+/// Takes over the headers that are not of one connection, nor among those that `drop` names.
+fn take_over(from: HeaderMap, to: &mut HeaderMap, drop: impl Fn(&HeaderName) -> bool) {
+    let named = named_by_connection(&from);
+    let goes = |name: &HeaderName| is_hop_by_hop(name.as_str()) || named.contains(name) || drop(name);
+    let mut kept = None;
+    for (name, value) in from {
+        // Further values of a header come without its name.
+        if let Some(name) = name {
+            kept = Some(name).filter(|name| !goes(name));
+        }
+        if let Some(name) = &kept {
+            to.append(name, value);
+        }
     }
 }
 
-/// The headers of an answer as the caller gets them.
-pub(super) fn to_caller(mut headers: HeaderMap) -> HeaderMap {
-    strip(&mut headers, is_kept_from_callers);
-    protect(&mut headers);
-    headers
+/// The headers that `Connection` makes headers of one connection, beside those that always are.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    let named = headers.get_all(header::CONNECTION).iter();
+    let named = named.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    named
+        .map(<[u8]>::trim_ascii)
+        // What nearly all say names no header that stays.
+        .filter(|name| !name.eq_ignore_ascii_case(b"keep-alive") && !name.eq_ignore_ascii_case(b"close"))
+        .filter_map(|name| HeaderName::from_bytes(name).ok())
+        // The length belongs to the message, whatever `Connection` says.
+        .filter(|name| name != header::CONTENT_LENGTH)
+        .collect()
 }
 
-/// A plugin's page shares its address with the interface: it must not run as a part of it.
-pub(super) fn protect(headers: &mut HeaderMap) {
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("sandbox"),
-    );
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+/// The headers of an answer as the caller gets them.
+pub(super) fn to_caller(headers: HeaderMap, manners: &Manners) -> HeaderMap {
+    let mut answer = manners.beside(&headers);
+    take_over(headers, &mut answer, |name| {
+        is_kept_from_callers(name.as_str()) || manners.settle(name)
+    });
+    answer
 }
 
 impl<B> Ask<'_, B> {
     /// The headers of a request as the plugin gets them.
-    pub(super) fn to_plugin(&self, mut passed: HeaderMap) -> HeaderMap {
-        let trace = trace(&passed, self.id);
-        strip(&mut passed, is_kept_from_plugins);
-        passed.reserve(SET);
-        let mount = self.hit.mount;
-        passed.insert(header::HOST, HOST);
-        let mut set = |name: HeaderName, value: Option<HeaderValue>| {
+    pub(super) fn to_plugin(&self, passed: HeaderMap) -> HeaderMap {
+        let mut sent = self.known.said(&self.hit, self.request.uri().path());
+        let (parent, states) = trace(&passed, self.id);
+        // What is said already is kept from plugins, so that nothing is said twice.
+        take_over(passed, &mut sent, |name| is_kept_from_plugins(name.as_str()));
+        let said = [(X_REQUEST_ID, self.request_id()), (TRACEPARENT, parent)];
+        for (name, value) in said {
             if let Some(value) = value {
-                passed.insert(name, value);
+                sent.insert(name, value);
             }
-        };
-        let Identity {
-            user,
-            role,
-            address,
-            tls,
-            ..
-        } = self.identity;
-        // A name may hold what a header may not; better escaped than not said.
-        let user = HeaderValue::from_str(user)
-            .or_else(|_| HeaderValue::from_str(&user.escape_default().to_string()));
-        set(X_ORRERY_USER, user.ok());
-        set(X_ORRERY_ROLE, Some(HeaderValue::from_static(role.word())));
-        set(X_REQUEST_ID, self.request_id());
-        set(
-            X_FORWARDED_FOR,
-            address.and_then(|ip| HeaderValue::from_str(&ip.to_string()).ok()),
-        );
-        set(
-            X_FORWARDED_PROTO,
-            Some(HeaderValue::from_static(if *tls { "https" } else { "http" })),
-        );
-        if self.hit.target.service.path_mode == PathMode::Strip {
-            set(X_FORWARDED_PREFIX, self.prefix());
         }
-        set(X_DATAPLANE_GROUP, mount.group_header.clone());
-        set(X_DATAPLANE_VERSION, mount.version_header.clone());
-        set(
-            X_DATAPLANE_NAMESPACE,
-            match self.hit.namespace {
-                DEFAULT_NAMESPACE => Some(HeaderValue::from_static(DEFAULT_NAMESPACE)),
-                named => HeaderValue::from_str(named).ok(),
-            },
-        );
-        let (parent, state) = trace;
-        set(TRACEPARENT, parent);
-        for state in state {
-            passed.append(HeaderName::from_static("tracestate"), state);
+        for state in states {
+            sent.append(HeaderName::from_static("tracestate"), state);
         }
-        passed
+        sent
     }
 
     fn request_id(&self) -> Option<HeaderValue> {
-        let given = self.identity.request_id.as_deref();
+        let given = self.known.identity().request_id.as_deref();
         let given = given.and_then(|id| HeaderValue::from_str(id).ok());
         let mut buffer = uuid::Uuid::encode_buffer();
         given.or_else(|| HeaderValue::from_str(self.id.simple().encode_lower(&mut buffer)).ok())
-    }
-
-    /// What was taken from the path.
-    fn prefix(&self) -> Option<HeaderValue> {
-        let mount = self.hit.mount;
-        if !self.request.uri().path()[mount.prefix.len()..].starts_with("/namespaces/") {
-            return mount.prefix_header.clone();
-        }
-        HeaderValue::from_str(&format!("{}/namespaces/{}", mount.prefix, self.hit.namespace)).ok()
     }
 }
 
@@ -204,11 +164,14 @@ fn trace(headers: &HeaderMap, id: uuid::Uuid) -> (Option<HeaderValue>, Vec<Heade
 
 /// A `traceparent` of parts that are well formed.
 fn parent(trace_id: &str, span_id: &str, flags: &str) -> Option<HeaderValue> {
-    let mut text = bytes::BytesMut::with_capacity(TRACEPARENT_BYTES);
+    let mut text = [0; TRACEPARENT_BYTES];
+    let mut end = 0;
     for part in ["00-", trace_id, "-", span_id, "-", flags] {
-        text.extend_from_slice(part.as_bytes());
+        text.get_mut(end..end + part.len())?
+            .copy_from_slice(part.as_bytes());
+        end += part.len();
     }
-    HeaderValue::from_maybe_shared(text.freeze()).ok()
+    HeaderValue::from_bytes(&text[..end]).ok()
 }
 
 /// Trace id and flags of a `traceparent` that is well formed.
@@ -257,8 +220,8 @@ mod tests {
             ("accept", "a"),
             ("accept", "b"),
         ]);
-        let mut passed = sent;
-        strip(&mut passed, is_kept_from_plugins);
+        let mut passed = HeaderMap::new();
+        take_over(sent, &mut passed, |name| is_kept_from_plugins(name.as_str()));
         let mut kept = names(&passed);
         kept.sort_unstable();
         assert_eq!(kept, ["accept", "content-length"]);

@@ -1,25 +1,17 @@
 //! Ids of requests: UUIDs of version 7, made without asking the kernel for random bytes each time. They have to
 //! differ, not to be secret.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use uuid::{Builder, Uuid};
-
-/// Keys that differ from process to process.
-static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-static DRAWN: AtomicU64 = AtomicU64::new(0);
 
 /// A new id.
 pub(super) fn next() -> Uuid {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let millis = u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
-    let drawn = DRAWN.fetch_add(1, Ordering::Relaxed);
     let mut random = [0; 10];
-    random[..8].copy_from_slice(&KEYS.hash_one((drawn, true)).to_ne_bytes());
-    random[8..].copy_from_slice(&KEYS.hash_one((drawn, false)).to_ne_bytes()[..2]);
+    random[..8].copy_from_slice(&fastrand::u64(..).to_ne_bytes());
+    random[8..].copy_from_slice(&fastrand::u16(..).to_ne_bytes());
     Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 

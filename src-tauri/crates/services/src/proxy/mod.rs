@@ -7,6 +7,8 @@ mod discovery;
 mod failure;
 mod headers;
 mod ids;
+mod known;
+mod manners;
 mod pass;
 mod query;
 mod upgrade;
@@ -21,15 +23,19 @@ use http::{Method, Request, Response};
 
 pub use body::Body;
 pub use discovery::AppGroup;
+pub use known::Known;
 pub use upstream::{Security, Upstream};
 
 use crate::limits;
 use crate::object::{Access, Service, ServiceType};
+use crate::plane::Config;
 use crate::registry::Routing;
 use crate::table::{Call, Found, Hit};
 use crate::traffic::{RequestResult, Underway};
 use crate::wire::BoxError;
 use failure::Failure;
+use manners::Manners;
+use pass::Patience;
 use upstream::Upstreams;
 
 /// Who asks. The caller of [`Proxy::handle`] finds that out; nothing that a client sends counts here.
@@ -65,6 +71,7 @@ struct Shared {
     routing: Arc<Routing>,
     app_groups: Vec<AppGroup>,
     upstreams: Upstreams,
+    manners: Manners,
 }
 
 /// One request on its way.
@@ -72,36 +79,40 @@ struct Ask<'a, B> {
     hit: Hit<'a>,
     /// The body until it is taken.
     request: Request<Option<B>>,
-    identity: &'a Identity,
+    known: &'a Known,
     /// Names this request where nobody else has named it: in its id, its trace, its span.
     id: uuid::Uuid,
     shared: &'a Shared,
 }
 
 impl Proxy {
-    pub(crate) fn new(routing: Arc<Routing>, app_groups: Vec<AppGroup>, upstreams: Vec<Upstream>) -> Self {
+    pub(crate) fn new(routing: Arc<Routing>, with: Config) -> Self {
         Proxy {
             shared: Arc::new(Shared {
                 routing,
-                app_groups,
-                upstreams: Upstreams::new(upstreams),
+                manners: Manners::new(&with.always, &with.otherwise),
+                app_groups: with.app_groups,
+                upstreams: Upstreams::new(with.upstreams),
             }),
         }
     }
 
-    /// Answers a request, or gives it back untouched. Dropping the future ends the request at the plugin too.
-    pub async fn handle<B>(&self, request: Request<B>, identity: Identity) -> Outcome<B>
+    /// Answers a request, or gives it back untouched. Dropping the future ends the request at the plugin too. Who asks
+    /// more than once is better [known](Known).
+    pub async fn handle<B>(&self, request: Request<B>, known: impl Into<Arc<Known>>) -> Outcome<B>
     where
         B: hyper::body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let table = self.shared.routing.table.load_full();
+        let (known, shared) = (known.into(), &*self.shared);
+        let table = shared.routing.table.load_full();
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let hit = match table.find(&method, uri.path()) {
             Found::Nothing => return Outcome::NotOurs(request),
-            Found::Unsynced => return Outcome::Proxied(Failure::unsynced().response("")),
+            Found::Unsynced => return Outcome::Proxied(shared.own(Failure::unsynced().response(""))),
             Found::Document(document) => {
-                return Outcome::Proxied(discovery::answer(document, &table, &self.shared.app_groups));
+                let answer = discovery::answer(document, &table, &shared.app_groups);
+                return Outcome::Proxied(shared.own(answer));
             }
             Found::Service(hit) => hit,
         };
@@ -109,8 +120,8 @@ impl Proxy {
         let underway = Underway::begin(&hit.target.meter);
         let mut ask = Ask {
             id: ids::next(),
-            identity: &identity,
-            shared: &self.shared,
+            known: &known,
+            shared,
             request: request.map(Some),
             hit,
         };
@@ -120,11 +131,19 @@ impl Proxy {
                 Outcome::Proxied(response)
             }
             Err(failure) => {
-                let response = failure.response(plugin);
+                let response = shared.own(failure.response(plugin));
                 underway.ended(failure.result());
                 Outcome::Proxied(response)
             }
         }
+    }
+}
+
+impl Shared {
+    /// An answer of our own, with what every answer says.
+    fn own(&self, mut response: Response<Body>) -> Response<Body> {
+        self.manners.on(response.headers_mut());
+        response
     }
 }
 
@@ -140,15 +159,23 @@ where
             Call::Pass { rest } => self.pass(rest).await,
             // Apart from the rest: what most requests carry along and copy should be little.
             Call::Query { uid } => Box::pin(self.query(uid)).await,
-            Call::Mutate => Box::pin(self.admit(true)).await,
-            Call::Validate => Box::pin(self.admit(false)).await,
-            Call::Convert => Box::pin(self.convert()).await,
+            Call::Mutate => Box::pin(self.admit(true)).await.map(|own| self.shared.own(own)),
+            Call::Validate => Box::pin(self.admit(false)).await.map(|own| self.shared.own(own)),
+            Call::Convert => Box::pin(self.convert()).await.map(|own| self.shared.own(own)),
             Call::Upstream { rest } => Box::pin(self.upstream(rest)).await,
         }
     }
 
     fn service(&self) -> &'a Service {
         &self.hit.target.service
+    }
+
+    /// How long the head of an answer is waited for.
+    fn patience(&self) -> Patience<'a> {
+        Patience {
+            span: self.service().timeout.unwrap_or(limits::HEADER_TIMEOUT),
+            of: self.known,
+        }
     }
 
     /// Whether the caller may.
@@ -158,10 +185,10 @@ where
             .service()
             .access
             .unwrap_or_else(|| default_access(self.service().kind, self.request.method(), upgrade));
-        if self.identity.role >= needed {
+        if self.known.identity().role >= needed {
             Ok(())
         } else {
-            Err(Failure::forbidden(needed, self.identity.role))
+            Err(Failure::forbidden(needed, self.known.identity().role))
         }
     }
 

@@ -1,18 +1,21 @@
 //! Routes and streams: the request as it is, to the plugin's socket.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
+use tokio::time::Instant;
 
 use super::body::{self, Body, Progress};
 use super::failure::Failure;
-use super::{Ask, headers, upgrade};
+use super::{Ask, Known, headers, upgrade};
 use crate::availability::{Line, Place};
 use crate::limits;
 use crate::object::{PathMode, ServiceType};
@@ -34,7 +37,7 @@ where
         let mut sent_headers = self.to_plugin(headers);
         let most = self.most();
         let hit = &self.hit;
-        let timeout = hit.target.service.timeout.unwrap_or(limits::HEADER_TIMEOUT);
+        let patience = self.patience();
         let (sent_body, progress) = match &upgrade {
             Some(upgrade) => {
                 upgrade.announce(&mut sent_headers);
@@ -48,18 +51,18 @@ where
         let answer = match &upgrade {
             None => {
                 let sent = pin!(wire.send(request));
-                exchange(sent, line, progress.as_deref(), timeout, most).await?
+                exchange(sent, line, progress.as_deref(), patience, most).await?
             }
             Some(_) => {
                 let sent = Box::pin(wire.send_upgrade(request));
-                exchange(pin!(sent), line, None, timeout, most).await?
+                exchange(pin!(sent), line, None, patience, most).await?
             }
         };
         if answer.status() == http::StatusCode::SWITCHING_PROTOCOLS {
             let Some(upgrade) = upgrade else {
                 return Err(Failure::bad_answer("the plugin switched protocols unasked"));
             };
-            return upgrade.done(answer, hit, place);
+            return upgrade.done(answer, hit, &self.shared.manners, place);
         }
         let idle = hit.target.service.idle_timeout.unwrap_or(if streams {
             limits::STREAM_IDLE
@@ -67,7 +70,7 @@ where
             limits::ROUTE_IDLE
         });
         let (mut parts, body) = answer.into_parts();
-        parts.headers = headers::to_caller(parts.headers);
+        parts.headers = headers::to_caller(parts.headers, &self.shared.manners);
         let tenure = &hit.mount.tenure;
         let body = Body::streamed(body, idle, tenure, &hit.target.meter, Some(place));
         let mut response = Response::new(body);
@@ -136,10 +139,10 @@ pub(super) async fn exchange(
     sent: Pin<&mut impl Future<Output = Result<Answer, SendError>>>,
     line: &Line,
     progress: Option<&Progress>,
-    timeout: Duration,
+    patience: Patience<'_>,
     most: u64,
 ) -> Result<Answer, Failure> {
-    let mut answered = head(sent, progress, timeout, most).await;
+    let mut answered = head(sent, progress, patience, most).await;
     match &mut answered {
         // The rest of the request must not wait for somebody to read the answer.
         Ok(answer) if progress.is_some_and(|p| !p.done.load(Ordering::Relaxed)) => {
@@ -151,26 +154,47 @@ pub(super) async fn exchange(
     answered
 }
 
+/// How long an answer is waited for, and by whose clock.
+#[derive(Clone, Copy)]
+pub(super) struct Patience<'a> {
+    pub(super) span: Duration,
+    pub(super) of: &'a Known,
+}
+
 /// Waits for the head of an answer: as long as the body of the request moves, and a while longer.
 pub(super) async fn head<A>(
     mut sent: Pin<&mut impl Future<Output = Result<A, SendError>>>,
     progress: Option<&Progress>,
-    timeout: Duration,
+    patience: Patience<'_>,
     most: u64,
 ) -> Result<A, Failure> {
+    let timeout = patience.span;
     let moved = || progress.map_or(0, |progress| progress.moved.load(Ordering::Relaxed));
     let is = |flag: fn(&Progress) -> bool| progress.is_some_and(flag);
-    loop {
-        let before = moved();
-        match tokio::time::timeout(timeout, &mut sent).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(_)) if is(|p| p.over.load(Ordering::Relaxed)) => return Err(Failure::too_large(most)),
-            Ok(Err(error)) => return Err(Failure::sending(&error)),
-            Err(_) if moved() != before => {}
-            Err(_) if is(|p| !p.done.load(Ordering::Relaxed) && p.awaited.load(Ordering::Relaxed)) => {
-                return Err(Failure::client_stalled());
+    let mut before = moved();
+    let mut clock = patience.of.clock(Instant::now() + timeout);
+    let answered = poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(answered) = sent.as_mut().poll(cx) {
+                return Poll::Ready(Some(answered));
             }
-            Err(_) => return Err(Failure::timeout(timeout)),
+            ready!(clock.poll_ring(cx));
+            if moved() == before {
+                return Poll::Ready(None);
+            }
+            before = moved();
+            clock.set(Instant::now() + timeout);
         }
+    });
+    let answered = answered.await;
+    patience.of.keep_clock(clock);
+    match answered {
+        Some(Ok(answer)) => Ok(answer),
+        Some(Err(_)) if is(|p| p.over.load(Ordering::Relaxed)) => Err(Failure::too_large(most)),
+        Some(Err(error)) => Err(Failure::sending(&error)),
+        None if is(|p| !p.done.load(Ordering::Relaxed) && p.awaited.load(Ordering::Relaxed)) => {
+            Err(Failure::client_stalled())
+        }
+        None => Err(Failure::timeout(timeout)),
     }
 }

@@ -36,7 +36,7 @@ where
         let body = Body::streamed(body, idle, &mount.tenure, &self.hit.target.meter, Some(place));
         let mut response = Response::new(body);
         *response.status_mut() = parts.status;
-        *response.headers_mut() = headers::to_caller(parts.headers);
+        *response.headers_mut() = headers::to_caller(parts.headers, &self.shared.manners);
         Ok(response)
     }
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::body::Body;
 use super::failure::Failure;
 use super::headers;
+use super::manners::Manners;
 use crate::availability::Place;
 use crate::limits;
 use crate::object::{Protocol, Service};
@@ -64,6 +65,7 @@ impl Upgrade {
         self,
         mut answer: Answer,
         hit: &Hit<'_>,
+        manners: &Manners,
         place: Place,
     ) -> Result<Response<Body>, Failure> {
         let agreed = answer.headers().get(header::UPGRADE).cloned();
@@ -76,7 +78,7 @@ impl Upgrade {
         let plugin = hyper::upgrade::on(&mut answer);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let mut passed = headers::to_caller(std::mem::take(answer.headers_mut()));
+        let mut passed = headers::to_caller(std::mem::take(answer.headers_mut()), manners);
         for of_pages in [header::CONTENT_SECURITY_POLICY, header::X_CONTENT_TYPE_OPTIONS] {
             passed.remove(of_pages);
         }

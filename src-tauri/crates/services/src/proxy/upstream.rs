@@ -186,19 +186,18 @@ where
         let mut request = Request::new(sent_body);
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, target, sent_headers);
         let service = &hit.target.service;
-        let timeout = service.timeout.unwrap_or(limits::HEADER_TIMEOUT);
         let sent = match &allowed.client {
             Caller::Plain(client) => client.request(request),
             Caller::Encrypting(client) => client.request(request),
         };
         let sent = sent.map_err(|error| unsent(&error));
-        let answer = head(pin!(sent), progress.as_deref(), timeout, most).await?;
+        let answer = head(pin!(sent), progress.as_deref(), self.patience(), most).await?;
         let (parts, body) = answer.into_parts();
         let idle = service.idle_timeout.unwrap_or(limits::ROUTE_IDLE);
         let tenure = &hit.mount.tenure;
         let mut response = Response::new(Body::streamed(body, idle, tenure, &hit.target.meter, Some(place)));
         *response.status_mut() = parts.status;
-        *response.headers_mut() = headers::to_caller(parts.headers);
+        *response.headers_mut() = headers::to_caller(parts.headers, &self.shared.manners);
         Ok(response)
     }
 }

@@ -64,9 +64,8 @@ where
         *request.method_mut() = Method::POST;
         *request.uri_mut() = plugin_uri(path_of(Bytes::copy_from_slice(path.as_bytes()))?);
         *request.headers_mut() = headers;
-        let timeout = self.service().timeout.unwrap_or(limits::HEADER_TIMEOUT);
         let sent = pin!(wire.send(request));
-        let answer = exchange(sent, &self.hit.mount.line, None, timeout, u64::MAX).await?;
+        let answer = exchange(sent, &self.hit.mount.line, None, self.patience(), u64::MAX).await?;
         Ok((answer, place))
     }
 

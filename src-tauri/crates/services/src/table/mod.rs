@@ -47,7 +47,7 @@ pub(crate) enum Document<'a> {
 
 /// A service, and what the path says beside it.
 pub(crate) struct Hit<'a> {
-    pub(crate) mount: &'a Mount,
+    pub(crate) mount: &'a Arc<Mount>,
     pub(crate) target: &'a Arc<Target>,
     pub(crate) namespace: &'a str,
     pub(crate) call: Call<'a>,

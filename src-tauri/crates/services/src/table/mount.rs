@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use http::{HeaderValue, Method};
+use http::Method;
 use tokio_util::sync::CancellationToken;
 
 use super::path::split;
@@ -21,9 +21,6 @@ pub(crate) struct Mount {
     /// Ends some time after the object has been removed.
     pub(crate) tenure: Arc<CancellationToken>,
     pub(crate) prefix: String,
-    pub(crate) group_header: Option<HeaderValue>,
-    pub(crate) version_header: Option<HeaderValue>,
-    pub(crate) prefix_header: Option<HeaderValue>,
     routes: Routes,
     query: Option<Arc<Target>>,
     admission: Option<Arc<Target>>,
@@ -46,9 +43,6 @@ impl Mount {
             line: makings.lines.line(&spec.plugin_id),
             tenure: makings.tenures.of(&object.metadata.uid),
             prefix: spec.prefix(),
-            group_header: HeaderValue::from_str(&spec.group).ok(),
-            version_header: HeaderValue::from_str(&spec.version).ok(),
-            prefix_header: HeaderValue::from_str(&spec.prefix()).ok(),
             object: Arc::clone(object),
             routes: Routes::default(),
             query: None,
@@ -86,7 +80,7 @@ impl Mount {
     }
 
     /// The service for a method and a path below the version.
-    pub(super) fn find<'a>(&'a self, method: &Method, rest: &'a str) -> Option<Hit<'a>> {
+    pub(super) fn find<'a>(self: &'a Arc<Self>, method: &Method, rest: &'a str) -> Option<Hit<'a>> {
         let (namespace, inner) = match rest.strip_prefix("/namespaces/") {
             Some(named) => split(named),
             None => (DEFAULT_NAMESPACE, rest),
