@@ -2,13 +2,14 @@
 // The argument is the directory of the examples' packages.
 // ORRERY_SETTLE_S is how long readings are gathered first.
 
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { chromium } from '@playwright/test';
 import { openShop } from '../desktop/lib/shop.mjs';
 import { Engine } from './lib/engine.mjs';
+import { pageArguments, pages, standIn } from './lib/pages.mjs';
 
 const execute = promisify(execFile);
 const pictures = join(resolve(import.meta.dirname, '../..'), 'docs/pictures');
@@ -23,9 +24,17 @@ ${queries.map((query) => `  "${query}": {}`).join('\n')}
 ${then}
 `;
 
+/** A process that keeps connections to ports of the shop. */
+const visitor = (name, ports) => {
+  const program = `for (const port of ${JSON.stringify(ports)}) { const s = require('node:net').connect(port, '127.0.0.1'); s.on('data', () => {}); s.on('error', () => {}); setInterval(() => s.write('x'.repeat(500)), 200); }`;
+  return spawn(process.execPath, ['-e', program], { argv0: name, stdio: 'ignore' });
+};
+
 const close = openShop();
 const engine = await Engine.start();
-const browser = await chromium.launch({ executablePath: process.env.ORRERY_TEST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+const backup = visitor('backup', [15432]);
+const visitors = [backup];
+const browser = await chromium.launch({ executablePath: process.env.ORRERY_TEST_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage', ...pageArguments] });
 try {
   const packages = resolve(process.argv[2] ?? 'dist/plugins');
   for (const name of readdirSync(packages).filter((file) => /^(http-statistics|traffic-control|volume-count)-.*\.tar\.(gz|zst)$/.test(file))) {
@@ -40,11 +49,18 @@ try {
   await engine.post('/api/tasks?start=true&force=true', task('open-files', '5s', ['/orrery/process/*/open_files_count'], file('files.csv')));
   await wait(Number(process.env.ORRERY_SETTLE_S ?? 90));
 
+  // Between two moments of the picture something ends and something begins.
+  const before = Date.now();
+  backup.kill();
+  visitors.push(visitor('report-job', [15432, 18081]));
+  await wait(30);
+
   const list = JSON.parse(await engine.command('task', 'list', '--json'));
   const shown = list.find(({ name }) => name === 'load-to-file')?.id ?? '';
   const token = await engine.command('token');
   for (const theme of ['dark', 'light']) {
     const context = await browser.newContext({ baseURL: engine.url, viewport: { width: 1280, height: 800 }, colorScheme: theme, reducedMotion: 'reduce' });
+    if (pages) await standIn(context);
     await context.request.post('/api/session', { headers: { Authorization: `Bearer ${token}` } });
     const page = await context.newPage();
     const take = async (name, place, selector, press = false) => {
@@ -61,12 +77,14 @@ try {
       await execute('convert', [path, '-strip', '-dither', 'None', '-colors', '192', `PNG8:${join(pictures, `${name}-${theme}.png`)}`]);
     };
     await take('main', '#/view/processes', '[data-testid="map-nodes"] button[aria-label*="shop-api"]', true);
+    await take('compare', `#/view/processes?base=${before}`, '[data-testid="change-gone"]');
     await take('tasks', `#/tasks?task=${shown}`, '[data-testid="task-past-run"]');
     await take('catalog', '#/catalog', '[data-testid="catalog-now"]');
     await take('plugins', '#/plugins?plugin=iowait&tab=health', '[data-testid="health-strip"]');
     await context.close();
   }
 } finally {
+  for (const one of visitors) one.kill();
   close();
   await browser.close();
   await engine.close();

@@ -1,6 +1,7 @@
 // The whole interface in Debian's Chromium, against a real `orrery serve`. Nothing is downloaded.
 // One test at a time on one engine; patience for a machine that does other things too.
 
+import { pageArguments } from './lib/pages.mjs';
 import { join, resolve } from 'node:path';
 import { defineConfig } from '@playwright/test';
 
@@ -25,7 +26,7 @@ export default defineConfig({
       executablePath: process.env.ORRERY_TEST_CHROMIUM ?? '/usr/bin/chromium',
       // Chromium's own sandbox does not work for root, nor in most containers.
       // Pages that stand in (ORRERY_TEST_UI) come from nowhere, and are to reach the engine all the same.
-      args: ['--no-sandbox', '--disable-dev-shm-usage', ...(process.env.ORRERY_TEST_UI ? ['--disable-features=LocalNetworkAccessChecks'] : [])],
+      args: ['--no-sandbox', '--disable-dev-shm-usage', ...pageArguments],
     },
   },
 });

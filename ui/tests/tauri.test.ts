@@ -92,3 +92,14 @@ it('leaves a chosen package where it is', async () => {
   shell(() => null);
   expect(await new TauriBackend().choosePackage()).toBeNull();
 });
+
+it('saves text as it is, and a picture as base64, which the shell turns back', async () => {
+  const calls = shell(() => '/home/ada/map.png');
+  const backend = new TauriBackend();
+  expect(await backend.saveText('map.svg', 'image/svg+xml', '<svg/>')).toBe('/home/ada/map.png');
+  await backend.saveBlob('map.png', new Blob([new Uint8Array([0, 255, 16])], { type: 'image/png' }));
+  expect(calls.map(({ command, args }) => [command, args])).toEqual([
+    ['save_text', { fileName: 'map.svg', mediaType: 'image/svg+xml', text: '<svg/>', base64: false }],
+    ['save_text', { fileName: 'map.png', mediaType: 'image/png', text: 'AP8Q', base64: true }],
+  ]);
+});

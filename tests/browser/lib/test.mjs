@@ -1,24 +1,11 @@
 // Tests get an engine of their worker's, and pages that are watched: whatever the console, a script or the content
 // security policy complains of fails the test that it happened in.
 
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test as base } from '@playwright/test';
 import { Engine } from './engine.mjs';
+import { pages, standIn } from './pages.mjs';
 
 export { expect };
-
-/** A folder whose pages stand in for those that are built into the engine, so that a change of them is tried at once. */
-const pages = process.env.ORRERY_TEST_UI;
-
-/** Answers with pages of that folder; the engine answers the rest. */
-async function standIn(context) {
-  await context.route(/^[^?#]*\/(assets\/[^?#]+)?([?#].*)?$/, async (route) => {
-    const { pathname } = new URL(route.request().url());
-    const path = join(pages, pathname === '/' ? 'index.html' : pathname);
-    await (existsSync(path) ? route.fulfill({ path }) : route.continue());
-  });
-}
 
 /** Notes what a page complains of. */
 async function watch(page, complaints) {
