@@ -8,6 +8,8 @@ mod disk;
 mod hostile;
 mod kill;
 mod life;
+mod lists;
+mod load;
 mod metrics;
 mod orders;
 mod own_config;

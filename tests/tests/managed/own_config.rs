@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::package::Package;
-use crate::stage::Stage;
+use crate::stage::{PATIENCE, Stage, processes};
 
 /// So long that everything which a test does is within one window.
 const ONE_WINDOW: Duration = Duration::from_hours(1);
@@ -49,13 +50,16 @@ async fn known(stage: &Stage, id: &str) {
 async fn made(stage: &Stage, manifest: &Value) -> Value {
     let (status, made) = stage.post("/api/tasks?start=true", manifest).await;
     assert_eq!(status, StatusCode::CREATED, "{made:#}");
-    let name = made["name"].as_str().unwrap().to_owned();
-    stage
-        .until("it is ready to run", async || {
-            stage.get(&format!("/api/tasks/{name}")).await.1["state"] == "scheduled"
-        })
-        .await;
-    made
+    let address = format!("/api/tasks/{}", made["name"].as_str().unwrap());
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let (_, task) = stage.get(&address).await;
+        if task["state"] == "scheduled" {
+            return made;
+        }
+        assert!(Instant::now() < until, "it is not ready to run: {task:#}");
+        sleep(Duration::from_millis(50)).await;
+    }
 }
 
 async fn run(stage: &Stage, name: &str) -> Value {
@@ -334,4 +338,93 @@ async fn a_secret_of_a_task_reaches_the_plugin_and_nobody_else() {
         "",
         "on disk it is nowhere"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tasks_of_a_plugin_share_its_process_and_its_reports() {
+    let stage = Stage::set_every(ONE_WINDOW).await;
+    let log = stage.home().join("reports");
+    let package = Package::new("meter", "1.0.0")
+        .way("metric=load")
+        .way(format!("reports={}", log.display()))
+        .run("activation = \"on-demand\"\nidle_stop = \"100ms\"");
+    stage.install(&package).await;
+    known(&stage, "meter").await;
+    for name in ["one", "two"] {
+        let mut body = manifest(name, 1);
+        body.as_object_mut().unwrap().remove("config");
+        made(&stage, &body).await;
+    }
+    let (_, report) = stage.get("/api/report").await;
+    assert!(
+        report["Host"]["nodes"]["meterhost;<host>"].is_object(),
+        "the map has it: {report:#}"
+    );
+    assert_eq!(processes(stage.home(), "meter").len(), 1, "one process for both");
+    let asked = || std::fs::read_to_string(&log).unwrap().lines().count();
+    let before = asked();
+    for _ in 0..5 {
+        for name in ["one", "two"] {
+            assert_eq!(value(&stage, name).await, 42.0);
+        }
+    }
+    assert_eq!(
+        asked(),
+        before,
+        "the map's report of this window serves both, again and again"
+    );
+    let pid = stage.pid("meter").await;
+    assert!(pid.is_some());
+    let (status, _) = stage.post("/api/tasks/one/stop", &json!({})).await;
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(value(&stage, "two").await, 42.0);
+    assert_eq!(stage.pid("meter").await, pid, "the other task needs it");
+    let (status, _) = stage.post("/api/tasks/two/stop", &json!({})).await;
+    assert_eq!(status, StatusCode::OK);
+    stage.reaches("meter", "idle").await;
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_measures_over_the_span_that_a_task_asks_for() {
+    let pressure = |span: &str| {
+        let text = std::fs::read_to_string("/proc/pressure/cpu").ok()?;
+        let word = text
+            .lines()
+            .next()?
+            .split_whitespace()
+            .find(|word| word.starts_with(span))?;
+        word.split('=').nth(1)?.parse::<f64>().ok()
+    };
+    if pressure("avg300").is_none() {
+        println!("skipped: this kernel does not count pressure");
+        return;
+    }
+    let stage = Stage::set().await;
+    let program = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../plugins-examples/pressure/pressure"
+    );
+    let source = json!({ "from": "file", "path": program });
+    let (status, done) = stage.post("/api/plugins?load=true&wait=true", &source).await;
+    assert_eq!(status, StatusCode::OK, "{done:#}");
+    let has_it = async || stage.get("/api/catalog?q=/pressure/*").await.1["total"] == 3;
+    stage.until("the catalog has it", has_it).await;
+    let mut body = manifest("t", 1);
+    body["collect"] = json!({ "/pressure/host/*/pressure_cpu": {} });
+    body["config"] = json!({ "/pressure": { "over": "2m" } });
+    let (_, check) = stage.post("/api/tasks/dry-run", &body).await;
+    assert_eq!(check["faults"][0]["field"], "config./pressure.over", "{check:#}");
+    body["config"] = json!({ "/pressure": { "over": "5m" } });
+    made(&stage, &body).await;
+    // The kernel's number moves slowly; it lies between what it was before and after.
+    stage
+        .until("the run has the kernel's number", async || {
+            let before = pressure("avg300").unwrap();
+            let value = value(&stage, "t").await.as_f64().unwrap();
+            let after = pressure("avg300").unwrap();
+            (before.min(after)..=before.max(after)).contains(&value)
+        })
+        .await;
+    stage.end().await;
 }

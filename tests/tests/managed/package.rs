@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use orrery_packages::{Compression, pack};
 
-const PROGRAM: &str = include_str!("plugin.py");
+pub(crate) const PROGRAM: &str = include_str!("plugin.py");
 
 /// A package in the making.
 #[derive(Clone)]

@@ -19,6 +19,10 @@ if "proof" in ways:
         scratch.write("x")
     told = json.load(open(os.environ["ORRERY_CONFIG_FILE"]))
     word = "%d %s %d" % (os.getuid(), told["colour"], os.path.getsize("kept"))
+if "told" in ways:
+    with open(ways["told"], "a") as kept:
+        given = os.environ.get("ORRERY_CONFIG_FILE")
+        kept.write(json.dumps(json.load(open(given)) if given else None) + "\n")
 if "ignore-term" in ways:
     import signal
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -85,6 +89,9 @@ class Plugin(http.server.BaseHTTPRequestHandler):
             return self.send(200, ways["describe"].encode())
         if not self.path.startswith("/report"):
             return self.send(404, b"{}")
+        if "reports" in ways:
+            with open(ways["reports"], "a") as reports:
+                reports.write("x\n")
         if "hang" in ways or there("hang-when"):
             time.sleep(3600)
         if "html" in ways:

@@ -114,6 +114,12 @@ async fn a_task_makes_its_plugin_run_and_its_values_arrive() {
         (status, &in_use["reason"]),
         (StatusCode::CONFLICT, &json!("in_use"))
     );
+    let called = format!("one ({id})");
+    assert_eq!(in_use["fields"], json!([{ "field": "task", "message": called }]));
+    assert!(
+        in_use["message"].as_str().unwrap().contains(&called),
+        "{in_use:#}"
+    );
     let (status, refused) = stage.delete("/api/tasks/one").await;
     assert_eq!(
         (status, &refused["reason"]),

@@ -12,7 +12,39 @@ source: PackageSource,
 /**
  * Install over the same version with other content.
  */
-force: boolean, } | { "order": "rollback", 
+force: boolean, } | { "order": "load", 
+/**
+ * Where it comes from.
+ */
+source: PackageSource, 
+/**
+ * Load over the same version with other content.
+ */
+force: boolean, 
+/**
+ * Values that are laid over the plugin's own config.
+ */
+config: Record<string, unknown>, } | { "order": "upgrade", 
+/**
+ * Plugin id.
+ */
+plugin: string, 
+/**
+ * Where the package comes from.
+ */
+source: PackageSource, 
+/**
+ * Put other content into the place of the same version.
+ */
+force: boolean, 
+/**
+ * Values that are laid over the plugin's own config.
+ */
+config: Record<string, unknown>, 
+/**
+ * Refuse a version that needs config which nobody gives; otherwise it is put into force and waits.
+ */
+load: boolean, } | { "order": "rollback", 
 /**
  * Plugin id.
  */

@@ -14,7 +14,7 @@ use orrery_engine::api::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::Failure;
 use crate::limits::CALL_BYTES_MAX;
@@ -133,6 +133,33 @@ pub(crate) struct Forced {
     /// Install over other content of the same version.
     #[serde(default)]
     force: bool,
+    /// Refuse a plugin that lacks config, with everything that is missing; otherwise it waits for it.
+    #[serde(default)]
+    load: bool,
+}
+
+/// A package, and what its plugin is configured with.
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Brought {
+    #[serde(flatten)]
+    source: PackageSource,
+    /// Values that are laid over the plugin's own config; with any, it is refused when it lacks others.
+    #[serde(default)]
+    config: Map<String, Value>,
+}
+
+impl Brought {
+    fn ordered(self, how: &Forced) -> PluginOrder {
+        let (source, force) = (self.source, how.force);
+        match how.load || !self.config.is_empty() {
+            true => PluginOrder::Load {
+                source,
+                force,
+                config: self.config,
+            },
+            false => PluginOrder::Install { source, force },
+        }
+    }
 }
 
 /// How a plugin is removed.
@@ -186,27 +213,26 @@ async fn install(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Params(how): Params<Forced>,
-    Given(source): Given<PackageSource>,
+    Given(brought): Given<Brought>,
 ) -> Answer {
-    let order = PluginOrder::Install {
-        source,
-        force: how.force,
-    };
-    send(&gateway, &caller, order, how.wait).await
+    send(&gateway, &caller, brought.ordered(&how), how.wait).await
 }
 
-/// An install that names the plugin it is for: one that is not there is not made.
+/// An install that names the plugin it is for: one that is not there is not made, and another one neither.
 async fn upgrade(
     State(gateway): State<Gateway>,
     Extension(caller): Extension<Caller>,
     Path(id): Path<String>,
     Params(how): Params<Forced>,
-    Given(source): Given<PackageSource>,
+    Given(brought): Given<Brought>,
 ) -> Answer {
     entry(&gateway, &caller, &id).await?;
-    let order = PluginOrder::Install {
-        source,
+    let order = PluginOrder::Upgrade {
+        plugin: id,
+        source: brought.source,
         force: how.force,
+        config: brought.config,
+        load: how.load,
     };
     send(&gateway, &caller, order, how.wait).await
 }

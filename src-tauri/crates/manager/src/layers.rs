@@ -1,7 +1,7 @@
 //! Config in layers: what is said for everything, for an interface, for a version of a plugin or for its process,
 //! beside what is said for the plugin itself. Defaults < global < interface < plugin < revision < instance < task.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use orrery_catalog::{ConfigError, LayerKind, Layers, resolve};
@@ -159,6 +159,16 @@ impl Shared {
 }
 
 impl Manager {
+    /// Plugins that something is being done to; those that are only being installed are not registered yet.
+    pub fn under_way(&self) -> BTreeSet<String> {
+        let book = self.shared().book();
+        let plugins = book
+            .open
+            .values()
+            .map(|operation| operation.record.plugin.clone());
+        plugins.filter(|id| !id.is_empty()).collect()
+    }
+
     /// All layers that a plugin is configured with, but the task's. One that somebody else runs has those for
     /// everything and for its interfaces.
     pub fn config_layers(&self, id: &str, interfaces: &[Interface]) -> Layers {

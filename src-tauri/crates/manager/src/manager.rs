@@ -285,7 +285,13 @@ impl Manager {
             })
         };
         match order {
-            PluginOrder::Install { source, .. } => self.check_source(source),
+            PluginOrder::Install { source, .. } | PluginOrder::Load { source, .. } => {
+                self.check_source(source)
+            }
+            PluginOrder::Upgrade { plugin, source, .. } => {
+                registered(plugin)?;
+                self.check_source(source)
+            }
             PluginOrder::Rollback { plugin, version } => {
                 let record = registered(plugin)?;
                 not_local(&record)?;
@@ -491,9 +497,14 @@ pub(crate) fn plugin_of(order: &PluginOrder) -> Option<&str> {
         PluginOrder::Install {
             source: PackageSource::Index { plugin, .. },
             ..
+        }
+        | PluginOrder::Load {
+            source: PackageSource::Index { plugin, .. },
+            ..
         } => Some(plugin),
-        PluginOrder::Install { .. } => None,
-        PluginOrder::Rollback { plugin, .. }
+        PluginOrder::Install { .. } | PluginOrder::Load { .. } => None,
+        PluginOrder::Upgrade { plugin, .. }
+        | PluginOrder::Rollback { plugin, .. }
         | PluginOrder::Remove { plugin, .. }
         | PluginOrder::Start { plugin }
         | PluginOrder::Stop { plugin }

@@ -64,7 +64,10 @@ impl Kind {
 
     pub(crate) fn of(order: &PluginOrder) -> Kind {
         match order {
-            PluginOrder::Install { .. } => Kind::Install,
+            // It is an upgrade once its package has shown what of.
+            PluginOrder::Install { .. } | PluginOrder::Load { .. } | PluginOrder::Upgrade { .. } => {
+                Kind::Install
+            }
             PluginOrder::Rollback { .. } => Kind::Rollback,
             PluginOrder::Remove { .. } => Kind::Remove,
             PluginOrder::Start { .. } => Kind::Start,

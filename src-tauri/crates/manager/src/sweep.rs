@@ -147,6 +147,14 @@ fn upload_of(order: &PluginOrder) -> Option<String> {
         PluginOrder::Install {
             source: PackageSource::Upload { upload, .. },
             ..
+        }
+        | PluginOrder::Load {
+            source: PackageSource::Upload { upload, .. },
+            ..
+        }
+        | PluginOrder::Upgrade {
+            source: PackageSource::Upload { upload, .. },
+            ..
         } => Some(upload.clone()),
         _ => None,
     }

@@ -302,6 +302,35 @@ pub enum PluginOrder {
         #[serde(default)]
         force: bool,
     },
+    /// The same, but refused when the plugin needs config that nobody gives, where an install waits for it.
+    Load {
+        /// Where it comes from.
+        source: PackageSource,
+        /// Load over the same version with other content.
+        #[serde(default)]
+        force: bool,
+        /// Values that are laid over the plugin's own config.
+        #[serde(default)]
+        #[ts(type = "Record<string, unknown>")]
+        config: serde_json::Map<String, serde_json::Value>,
+    },
+    /// Upgrade a plugin that is registered; a package of another one is refused.
+    Upgrade {
+        /// Plugin id.
+        plugin: String,
+        /// Where the package comes from.
+        source: PackageSource,
+        /// Put other content into the place of the same version.
+        #[serde(default)]
+        force: bool,
+        /// Values that are laid over the plugin's own config.
+        #[serde(default)]
+        #[ts(type = "Record<string, unknown>")]
+        config: serde_json::Map<String, serde_json::Value>,
+        /// Refuse a version that needs config which nobody gives; otherwise it is put into force and waits.
+        #[serde(default)]
+        load: bool,
+    },
     /// Back to an earlier revision that is kept.
     Rollback {
         /// Plugin id.

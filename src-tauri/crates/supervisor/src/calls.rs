@@ -77,6 +77,8 @@ pub struct ReportFacts {
     pub interfaces: Vec<String>,
     /// The version that it said with its first line; none where it does not say where it listens either.
     pub version: Option<semver::Version>,
+    /// What it answers when it is asked to describe itself, as it came; none where it does not.
+    pub description: Option<Vec<u8>>,
 }
 
 /// Who listens on a socket.

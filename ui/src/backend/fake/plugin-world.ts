@@ -60,7 +60,7 @@ export class PluginWorld {
   order(order: PluginOrder): OperationView {
     const now = Date.now();
     this.#advance(now);
-    if (order.order === 'install') return this.#install(order.source);
+    if (order.order === 'install' || order.order === 'load' || order.order === 'upgrade') return this.#install(order.source);
     const plugin = this.#plugins.get(order.plugin);
     if (!plugin) throw apiError('not_found', `There is no plugin ${order.plugin}.`);
     const running = this.#jobs.find((job) => job.operation.plugin === plugin.id && job.operation.state === 'running');
@@ -117,7 +117,7 @@ export class PluginWorld {
     return this.#begin(known ? 'upgrade' : 'install', id, 1, failure, finish).operation;
   }
 
-  #order(order: Exclude<PluginOrder, { order: 'install' }>, plugin: ManagedPlugin): Job {
+  #order(order: Exclude<PluginOrder, { order: 'install' | 'load' | 'upgrade' }>, plugin: ManagedPlugin): Job {
     const { id } = plugin;
     const run = (change: Partial<ManagedPlugin['instance']>) => this.#plugins.set(id, { ...plugin, instance: { ...plugin.instance, ...change } });
     switch (order.order) {

@@ -23,17 +23,23 @@ pub(crate) enum Plugin {
     /// The package is a file, a web address, or (with --index) the id of a plugin in a directory index. A program
     /// without a package is taken too: it says itself where it listens, and runs while it is needed. What it is is
     /// verified, unpacked and started; the plugin counts as installed when its first report is good, and nothing
-    /// is left behind when it is not. Ctrl-C cancels.
-    #[command(
-        visible_alias = "load",
-        after_help = "\
+    /// is left behind when it is not. Ctrl-C cancels. One that lacks config is installed and waits for it.
+    #[command(after_help = "\
 Examples:
   orrery plugin install iowait-0.1.0.tar.gz
-  orrery plugin load ./counter --name counter
   orrery plugin install https://plugins.example.org/iowait-0.1.0.tar.gz --sha256 5feceb66…
-  orrery plugin install iowait --index dist/plugins/index.json"
-    )]
+  orrery plugin install iowait --index dist/plugins/index.json")]
     Install(Install),
+    /// Load a plugin: what it measures is in the catalog, and it runs as its manifest says.
+    ///
+    /// The same as install, but a plugin that lacks config is refused with everything that is missing, and nothing
+    /// of it is left behind. Config that is given for everything or for its interfaces counts.
+    #[command(after_help = "\
+Examples:
+  orrery plugin load ./counter --name counter
+  orrery plugin load billing-1.2.0.tar.gz --config tenant=blue --config token=file:/etc/billing.token
+  orrery plugin load billing-1.2.0.tar.gz --config-file billing.json")]
+    Load(Install),
     /// Upgrade a plugin that is there; the old revision runs until the new one is ready.
     #[command(after_help = "\
 Examples:
@@ -226,6 +232,13 @@ pub(crate) struct Install {
     /// Install over the same version with other content.
     #[arg(long)]
     pub(crate) force: bool,
+    /// Give it a value of its config, laid over what it has; the value is JSON, or text where it is none. It is then
+    /// refused when it lacks any.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = super::key_value)]
+    pub(crate) config: Vec<(String, String)>,
+    /// The same from a JSON file; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) wait: Wait,
 }

@@ -54,10 +54,11 @@ pub(crate) async fn run(instance: &Instance, command: Plugin, json: bool) -> Res
                 show::one(&entry)
             }
         }
-        Plugin::Install(install) => install_from(instance, install, json).await,
+        Plugin::Install(install) => install_from(instance, install, false, json).await,
+        Plugin::Load(install) => install_from(instance, install, true, json).await,
         Plugin::Upgrade { plugin, install } => {
             entry(instance, &plugin).await?;
-            install_from(instance, install, json).await
+            upgrade_from(instance, plugin, install, json).await
         }
         Plugin::Rollback { plugin, to, wait } => {
             let order = PluginOrder::Rollback { plugin, version: to };
@@ -153,13 +154,56 @@ async fn installed(instance: &Instance) -> Result<Vec<String>, Exit> {
         .collect())
 }
 
-async fn install_from(instance: &Instance, install: Install, json: bool) -> Result<(), Exit> {
+async fn install_from(instance: &Instance, install: Install, load: bool, json: bool) -> Result<(), Exit> {
+    let config = given(&install)?;
     let source = source(instance, &install, json).await?;
-    let order = PluginOrder::Install {
-        source,
-        force: install.force,
+    let force = install.force;
+    let order = match load || !config.is_empty() {
+        true => PluginOrder::Load {
+            source,
+            force,
+            config,
+        },
+        false => PluginOrder::Install { source, force },
     };
     ops::order(instance, order, install.wait.no_wait, json).await
+}
+
+async fn upgrade_from(instance: &Instance, plugin: String, install: Install, json: bool) -> Result<(), Exit> {
+    let config = given(&install)?;
+    let order = PluginOrder::Upgrade {
+        plugin,
+        source: source(instance, &install, json).await?,
+        force: install.force,
+        load: !config.is_empty(),
+        config,
+    };
+    ops::order(instance, order, install.wait.no_wait, json).await
+}
+
+/// Config that comes with the order: what is said on the command line over what stands in the file.
+fn given(install: &Install) -> Result<Map<String, Value>, Exit> {
+    let mut all = Map::new();
+    if let Some(file) = &install.config_file {
+        let wrong = |why: String| Exit::usage(format!("{}: {why}", file.display()));
+        match serde_json::from_str(&read(file)?) {
+            Ok(Value::Object(held)) => all = held,
+            Ok(_) => return Err(wrong("a config is an object of keys and values".to_owned())),
+            Err(error) => return Err(wrong(error.to_string())),
+        }
+    }
+    all.extend(
+        install
+            .config
+            .iter()
+            .map(|(key, value)| (key.clone(), spoken(value))),
+    );
+    Ok(all)
+}
+
+/// A value from the command line: JSON, or text where it is none.
+fn spoken(value: &str) -> Value {
+    serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()))
 }
 
 /// What is named: an address, an entry of an index, or a file. A file is read by the instance itself where it
@@ -256,8 +300,7 @@ async fn config(instance: &Instance, change: Config, json: bool) -> Result<(), E
             _ => Map::new(),
         };
         for (key, value) in change.set {
-            let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
-            all.insert(key, value);
+            all.insert(key, spoken(&value));
         }
         (Some(Value::Object(all)), None)
     };

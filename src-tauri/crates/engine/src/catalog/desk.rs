@@ -32,6 +32,7 @@ pub(crate) async fn run(shared: Arc<Shared>, managed: Option<Arc<Managed>>, stop
         first: BTreeMap::new(),
         running: BTreeMap::new(),
         asked: BTreeSet::new(),
+        early: BTreeMap::new(),
         shared,
         managed,
     };
@@ -77,6 +78,8 @@ struct Desk {
     running: BTreeMap<SmolStr, Version>,
     /// Sockets that somebody else serves and that were asked to describe themselves.
     asked: BTreeSet<SmolStr>,
+    /// What plugins reported of which it is not known yet what version they are.
+    early: BTreeMap<SmolStr, Metrics>,
 }
 
 /// What is kept of what was said.
@@ -130,14 +133,23 @@ impl Desk {
 
     /// Makes the catalog of what is known now.
     async fn settle(&mut self) {
-        let (managed, manifests) = match &self.managed {
-            Some(managed) => (managed.manager.list(), managed.manager.manifests()),
+        // In this order: a socket that is there because of an install is seen with the install, or with what it made.
+        let mut sockets = self.shared.registry.list();
+        let manager = self.managed.as_ref().map(|managed| &managed.manager);
+        let coming = manager.map(|manager| manager.under_way()).unwrap_or_default();
+        let (managed, manifests) = match manager {
+            Some(manager) => (manager.list(), manager.manifests()),
             None => Default::default(),
         };
         let manifests: BTreeMap<String, Manifest> = manifests.into_iter().collect();
-        let sockets = self.shared.registry.list();
+        // One that is being installed is nobody else's, though its socket is there before it is registered.
+        sockets.retain(|socket| {
+            let is_ours = managed.iter().any(|plugin| plugin.id == socket.id);
+            let was_there = self.said.contains_key(&(SmolStr::from(&socket.id), NO_VERSION));
+            is_ours || was_there || !coming.contains(&socket.id)
+        });
         let news = self.shared.library.heard.take();
-        let mut fresh = self.hear(news, &managed, &manifests, &sockets);
+        let mut fresh = self.hear(news, &managed, &manifests, &sockets, &coming);
         fresh.extend(self.forget(&managed, &manifests, &sockets));
         self.ask(&managed, &sockets);
         let layers = self.layers(&managed, &sockets);
@@ -183,6 +195,7 @@ impl Desk {
         managed: &[ManagedPlugin],
         manifests: &BTreeMap<String, Manifest>,
         sockets: &[PluginInfo],
+        coming: &BTreeSet<String>,
     ) -> BTreeSet<VersionKey> {
         let mut fresh = BTreeSet::new();
         self.built_in.extend(news.built_in);
@@ -191,8 +204,16 @@ impl Desk {
         while self.first.len() > CATALOG_SOURCES {
             self.first.pop_first();
         }
-        for (plugin, metrics) in news.reported {
+        let mut reported = std::mem::take(&mut self.early);
+        reported.extend(news.reported);
+        for (plugin, metrics) in reported {
             let version = manifests.get(plugin.as_str()).map(|m| m.version.clone());
+            let is_ours = managed.iter().any(|known| plugin == known.id.as_str());
+            let was_there = self.said.contains_key(&(plugin.clone(), NO_VERSION));
+            if version.is_none() && !was_there && (is_ours || coming.contains(plugin.as_str())) {
+                self.early.insert(plugin, metrics);
+                continue;
+            }
             let key = (plugin, version.unwrap_or(NO_VERSION));
             let said = self.said.entry(key.clone()).or_default();
             if said.reported != metrics {

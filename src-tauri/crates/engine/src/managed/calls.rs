@@ -53,6 +53,7 @@ impl Calls for OverSockets {
                 peer_pid: listener.and_then(|peer| pid(peer.pid)),
                 interfaces: report.interfaces,
                 version: None,
+                description,
             })
         })
     }

@@ -140,7 +140,9 @@ pub(super) fn deed(request: &Request) -> Option<Deed> {
 fn ordered(order: &PluginOrder) -> Deed {
     let of = |what: &str, plugin: &str| Deed::new(format!("plugin {what}"), format!("plugin:{plugin}"));
     match order {
-        PluginOrder::Install { source, .. } => installed(source),
+        // Not with what: a config may hold secrets.
+        PluginOrder::Install { source, .. } | PluginOrder::Load { source, .. } => installed(source),
+        PluginOrder::Upgrade { plugin, .. } => of("upgrade", plugin),
         PluginOrder::Rollback { plugin, version } => {
             of("rollback", plugin).with(version.clone().unwrap_or_default())
         }

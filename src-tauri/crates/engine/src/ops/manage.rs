@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use orrery_manager::{Manager, OrderError, Wait};
-use orrery_model::SmolStr;
 use orrery_supervisor::HealthReply;
 
 use super::plugin_list;
@@ -104,10 +103,10 @@ impl Engine {
         if losing.is_empty() {
             return Ok(());
         }
-        let tasks: Vec<&str> = losing.iter().map(SmolStr::as_str).collect();
+        let tasks: Vec<String> = losing.iter().map(|id| self.called(id)).collect();
         let fields = tasks.iter().map(|task| FieldError {
             field: "task".to_owned(),
-            message: (*task).to_owned(),
+            message: task.clone(),
         });
         let message = format!(
             "{plugin} is needed by {}. With force it is removed, and they wait until it is back.",
@@ -118,6 +117,15 @@ impl Engine {
             reason: "in_use".to_owned(),
             ..ApiError::new(Code::Conflict, message)
         })
+    }
+
+    /// A task by name and id.
+    fn called(&self, id: &str) -> String {
+        let found = self.tasks().ok().and_then(|tasks| tasks.spec(id).ok());
+        match found {
+            Some((_, spec)) if !spec.name.is_empty() => format!("{} ({id})", spec.name),
+            _ => id.to_owned(),
+        }
     }
 
     pub(crate) fn operations(&self, limit: Option<u32>) -> Result<Vec<OperationView>, ApiError> {

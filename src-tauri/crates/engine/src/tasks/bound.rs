@@ -1,21 +1,22 @@
 //! A run's values: what is published, and what plugins are asked for where the task has a config of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use orrery_catalog::{Namespace, Need, Part, QueryElement, Reading, Selected, View, readings};
+use orrery_catalog::{Need, Part, QueryElement, Reading, Selected, View, readings};
+use orrery_model::Report;
 use orrery_model::window::SourceId;
-use orrery_model::{Report, SmolStr};
 use orrery_packages::manifest::Interface;
 use orrery_packages::policy::{PolicyType, Rule, reveal};
 use orrery_plugins::Collectors;
+use orrery_tasks::Sample;
 use orrery_tasks::limits::DEADLINE_MAX;
 use orrery_tasks::seams::{Collected, Later, PluginConfig, Subscribed};
-use orrery_tasks::{Sample, Series};
 use serde_json::Value;
 
+use super::names::Names;
 use super::own::{Key, Own};
 use crate::engine::Engine;
 use crate::limits::TASK_SAMPLES;
@@ -128,14 +129,18 @@ impl Bound {
             let there: Vec<Selected> = there.cloned().collect();
             readings(&there, &published.report, TASK_SAMPLES)
         };
-        let mut problems = Vec::new();
+        let (mut problems, mut notes) = (Vec::new(), Vec::new());
         // What a plugin said that has gone since is still shown for a while, and is no value of now.
         let mut gone = BTreeSet::new();
         for id in self.collectors() {
             if !published.hears(&SourceId::plugin(id)) {
                 gone.insert(id);
                 if self.is_needed(id) {
-                    problems.push(format!("plugin {id} does not report"));
+                    match self.is_ended(id) {
+                        // That is waited for as soon as it is known, and waiting is not failing.
+                        true => notes.push(format!("plugin {id} is not there at present")),
+                        false => problems.push(format!("plugin {id} does not report")),
+                    }
                 }
             }
         }
@@ -150,7 +155,7 @@ impl Bound {
         Collected {
             samples,
             problems,
-            notes: Vec::new(),
+            notes,
         }
     }
 
@@ -209,6 +214,16 @@ impl Bound {
         })
     }
 
+    /// Whether somebody wants the plugin not to run, or it is gone: nothing of that is a failure.
+    fn is_ended(&self, plugin: &str) -> bool {
+        match self.desk.engine.reach(plugin) {
+            Reach::Unknown | Reach::Ending => true,
+            // One that crashed is tried again.
+            Reach::Resting { retry_after, .. } | Reach::Asleep { retry_after, .. } => retry_after.is_none(),
+            Reach::At { .. } | Reach::Crashing { .. } => false,
+        }
+    }
+
     /// Whether everything that it wants of a plugin is optional.
     fn does_without(&self, plugin: &str) -> bool {
         let mut wants = self.view.request.wants.iter();
@@ -261,41 +276,4 @@ fn revealed(rules: &[Rule], config: &Value) -> Result<Value, String> {
             .map(|error| format!("{}: {}", error.key, error.message));
         told.collect::<Vec<_>>().join("; ")
     })
-}
-
-/// Series by plugin, metric and node, made once and shared by all tasks and runs.
-#[derive(Default)]
-struct Names(Mutex<BTreeMap<(Namespace, SmolStr), Arc<Series>>>);
-
-/// Series remembered; beyond it they are made anew.
-const NAMES_MAX: usize = 200_000;
-
-impl Names {
-    fn series(&self, value: &Reading) -> Option<Arc<Series>> {
-        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (value.entry.namespace.clone(), value.node.clone());
-        if let Some(series) = names.get(&key) {
-            return Some(series.clone());
-        }
-        let place = value.entry.told.place.as_ref()?;
-        let told = &value.entry.told;
-        let series = Arc::new(Series {
-            namespace: value.namespace().to_string().into(),
-            plugin: value.entry.source.id.clone(),
-            topology: place.topology.tag().into(),
-            node: value.node.clone(),
-            metric: place.metric.clone(),
-            unit: if told.unit.is_empty() {
-                told.format.clone()
-            } else {
-                told.unit.clone()
-            },
-            tags: BTreeMap::new(),
-        });
-        if names.len() >= NAMES_MAX {
-            names.clear();
-        }
-        names.insert(key, series.clone());
-        Some(series)
-    }
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 
+use orrery_packages::policy::Rule;
 use orrery_packages::{Manifest, remove_revision, restate_program};
 use orrery_store::{PluginRecord, RevisionRecord};
 use orrery_supervisor::spec::{Activation, Rest};
@@ -11,6 +12,7 @@ use orrery_supervisor::{ReportFacts, Want};
 use sha2::{Digest, Sha256};
 
 use crate::book::Plugin;
+use crate::clock::now_ms;
 use crate::error::Failure;
 use crate::layers::Given;
 use crate::limits::RETAINED;
@@ -28,17 +30,20 @@ pub(super) struct Newcomer {
     pub(super) known: bool,
     /// Its manifest was made up; what it says of itself at its first start goes into it.
     pub(super) made_up: bool,
+    /// It is refused when it lacks config, and does not wait for it.
+    pub(super) with_all_config: bool,
 }
 
 impl Newcomer {
     /// Takes into a made-up manifest what the program has said of itself by now.
-    async fn learn(&mut self, facts: ReportFacts) -> Result<(), Failure> {
+    async fn learn(&mut self, facts: &ReportFacts) -> Result<(), Failure> {
         if !self.made_up {
             return Ok(());
         }
         let mut told = self.manifest.clone();
-        if let Some(version) = facts.version {
-            told.version = version;
+        told.policy = self.rules_told(facts);
+        if let Some(version) = &facts.version {
+            told.version = version.clone();
         }
         let named = facts.interfaces.iter();
         for interface in named.filter_map(|word| serde_json::from_value(word.as_str().into()).ok()) {
@@ -57,6 +62,36 @@ impl Newcomer {
         self.manifest = told;
         Ok(())
     }
+
+    /// Whether it may be there without config that it needs.
+    fn waits_for_config(&self, record: &PluginRecord) -> bool {
+        !self.with_all_config && record.config.accepted.is_none()
+    }
+
+    /// The rules of its config: those of its manifest, else those that it tells when it is asked.
+    fn rules_told(&self, facts: &ReportFacts) -> Vec<Rule> {
+        if !self.manifest.policy.is_empty() {
+            return self.manifest.policy.clone();
+        }
+        let described = facts.description.as_deref();
+        let described =
+            described.map(|body| orrery_catalog::describe(self.manifest.id.as_str(), body, now_ms()));
+        // What is wrong with a description is told where the catalog takes it.
+        described.and_then(Result::ok).unwrap_or_default().policy
+    }
+}
+
+/// Why a plugin that lacks config is not loaded: everything that is missing, and how to give it.
+pub(super) fn lacking(id: &str, failure: Failure) -> Failure {
+    if failure.code != "policy" {
+        return failure;
+    }
+    let text = format!(
+        "{id} needs config: {}. Give it with the order (--config KEY=VALUE, or `config` in the request), or for \
+         everything with `orrery config set`",
+        failure.text
+    );
+    Failure { text, ..failure }
 }
 
 /// A revision that may come into force.
@@ -89,22 +124,12 @@ pub(super) async fn start(
     let is_new = !shared.config.dirs.state(id).exists();
     op.note(|facts| facts.made_state = is_new);
     op.begin(Step::Start).await?;
-    let prepared = match shared.prepare(&prepare) {
-        Err(failure) if failure.code == "policy" && record.config.accepted.is_none() => {
+    let mut prepared = match shared.prepare(&prepare) {
+        Err(failure) if newcomer.with_all_config => return Err(lacking(id, failure)),
+        Err(failure) if failure.code == "policy" && newcomer.waits_for_config(record) => {
             // It wants config that only the user can give: it is installed, and runs once it has it.
             op.skip(Step::Start, &failure.text);
-            let lacking = format!("it needs config: {}", failure.text);
-            let without_rules = Manifest {
-                policy: Vec::new(),
-                ..newcomer.manifest.clone()
-            };
-            let prepared = shared.prepare(&Prepare {
-                manifest: &without_rules,
-                config: Given::default(),
-                ..prepare
-            })?;
-            let want = Want::Rest(Rest::Inapplicable(lacking));
-            return Ok(Brought::at_rest(newcomer, id, prepared, want));
+            return waiting(shared, newcomer, id, &failure);
         }
         prepared => prepared?,
     };
@@ -124,10 +149,42 @@ pub(super) async fn start(
             return Err(failure);
         }
     };
-    if let Err(failure) = newcomer.learn(candidate.facts()).await {
-        candidate.discard().await;
+    let facts = candidate.facts();
+    let learned = match newcomer.learn(&facts).await {
+        Ok(()) => suits(shared, newcomer, record, &facts),
+        Err(failure) => Err(failure),
+    };
+    match learned {
+        Ok(()) => {}
+        Err(failure) if failure.code == "policy" && newcomer.waits_for_config(record) => {
+            candidate.discard().await;
+            forget_config(&prepared);
+            op.skip(Step::Start, &failure.text);
+            return waiting(shared, newcomer, id, &failure);
+        }
+        Err(failure) => {
+            candidate.discard().await;
+            forget_config(&prepared);
+            return Err(failure);
+        }
+    }
+    if newcomer.made_up && !newcomer.manifest.policy.is_empty() && !stays(&want, prepared.spec.activation) {
+        // From its next start on it has what its rules come to.
         forget_config(&prepared);
-        return Err(failure);
+        let again = shared.prepare(&Prepare {
+            manifest: &newcomer.manifest,
+            package: &newcomer.revision.dir,
+            program_sha256: Some(newcomer.revision.program_sha256.clone()),
+            config: shared.given(&newcomer.manifest, record.config.accepted.as_ref()),
+            has_worked: record.has_worked,
+        });
+        prepared = match again {
+            Ok(prepared) => prepared,
+            Err(failure) => {
+                candidate.discard().await;
+                return Err(failure);
+            }
+        };
     }
     op.say(Step::Start, "its first report is valid");
     shared.pass("start ready");
@@ -135,6 +192,54 @@ pub(super) async fn start(
         candidate: Mutex::new(Some(candidate)),
         ..Brought::at_rest(newcomer, id, prepared, want)
     })
+}
+
+/// Whether its config keeps rules that only it could tell, once it runs.
+fn suits(
+    shared: &Shared,
+    newcomer: &Newcomer,
+    record: &PluginRecord,
+    facts: &ReportFacts,
+) -> Result<(), Failure> {
+    if !newcomer.made_up && !newcomer.with_all_config {
+        return Ok(());
+    }
+    let told = Manifest {
+        policy: newcomer.rules_told(facts),
+        ..newcomer.manifest.clone()
+    };
+    let given = shared.given(&told, record.config.accepted.as_ref());
+    config_file::check(&told, &given).map_err(|failure| match newcomer.with_all_config {
+        true => lacking(&record.id, failure),
+        false => failure,
+    })
+}
+
+/// It is installed, and waits for its config.
+fn waiting(shared: &Shared, newcomer: &Newcomer, id: &str, failure: &Failure) -> Result<Brought, Failure> {
+    let lacking = format!("it needs config: {}", failure.text);
+    let without_rules = Manifest {
+        policy: Vec::new(),
+        ..newcomer.manifest.clone()
+    };
+    let prepared = shared.prepare(&Prepare {
+        manifest: &without_rules,
+        package: &newcomer.revision.dir,
+        program_sha256: Some(newcomer.revision.program_sha256.clone()),
+        config: Given::default(),
+        has_worked: false,
+    })?;
+    let want = Want::Rest(Rest::Inapplicable(lacking));
+    Ok(Brought::at_rest(newcomer, id, prepared, want))
+}
+
+/// Whether a process is to become the plugin's; otherwise it is only tried.
+fn stays(want: &Want, activation: Activation) -> bool {
+    match (want, activation) {
+        (Want::Run, _) | (Want::Automatic, Activation::Always) => true,
+        (Want::Automatic, Activation::OnDemand { .. } | Activation::Manual | Activation::Trigger(_))
+        | (Want::Rest(_), _) => false,
+    }
 }
 
 impl Brought {
@@ -156,19 +261,10 @@ impl Brought {
         candidate.take()
     }
 
-    /// Whether its process is to become the plugin's; otherwise it was only tried.
-    fn stays(&self) -> bool {
-        match (&self.want, self.prepared.spec.activation) {
-            (Want::Run, _) | (Want::Automatic, Activation::Always) => true,
-            (Want::Automatic, Activation::OnDemand { .. } | Activation::Manual | Activation::Trigger(_))
-            | (Want::Rest(_), _) => false,
-        }
-    }
-
     /// Makes it the plugin's process. Gives whether anything of it runs.
     pub(super) async fn promote(&self, shared: &Shared) -> Result<bool, Failure> {
         let candidate = self.take();
-        let runs = candidate.is_some() && self.stays();
+        let runs = candidate.is_some() && stays(&self.want, self.prepared.spec.activation);
         match candidate {
             Some(candidate) if runs => candidate.promote(self.want.clone()).await?,
             candidate => {

@@ -191,5 +191,6 @@ fn newcomer(
         manifest: manifest.clone(),
         known: true,
         made_up: false,
+        with_all_config: false,
     })
 }

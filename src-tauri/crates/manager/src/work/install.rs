@@ -1,13 +1,15 @@
 //! Install and upgrade: the same up to the first valid report.
 
 use orrery_packages::{place_program, unpack};
-use orrery_store::{Change, Origin, PluginRecord, RevisionRecord};
+use orrery_store::{Change, Config, Origin, PluginRecord, RevisionRecord};
+use serde_json::{Map, Value};
 
 use super::bring::{self, Newcomer};
 use super::package::{self, Package};
 use super::{Failed, pending, switch};
 use crate::book::Incoming;
 use crate::clock::now_ms;
+use crate::config_file;
 use crate::error::Failure;
 use crate::event::Event;
 use crate::lane::Turn;
@@ -15,10 +17,27 @@ use crate::op::Op;
 use crate::plan::{Kind, Step};
 use crate::view::PackageSource;
 
+/// What an install may do, and what it has to.
+#[derive(Default)]
+pub(super) struct Terms {
+    /// Other content of the same version is replaced.
+    pub(super) force: bool,
+    /// Values that are laid over the plugin's own config.
+    pub(super) config: Map<String, Value>,
+    /// A plugin that lacks config is refused, and not kept until it has it.
+    pub(super) with_all_config: bool,
+    /// The plugin that the package has to be of; none when any will do.
+    pub(super) of: Option<String>,
+}
+
 /// Installs a package, or upgrades to it.
-pub(super) async fn run(op: &Op, source: PackageSource, force: bool) -> Result<(), Failed> {
+pub(super) async fn run(op: &Op, source: PackageSource, terms: Terms) -> Result<(), Failed> {
     let package = package::get(op, source).await?;
     let id = package.verified.manifest.id.to_string();
+    if let Some(of) = terms.of.as_ref().filter(|of| **of != id) {
+        let text = format!("the package is of {id}, and {of} was to be upgraded");
+        return Err(Failure::new("wrong_plugin", text).into());
+    }
     op.of_plugin(&id);
     let turn = op.turn(&id).await?;
     let before = op.shared.record(&id);
@@ -26,8 +45,9 @@ pub(super) async fn run(op: &Op, source: PackageSource, force: bool) -> Result<(
         .clone()
         .filter(|record| record.origin == Origin::Managed && record.current.is_some());
     if let Some(record) = &managed {
-        match compare(op, record, &package, force)? {
+        match compare(op, record, &package, terms.force)? {
             Same::Content => {
+                as_it_is(op, record, &terms)?;
                 op.commit(Vec::new(), "This very package is installed already.")
                     .await?;
                 return Ok(());
@@ -48,8 +68,8 @@ pub(super) async fn run(op: &Op, source: PackageSource, force: bool) -> Result<(
         facts.version.clone_from(&incoming.version);
     });
     let done = match &managed {
-        Some(record) => upgrade(op, &turn, package, record).await,
-        None => fresh(op, package, before).await.map_err(Failed::from),
+        Some(record) => upgrade(op, &turn, package, record, &terms).await,
+        None => fresh(op, package, before, &terms).await.map_err(Failed::from),
     };
     // A failed upgrade stays visible on the plugin; one that was only cancelled is no news.
     done.map_err(|mut failed| {
@@ -107,8 +127,54 @@ fn compare(op: &Op, record: &PluginRecord, package: &Package, force: bool) -> Re
     Ok(Same::Nothing)
 }
 
+/// Whether what is installed already is what is asked for.
+fn as_it_is(op: &Op, record: &PluginRecord, terms: &Terms) -> Result<(), Failure> {
+    let id = record.id.as_str();
+    let before = record.config.accepted.as_ref();
+    if laid_over(before, &terms.config)?.as_ref() != before {
+        let text =
+            format!("this very package is installed already; `orrery plugin config {id}` changes its config");
+        return Err(Failure::new("already_installed", text));
+    }
+    let manifest = op
+        .shared
+        .book()
+        .plugins
+        .get(id)
+        .and_then(|plugin| plugin.manifest.clone());
+    match manifest {
+        Some(manifest) if terms.with_all_config => {
+            let given = op.shared.given(&manifest, before);
+            config_file::check(&manifest, &given).map_err(|failure| bring::lacking(id, failure))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A plugin's own config with values laid over it.
+fn laid_over(before: Option<&Config>, values: &Map<String, Value>) -> Result<Option<Config>, Failure> {
+    if values.is_empty() {
+        return Ok(before.cloned());
+    }
+    let mut all = match before {
+        None => Map::new(),
+        Some(Config::Structured(Value::Object(held))) => held.clone(),
+        Some(_) => {
+            let text = "its config is no table, so that no values can be laid over it";
+            return Err(Failure::new("policy", text));
+        }
+    };
+    all.extend(values.clone());
+    Ok(Some(Config::Structured(Value::Object(all))))
+}
+
 /// A plugin that is not there yet, or takes over from a local one.
-async fn fresh(op: &Op, package: Package, before: Option<PluginRecord>) -> Result<(), Failure> {
+async fn fresh(
+    op: &Op,
+    package: Package,
+    before: Option<PluginRecord>,
+    terms: &Terms,
+) -> Result<(), Failure> {
     let shared = &op.shared;
     let id = package.verified.manifest.id.to_string();
     if before.is_none() && shared.book().plugins.len() >= crate::limits::PLUGINS {
@@ -118,10 +184,14 @@ async fn fresh(op: &Op, package: Package, before: Option<PluginRecord>) -> Resul
         ));
     }
     let source = package.source.clone();
-    let mut newcomer = unpacked(op, package).await?;
     let mut record = before
         .clone()
         .unwrap_or_else(|| PluginRecord::new(id.as_str(), Origin::Managed));
+    record.config.accepted = laid_over(record.config.accepted.as_ref(), &terms.config)?;
+    let mut newcomer = Newcomer {
+        with_all_config: terms.with_all_config,
+        ..unpacked(op, package).await?
+    };
     record.origin = Origin::Managed;
     record.source = source;
     record.current = Some(newcomer.revision.sha256.clone());
@@ -148,13 +218,24 @@ async fn fresh(op: &Op, package: Package, before: Option<PluginRecord>) -> Resul
 }
 
 /// A plugin of which another revision is in force.
-async fn upgrade(op: &Op, turn: &Turn, package: Package, before: &PluginRecord) -> Result<(), Failed> {
+async fn upgrade(
+    op: &Op,
+    turn: &Turn,
+    package: Package,
+    before: &PluginRecord,
+    terms: &Terms,
+) -> Result<(), Failed> {
     let source = package.source.clone();
-    let mut newcomer = unpacked(op, package).await?;
-    let after = PluginRecord {
+    let accepted = laid_over(before.config.accepted.as_ref(), &terms.config)?;
+    let mut newcomer = Newcomer {
+        with_all_config: terms.with_all_config,
+        ..unpacked(op, package).await?
+    };
+    let mut after = PluginRecord {
         source,
         ..bring::with_revision(before, &newcomer.revision.sha256)
     };
+    after.config.accepted = accepted;
     let done = switch::switch(op, turn, &mut newcomer, before, after).await;
     if let Err(failed) = &done
         && !failed.failure.is_closing()
@@ -217,5 +298,6 @@ async fn unpacked(op: &Op, package: Package) -> Result<Newcomer, Failure> {
         manifest: revision.manifest,
         known,
         made_up: package.is_program,
+        with_all_config: false,
     })
 }

@@ -24,6 +24,7 @@ use crate::error::Failure;
 use crate::op::Op;
 use crate::plan::{Kind, Step};
 use crate::view::PluginOrder;
+use install::Terms;
 
 /// How an operation failed, with what is to be remembered of it.
 pub(crate) struct Failed {
@@ -44,7 +45,41 @@ impl From<Failure> for Failed {
 /// Carries an operation out, to its recorded end.
 pub(crate) async fn carry_out(op: Arc<Op>, order: PluginOrder) {
     let done = match order {
-        PluginOrder::Install { source, force } => install::run(&op, source, force).await,
+        PluginOrder::Install { source, force } => {
+            let terms = Terms {
+                force,
+                ..Terms::default()
+            };
+            install::run(&op, source, terms).await
+        }
+        PluginOrder::Load {
+            source,
+            force,
+            config,
+        } => {
+            let terms = Terms {
+                force,
+                config,
+                with_all_config: true,
+                of: None,
+            };
+            install::run(&op, source, terms).await
+        }
+        PluginOrder::Upgrade {
+            plugin,
+            source,
+            force,
+            config,
+            load,
+        } => {
+            let terms = Terms {
+                force,
+                config,
+                with_all_config: load,
+                of: Some(plugin),
+            };
+            install::run(&op, source, terms).await
+        }
         PluginOrder::Rollback { plugin, version } => rollback::run(&op, &plugin, version.as_deref()).await,
         PluginOrder::Remove {
             plugin, keep_state, ..

@@ -45,6 +45,7 @@ pub(super) async fn run(op: &Op, plugin: &str, version: Option<&str>) -> Result<
         revision,
         known: true,
         made_up: false,
+        with_all_config: false,
     };
     let after = bring::with_revision(&before, &sum);
     let brought = bring::start(op, &mut newcomer, &after).await?;

@@ -2,16 +2,14 @@
 
 use http::StatusCode;
 use orrery_engine::Told;
-use orrery_engine::api::{
-    LogPage, OperationView, PackageSource, PluginConfig, PluginEntry, RejectedPackage, UsagePoint,
-};
+use orrery_engine::api::{LogPage, OperationView, PluginConfig, PluginEntry, RejectedPackage, UsagePoint};
 use serde_json::{Value, json};
 
 use crate::limits::{CALL_BYTES_MAX, UPLOAD_BYTES_MAX};
 use crate::openapi::entry::{Entry, JSON};
 use crate::openapi::schemas::Schemas;
 use crate::plugins::{
-    After, Age, Back, Broadcast, Filter, Forced, Limit, Newest, Patience, Removal, Revisions, Wait,
+    After, Age, Back, Broadcast, Brought, Filter, Forced, Limit, Newest, Patience, Removal, Revisions, Wait,
 };
 use crate::uploads::Received;
 
@@ -103,10 +101,10 @@ fn orders(s: &mut Schemas) -> Vec<Entry> {
     });
     let install = Entry::post("/api/plugins", "Install or upgrade a plugin")
         .query::<Forced>(s)
-        .takes::<PackageSource>(s, CALL_BYTES_MAX, &source);
+        .takes::<Brought>(s, CALL_BYTES_MAX, &source);
     let upgrade = Entry::post("/api/plugins/{id}/upgrade", "Upgrade a plugin that is there")
         .query::<Forced>(s)
-        .takes::<PackageSource>(s, CALL_BYTES_MAX, &source);
+        .takes::<Brought>(s, CALL_BYTES_MAX, &source);
     let back =
         Entry::post("/api/plugins/{id}/rollback", "Go back to a revision that is kept").query::<Back>(s);
     let remove = Entry::delete("/api/plugins/{id}", "Remove a plugin").query::<Removal>(s);
