@@ -128,5 +128,11 @@ pub const TASK_SAMPLES: usize = orrery_tasks::limits::RUN_SAMPLES_MAX;
 /// Different configs under which tasks have one plugin asked within a window.
 pub const TASK_CONFIGS: usize = 32;
 
+/// Series that tasks share by name; beyond it those of long ago are made anew.
+pub const TASK_NAMES: usize = 200_000;
+
+/// A shared name that no task asked for in so long, or twice that, is forgotten.
+pub const TASK_NAMES_AGE: Duration = Duration::from_mins(15);
+
 /// Largest answer of a plugin that processes or publishes for a task. Bytes.
 pub const TASK_ANSWER_BYTES: usize = orrery_tasks::limits::ANSWER_BYTES_MAX;

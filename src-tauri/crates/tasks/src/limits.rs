@@ -84,6 +84,9 @@ pub const SERIES_MAX: usize = 50_000;
 /// processor itself looks further back.
 pub const SERIES_IDLE: Duration = Duration::from_mins(15);
 
+/// Runs that were without a series before it can be forgotten, however much time has passed.
+pub const SERIES_IDLE_RUNS: u64 = 3;
+
 /// Samples of one series in a processor's window.
 pub const WINDOW_SAMPLES_MAX: usize = 10_000;
 

@@ -5,6 +5,7 @@
 
 mod bound;
 mod host;
+mod names;
 mod own;
 mod records;
 mod source;

@@ -33,16 +33,17 @@ impl MovingAverage {
                 WINDOW
             }),
             span,
-            before: SeriesMap::default(),
+            before: SeriesMap::reaching(span.unwrap_or_default()),
         }
     }
 }
 
 impl Processor for MovingAverage {
     fn process(&mut self, samples: &[Sample]) -> Vec<Sample> {
+        self.before.round(samples);
         let mut averages = Vec::with_capacity(samples.len());
         for sample in samples {
-            let held = self.before.entry(&sample.series, VecDeque::new);
+            let held = self.before.entry(sample, VecDeque::new);
             if held.back().is_none_or(|(at_ms, _)| *at_ms < sample.at_ms) {
                 held.push_back((sample.at_ms, sample.value));
             }

@@ -53,17 +53,18 @@ impl Downsample {
         Some(Downsample {
             every_ms: i64::try_from(every?.as_millis()).unwrap_or(i64::MAX),
             by,
-            spans: SeriesMap::default(),
+            spans: SeriesMap::reaching(every?),
         })
     }
 }
 
 impl Processor for Downsample {
     fn process(&mut self, samples: &[Sample]) -> Vec<Sample> {
+        self.spans.round(samples);
         let mut out = Vec::new();
         for sample in samples {
             let number = sample.at_ms.div_euclid(self.every_ms);
-            let held = self.spans.entry(&sample.series, || None);
+            let held = self.spans.entry(sample, || None);
             match held {
                 Some(span) if span.number == number => span.add(sample),
                 Some(span) if span.number > number => {}

@@ -31,9 +31,10 @@ impl Rate {
 
 impl Processor for Rate {
     fn process(&mut self, samples: &[Sample]) -> Vec<Sample> {
+        self.before.round(samples);
         let mut rates = Vec::with_capacity(samples.len());
         for sample in samples {
-            let before = self.before.entry(&sample.series, || (i64::MIN, 0.0));
+            let before = self.before.entry(sample, || (i64::MIN, 0.0));
             let (at_ms, value) = *before;
             if sample.at_ms <= at_ms {
                 // The same sample again, or an old one.

@@ -59,7 +59,7 @@ impl Threshold {
             clear,
             held_ms: i64::try_from(held.as_millis()).unwrap_or(i64::MAX),
             text,
-            states: SeriesMap::default(),
+            states: SeriesMap::reaching(held),
         })
     }
 
@@ -83,12 +83,13 @@ impl Threshold {
 
 impl Processor for Threshold {
     fn process(&mut self, samples: &[Sample]) -> Vec<Sample> {
+        self.states.round(samples);
         let mut events = Vec::new();
         for sample in samples {
             let beyond = self.is_beyond(self.line, sample.value);
             let still = self.is_beyond(self.clear, sample.value);
             let held_ms = self.held_ms;
-            let state = self.states.entry(&sample.series, || State::Behind);
+            let state = self.states.entry(sample, || State::Behind);
             let (next, event) = match *state {
                 State::Behind if beyond && held_ms == 0 => (State::Raised, Some("raised")),
                 State::Behind if beyond => (State::Beyond(sample.at_ms), None),
