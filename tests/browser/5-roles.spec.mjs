@@ -39,7 +39,7 @@ test('who may only look sees everything and presses nothing', async ({ come, eng
   await page.getByTestId('page-tasks').click();
   await expect(page.getByTestId('task-new')).toBeDisabled();
   await page.getByTestId('page-catalog').click();
-  await page.getByTestId('catalog-row').filter({ hasText: '/orrery/host/*node/load1' }).click();
+  await page.locator('[data-testid="catalog-row"][data-namespace="/orrery/host/*node/load1"]').click();
   await expect(page.getByTestId('catalog-value').first()).toBeVisible();
   await expect(page.getByTestId('catalog-record')).toBeDisabled();
   await page.getByTestId('page-audit').click();

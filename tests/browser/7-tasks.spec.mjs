@@ -25,7 +25,7 @@ test('a metric of the catalog is recorded, and the task is edited, run, stopped 
   allowed.push(GONE);
   const path = join(engine.dir, 'load.jsonl');
   const page = await come('#/catalog');
-  await page.getByTestId('catalog-row').filter({ hasText: '/orrery/host/*node/load1' }).click();
+  await page.locator('[data-testid="catalog-row"][data-namespace="/orrery/host/*node/load1"]').click();
   await page.getByTestId('catalog-record').click();
   await choose(page, 'task-schedule', /every.second/);
   await expect(page.getByTestId('task-text')).toHaveValue(/interval: 1s/);
