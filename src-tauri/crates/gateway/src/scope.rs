@@ -19,13 +19,15 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::error::{self, Failure};
-use crate::params::Params;
+use crate::params::{FirstGiven, Params};
 use crate::router::Gateway;
 
+mod answer;
 mod body;
 mod feed;
 mod link;
 mod pipe;
+mod socket;
 mod watch;
 
 pub(crate) use feed::Feeds;
@@ -62,7 +64,7 @@ pub(crate) fn routes() -> Router<Gateway> {
 }
 
 type Answer = Result<Response, Failure>;
-type Parameters = Params<BTreeMap<String, String>>;
+type Parameters = Params<FirstGiven>;
 
 /// The instance.
 #[derive(Serialize, JsonSchema)]
@@ -271,12 +273,13 @@ async fn topology(
     Params(q): Parameters,
 ) -> Answer {
     let published = gateway.engine.at(moment(&q)?).await?;
-    derived(move || {
+    let nodes = tokio::task::spawn_blocking(move || {
         let published = published.hiding(hide(&q));
         nodes_matching(&published, &topology, options(&q).as_ref(), query(&q))?
             .ok_or_else(|| missing(&topology))
-    })
-    .await
+    });
+    let nodes = nodes.await.map_err(ApiError::internal)??;
+    Ok(answer::streamed(nodes))
 }
 
 async fn node(

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use axum::extract::ws::Utf8Bytes;
+use bytes::Bytes;
 use orrery_engine::model::SmolStr;
 use orrery_engine::topology::censor::Hide;
 use orrery_engine::topology::scope_api::Listed;
@@ -91,7 +91,7 @@ struct Kept {
     /// Pictures that clients hold, by number, with how many do.
     pictures: BTreeMap<u64, (Arc<Picture>, usize)>,
     /// Messages written lately: from one picture (none is nothing at all) to another.
-    messages: Vec<(Option<u64>, u64, Utf8Bytes)>,
+    messages: Vec<(Option<u64>, u64, Bytes)>,
 }
 
 impl Feed {
@@ -124,7 +124,7 @@ impl Feed {
 
     /// What a client that holds `before` needs to hold `newest`. One whose picture is not kept any more, and
     /// one that has none, starts anew.
-    fn step(&self, before: Option<u64>, newest: &Arc<Picture>) -> Option<Utf8Bytes> {
+    fn step(&self, before: Option<u64>, newest: &Arc<Picture>) -> Option<Bytes> {
         if before == Some(newest.number) {
             return None;
         }
@@ -135,10 +135,14 @@ impl Feed {
         let message = match written {
             Some((_, _, message)) => message.clone(),
             None => {
-                let message = Utf8Bytes::from(match &from {
+                let message = Bytes::from(match &from {
                     Some(from) => difference(from, newest),
                     None => reset(newest),
                 });
+                if from.is_none() {
+                    // It is as long as everything shown, and nobody needs an earlier one any more.
+                    kept.messages.retain(|(from, _, _)| from.is_some());
+                }
                 if kept.messages.len() >= SCOPE_MESSAGES_KEPT {
                     kept.messages.remove(0);
                 }
@@ -186,7 +190,7 @@ pub(super) struct Seat {
 /// What there is for a client.
 #[derive(Debug)]
 pub(super) enum News {
-    Message(Utf8Bytes),
+    Message(Bytes),
     Nothing,
     /// There is no such topology.
     NoTopology,
@@ -246,9 +250,14 @@ fn draw(published: &Arc<Published>, sight: &Sight, before: &Arc<Picture>) -> Opt
     Some(Arc::new(Picture { number, nodes }))
 }
 
+/// What stands around the nodes, in bytes.
+const RESET_BYTES: usize = 64;
+
 /// The message for a client that has nothing.
 fn reset(newest: &Picture) -> String {
-    let mut out = String::new();
+    // It is kept and shared: as much room as it needs, and a comma for each node.
+    let bytes: usize = newest.nodes.iter().map(|e| e.json.len() + 1).sum();
+    let mut out = String::with_capacity(bytes + RESET_BYTES);
     list(&mut out, "{\"add\":", newest.nodes.iter().map(|e| &*e.json));
     out.push_str(",\"update\":null,\"remove\":null,\"reset\":true}");
     out
@@ -332,9 +341,9 @@ mod tests {
         })
     }
 
-    fn read(message: Option<Utf8Bytes>) -> Value {
+    fn read(message: Option<Bytes>) -> Value {
         message.map_or(Value::Null, |text| {
-            serde_json::from_str(&text).unwrap_or_default()
+            serde_json::from_slice(&text).unwrap_or_default()
         })
     }
 
@@ -429,10 +438,7 @@ mod tests {
         let opened: Vec<_> = (0..3).map(|_| feed.step(None, &first)).collect();
         let stepped: Vec<_> = (0..3).map(|_| feed.step(Some(1), &second)).collect();
         for same in [opened, stepped] {
-            let places: Vec<_> = same
-                .iter()
-                .map(|m| m.as_ref().map(|m| m.as_str().as_ptr()))
-                .collect();
+            let places: Vec<_> = same.iter().map(|m| m.as_ref().map(|m| m.as_ptr())).collect();
             assert!(places.iter().all(|p| *p == places[0]), "one text for all");
         }
         let kept = feed.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,27 +1,26 @@
 //! Scope's topology websocket: `WS /api/topology/{t}/ws?t=1s`, a reset first and then what changed.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use orrery_engine::Engine;
 use orrery_engine::topology::derive::TopologyKey;
-use tokio::time::{Instant, interval_at, sleep_until, timeout};
+use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::feed::{News, Seat, Sight};
+use super::socket::{self, Socket};
 use crate::error::Failure;
-use crate::limits::{PING_EVERY, PONG_WITHIN, SCOPE_TICK, WS_MESSAGE_BYTES_MAX, WS_SEND_TIMEOUT};
-use crate::params::Params;
+use crate::limits::{PING_EVERY, PONG_WITHIN, SCOPE_TICK};
+use crate::params::{FirstGiven, Params};
 use crate::router::Gateway;
 
 /// Opens a topology's websocket.
 pub(crate) async fn watch(
     State(gateway): State<Gateway>,
     Path(topology): Path<String>,
-    Params(q): Params<BTreeMap<String, String>>,
-    upgrade: WebSocketUpgrade,
+    Params(q): Params<FirstGiven>,
+    request: Request,
 ) -> Response {
     // The mixed view is no topology of Scope's.
     if TopologyKey::parse(&topology).is_none_or(|key| key == TopologyKey::Everything) {
@@ -40,16 +39,14 @@ pub(crate) async fn watch(
         hide: super::hide(&q),
         query,
     };
-    upgrade
-        .max_message_size(WS_MESSAGE_BYTES_MAX)
-        .on_upgrade(move |socket| async move {
-            let seat = gateway.feeds.join(sight);
-            run(&gateway.engine, seat, tick, socket).await;
-        })
+    socket::open(request, move |socket| async move {
+        let seat = gateway.feeds.join(sight);
+        run(&gateway.engine, seat, tick, socket).await;
+    })
 }
 
 /// Sends what is new, at most once in a tick, for as long as the client answers. Silence is broken by pings.
-async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: WebSocket) {
+async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: Socket) {
     let mut publications = engine.publications();
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = Instant::now();
@@ -57,7 +54,7 @@ async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: WebSoc
         publications.borrow_and_update();
         match seat.news(engine).await {
             News::Message(message) => {
-                if !send(&mut socket, Message::Text(message)).await {
+                if !socket.send_text(message).await {
                     return;
                 }
                 ping.reset();
@@ -74,12 +71,14 @@ async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: WebSoc
                     }
                     break;
                 }
-                message = socket.recv() => match message {
-                    Some(Ok(_)) => heard = Instant::now(),
-                    _ => return,
-                },
+                said = socket.heard() => {
+                    if !said {
+                        return;
+                    }
+                    heard = Instant::now();
+                }
                 _ = ping.tick() => {
-                    if heard.elapsed() > PONG_WITHIN || !send(&mut socket, Message::Ping(Default::default())).await {
+                    if heard.elapsed() > PONG_WITHIN || !socket.ping().await {
                         return;
                     }
                 }
@@ -93,11 +92,6 @@ async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: WebSoc
 async fn after(moment: Instant, publications: &mut tokio::sync::watch::Receiver<u64>) -> bool {
     sleep_until(moment).await;
     publications.changed().await.is_ok()
-}
-
-/// False when the client takes nothing.
-async fn send(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(timeout(WS_SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
 }
 
 /// A Go duration such as `1s`, `500ms` or `1m`; one second when it is none.
