@@ -136,7 +136,9 @@ impl Desk {
         // In this order: a socket that is there because of an install is seen with the install, or with what it made.
         let mut sockets = self.shared.registry.list();
         let manager = self.managed.as_ref().map(|managed| &managed.manager);
-        let coming = manager.map(|manager| manager.under_way()).unwrap_or_default();
+        let coming = manager
+            .map(orrery_manager::Manager::under_way)
+            .unwrap_or_default();
         let (managed, manifests) = match manager {
             Some(manager) => (manager.list(), manager.manifests()),
             None => Default::default(),
