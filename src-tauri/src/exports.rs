@@ -30,7 +30,12 @@ pub(crate) async fn save_export(
         .as_str()
         .unwrap_or("orrery-export")
         .to_owned();
-    save(app, &name, exported["text"].as_str().unwrap_or_default().as_bytes()).await
+    save(
+        app,
+        &name,
+        exported["text"].as_str().unwrap_or_default().as_bytes(),
+    )
+    .await
 }
 
 /// Asks for a plugin package; its path, or nothing when it was cancelled.
@@ -68,7 +73,8 @@ pub(crate) async fn save_text(
         return save(app, &name, text.as_bytes()).await;
     }
     let bytes = STANDARD.decode(&text);
-    let bytes = bytes.map_err(|e| ApiError::bad_request(format!("What is to be saved is not base64: {e}.")))?;
+    let bytes =
+        bytes.map_err(|e| ApiError::bad_request(format!("What is to be saved is not base64: {e}.")))?;
     save(app, &name, &bytes).await
 }
 
