@@ -11,7 +11,7 @@ pub const CONNECTIONS_PER_GROUP_MAX: usize = 512;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Buffer for the head of a request, in bytes; one that does not fit is refused.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Headers of a request.
+/// Headers of a request. As many as the library takes that is not told: to be told costs it time with each.
 pub const HEADERS_MAX: usize = 100;
 /// How long what a connection showed is taken at its word again; changes of keys hold at once all the same.
 pub const PROOF_KEPT: Duration = Duration::from_secs(1);

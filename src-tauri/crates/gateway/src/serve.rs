@@ -18,14 +18,14 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::sync::CancellationToken;
 
+use crate::acquaintance::Visiting;
 use crate::auth::Peer;
 use crate::crowd::{Crowd, Group, Seat};
 use crate::error::Failure;
-use crate::front::{Answer, Front};
+use crate::front::{Answer, Front, Met};
 use crate::head_timer::HeadTimer;
 use crate::limits::{
-    ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_GROUP_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, HEADERS_MAX,
-    WRITE_PATIENCE,
+    ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_GROUP_MAX, HEAD_BYTES_MAX, HEAD_TIMEOUT, WRITE_PATIENCE,
 };
 use crate::services;
 use crate::tls::Tls;
@@ -236,13 +236,13 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service = service_fn(move |request: http::Request<Incoming>| {
         let work = seat.upgrade().map(|seat| seat.work());
         let answer = match met.grant(&request) {
-            Some(granted) => Way::Plugin(Arc::clone(&met).pass(granted, request)),
+            Some(visiting) => Way::Plugin(Arc::clone(&met), visiting, request),
             None if is_order(&request) => Way::Order(Box::pin(to_the_end(met.route(request)))),
             None => Way::Question(Box::pin(met.route(request))),
         };
         Box::pin(async move {
             let response = match answer {
-                Way::Plugin(answer) => answer.await,
+                Way::Plugin(met, visiting, request) => met.pass(visiting, request).await,
                 Way::Order(answer) => answer.await,
                 Way::Question(answer) => answer.await,
             };
@@ -256,12 +256,12 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             Ok::<_, Infallible>(response.map(|body| Busy::new(body, work)))
         })
     });
-    // HTTP/1 alone: guessing the version would wait for a first byte without a time limit.
+    // HTTP/1 alone: guessing the version would wait for a first byte without a time limit. It takes no more than
+    // `HEADERS_MAX` by itself.
     let mut builder = http1::Builder::new();
     builder
         .timer(HeadTimer::default())
         .header_read_timeout(head)
-        .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_BYTES_MAX);
     let conversation = builder
         .serve_connection(TokioIo::new(wire), service)
@@ -274,9 +274,9 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 /// How a request is answered.
-enum Way<P, O, Q> {
-    /// By a plugin.
-    Plugin(P),
+enum Way<O, Q> {
+    /// By a plugin: whoever waits for it makes the answer where it stays.
+    Plugin(Arc<Met>, Arc<Visiting>, http::Request<Incoming>),
     /// By what outlives whoever asked.
     Order(Pin<Box<O>>),
     /// By what ends with whoever asked.

@@ -101,8 +101,8 @@ pub const MAX_WHOLE_BODY_BYTES: u64 = 16 * 1024 * 1024;
 /// Largest head of a request or an answer. Bytes.
 pub const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// Headers of a request or an answer.
-pub const MAX_HEADERS: usize = 128;
+/// Headers of a request or an answer. As many as the library takes that is not told: to be told costs it time with each.
+pub const MAX_HEADERS: usize = 100;
 
 /// Queries of one query request.
 pub const MAX_QUERIES: usize = 1024;

@@ -130,9 +130,9 @@ impl Wire {
 
     async fn connect(&self) -> Result<Link, SendError> {
         let stream = dial(&self.socket).await?;
+        // It takes no more than `MAX_HEADERS` by itself.
         let (sender, connection) = Builder::new()
             .max_buf_size(limits::MAX_HEAD_BYTES)
-            .max_headers(limits::MAX_HEADERS)
             .handshake(TokioIo::new(Joined::new(stream)))
             .await?;
         Ok(Link {

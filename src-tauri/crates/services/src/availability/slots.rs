@@ -48,12 +48,18 @@ impl Slots {
         }
     }
 
+    /// A place, if one is free.
+    pub(crate) fn take_free(&self) -> Option<Place> {
+        let place = Arc::clone(&self.free).try_acquire_owned();
+        place.ok().map(Place::from)
+    }
+
     /// A place, at once or after waiting; none when too many wait or it takes too long.
     pub(crate) async fn take(&self) -> Option<Place> {
-        if let Ok(place) = Arc::clone(&self.free).try_acquire_owned() {
-            return Some(place.into());
+        match self.take_free() {
+            Some(place) => Some(place),
+            None => Box::pin(self.wait()).await,
         }
-        Box::pin(self.wait()).await
     }
 
     async fn wait(&self) -> Option<Place> {

@@ -9,14 +9,14 @@ use super::manners::Manners;
 pub(super) const HOST: HeaderValue = HeaderValue::from_static("plugin");
 pub(super) const X_ORRERY_USER: HeaderName = HeaderName::from_static("x-orrery-user");
 pub(super) const X_ORRERY_ROLE: HeaderName = HeaderName::from_static("x-orrery-role");
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(super) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(super) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 pub(super) const X_DATAPLANE_GROUP: HeaderName = HeaderName::from_static("x-dataplane-group");
 pub(super) const X_DATAPLANE_VERSION: HeaderName = HeaderName::from_static("x-dataplane-version");
 pub(super) const X_DATAPLANE_NAMESPACE: HeaderName = HeaderName::from_static("x-dataplane-namespace");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(super) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Length of a `traceparent`.
 const TRACEPARENT_BYTES: usize = 55;
@@ -129,9 +129,10 @@ impl<B> Ask<'_, B> {
         take_over(passed, &mut sent, |name| is_kept_from_plugins(name.as_str()));
         let said = [(X_REQUEST_ID, self.request_id()), (TRACEPARENT, parent)];
         for (name, value) in said {
-            if let Some(value) = value {
-                sent.insert(name, value);
-            }
+            match value {
+                Some(value) => sent.insert(name, value),
+                None => sent.remove(name),
+            };
         }
         for state in states {
             sent.append(HeaderName::from_static("tracestate"), state);

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::Identity;
 use super::headers::{
-    HOST, SET, X_DATAPLANE_GROUP, X_DATAPLANE_NAMESPACE, X_DATAPLANE_VERSION, X_FORWARDED_FOR,
-    X_FORWARDED_PREFIX, X_FORWARDED_PROTO, X_ORRERY_ROLE, X_ORRERY_USER,
+    HOST, SET, TRACEPARENT, X_DATAPLANE_GROUP, X_DATAPLANE_NAMESPACE, X_DATAPLANE_VERSION, X_FORWARDED_FOR,
+    X_FORWARDED_PREFIX, X_FORWARDED_PROTO, X_ORRERY_ROLE, X_ORRERY_USER, X_REQUEST_ID,
 };
 use crate::alarm::Alarm;
 use crate::object::PathMode;
@@ -66,7 +66,7 @@ impl Known {
         *unlocked(&self.clock) = Some(clock);
     }
 
-    /// The headers that only we say, but for the id and the trace of the request. `path` is the caller's.
+    /// The headers that only we say; the id and the trace of the request are empty. `path` is the caller's.
     pub(super) fn said(&self, hit: &Hit<'_>, path: &str) -> HeaderMap {
         let mode = hit.target.service.path_mode;
         let (mount, namespace) = (hit.mount, hit.namespace);
@@ -131,6 +131,10 @@ impl Known {
             Some(named) => text(named),
         };
         set(X_DATAPLANE_NAMESPACE, namespace);
+        // What each request says anew has its place already.
+        for name in [X_REQUEST_ID, TRACEPARENT] {
+            set(name, Some(HeaderValue::from_static("")));
+        }
         headers
     }
 }

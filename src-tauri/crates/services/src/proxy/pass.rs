@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::body::{self, Body, Progress};
 use super::failure::Failure;
 use super::{Ask, Known, headers, upgrade};
-use crate::availability::{Line, Place};
+use crate::availability::{Line, Place, Slots};
 use crate::limits;
 use crate::object::{PathMode, ServiceType};
 use crate::wire::{Answer, BoxError, SendError, Wire};
@@ -97,6 +97,21 @@ where
     /// Connections to the plugin, and a place there.
     pub(super) async fn way(&self, streams: bool) -> Result<(Arc<Wire>, Place), Failure> {
         let line = &self.hit.mount.line;
+        let slots = if streams { &line.streams } else { &line.running };
+        // Most plugins run whether somebody needs them or not, and have room.
+        let standing = line.standing();
+        if let Some(wire) = standing.way().filter(|_| !standing.on_demand)
+            && let Some(place) = slots.take_free()
+        {
+            return Ok((Arc::clone(wire), place));
+        }
+        drop(standing);
+        Box::pin(self.way_in_time(slots)).await
+    }
+
+    /// The same where there is something to wait for, or nothing to hope for.
+    async fn way_in_time(&self, slots: &Slots) -> Result<(Arc<Wire>, Place), Failure> {
+        let line = &self.hit.mount.line;
         // Before anything is looked at: what runs for nobody else must not end meanwhile.
         let on_demand = line.standing().on_demand;
         let keeper = self.shared.routing.lines.plugins();
@@ -110,7 +125,6 @@ where
         if lease.is_none() {
             way()?;
         }
-        let slots = if streams { &line.streams } else { &line.running };
         let place = slots.take().await.ok_or_else(|| Failure::saturated(line))?;
         if lease.is_some() {
             Box::pin(line.awake()).await;

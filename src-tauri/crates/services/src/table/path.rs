@@ -48,12 +48,17 @@ pub(super) fn split(path: &str) -> (&str, &str) {
 /// Whether a path may reach a plugin: no empty segment but a last one, none that leads upwards however it is
 /// encoded.
 fn is_clean(rest: &str) -> bool {
+    // Most paths hold nothing that needs a second look.
+    let mut before = 0;
+    let plain = rest.bytes().all(|byte| {
+        let after_slash = std::mem::replace(&mut before, byte) == b'/';
+        !(matches!(byte, b'%' | b'\\') || after_slash && matches!(byte, b'/' | b'.'))
+    });
+    if plain {
+        return rest.len() <= limits::MAX_PATH_BYTES;
+    }
     if rest.len() > limits::MAX_PATH_BYTES || rest.contains("//") || rest.contains('\\') {
         return false;
-    }
-    // Most paths hold nothing that could be a dot segment.
-    if !rest.contains("/.") && !rest.contains('%') {
-        return true;
     }
     rest.split('/').all(|segment| {
         let decoded = decoded(segment);
