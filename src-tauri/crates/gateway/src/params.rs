@@ -1,5 +1,7 @@
 //! Queries and bodies, whose faults are told in the form that every error has, with the field at fault.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse as _, Response};
@@ -29,6 +31,29 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
                 &error.inner().to_string(),
             ))
         })
+    }
+}
+
+/// Parameters by name, as Weave Scope reads them: of one that is given twice the first counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(from = "Vec<(String, String)>")]
+pub(crate) struct FirstGiven(BTreeMap<String, String>);
+
+impl From<Vec<(String, String)>> for FirstGiven {
+    fn from(pairs: Vec<(String, String)>) -> Self {
+        let mut out = BTreeMap::new();
+        for (name, value) in pairs {
+            out.entry(name).or_insert(value);
+        }
+        FirstGiven(out)
+    }
+}
+
+impl std::ops::Deref for FirstGiven {
+    type Target = BTreeMap<String, String>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
     }
 }
 
@@ -137,6 +162,18 @@ mod tests {
             .0;
         assert_eq!(error.fields[0].field, "[1].node");
         assert!(json::<u32>(b"3 4").is_err(), "what follows is not overlooked");
+    }
+
+    #[tokio::test]
+    async fn of_a_parameter_given_twice_the_first_counts() {
+        let request = http::Request::builder()
+            .uri("/api/topology/processes?a=1&b=&a=2&t")
+            .body(());
+        let (mut parts, ()) = request.unwrap().into_parts();
+        let read = Params::<FirstGiven>::from_request_parts(&mut parts, &()).await;
+        let pairs: Vec<_> = read.unwrap().0.0.into_iter().collect();
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(pairs, [pair("a", "1"), pair("b", ""), pair("t", "")]);
     }
 
     #[test]

@@ -57,10 +57,9 @@ pub(crate) fn facts_alone(templates: &Templates, node: &Node, tell: impl FnMut(u
 
 /// True when such a node has any facts.
 pub(crate) fn has_facts(templates: &Templates, node: &Node) -> bool {
-    templates.facts_of(node, |found| {
-        let mut all = templates.facts.iter().zip(found);
-        all.any(|(shown, latest)| fact(node, |_| 0, shown, latest.map(|l| &l.value)).is_some())
-    })
+    templates
+        .each_fact(node)
+        .any(|(shown, latest)| fact(node, |_| 0, shown, latest.map(|l| &l.value)).is_some())
 }
 
 fn facts_counting(
@@ -166,6 +165,11 @@ pub(crate) fn readings<'a>(templates: &Templates, node: &'a Node, mut tell: impl
             }
         }
     });
+}
+
+/// True when a node itself has any of these metrics.
+pub(crate) fn has_readings(templates: &Templates, node: &Node) -> bool {
+    !node.metrics.is_empty() && templates.any_metric(node)
 }
 
 /// Limit or greatest value; 0 when there is none.

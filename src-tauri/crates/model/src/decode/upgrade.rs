@@ -66,7 +66,9 @@ fn names_of_addresses(report: &mut Report) {
         }
         let record = dns.entry(SmolStr::new(address)).or_default();
         record.forward.extend(asked_for.into_iter().flatten().cloned());
-        record.reverse.extend(resolved_back.into_iter().flatten().cloned());
+        record
+            .reverse
+            .extend(resolved_back.into_iter().flatten().cloned());
     }
     report.dns = dns;
 }
@@ -103,7 +105,10 @@ mod tests {
             });
             said.collect::<Vec<_>>()
         };
-        assert_eq!(parents("p;<pod>"), ["deployment=d;<deployment>", "service=s;<service>"]);
+        assert_eq!(
+            parents("p;<pod>"),
+            ["deployment=d;<deployment>", "service=s;<service>"]
+        );
         assert!(parents("q;<pod>").is_empty());
     }
 
@@ -125,6 +130,10 @@ mod tests {
 
         let mut both = old;
         both["DNS"] = json!({ "192.0.2.9": { "forward": ["c.example"] } });
-        assert_eq!(decoded(&both).dns.len(), 1, "who writes names there writes all of them there");
+        assert_eq!(
+            decoded(&both).dns.len(),
+            1,
+            "who writes names there writes all of them there"
+        );
     }
 }

@@ -352,8 +352,8 @@ pub(super) fn strip_head(
 
 /// Puts the older readings of a metric before the newer, as far as they lie within the window around the
 /// newest one. The reporter's own clock counts here, so that a clock that is wrong, or set, does no harm.
-/// The range widens to what is kept: where a reporter gives each reading as its own range, as Scope's probes
-/// do, the range is that of the window.
+/// A range that changes widens to what is kept: where a reporter gives each reading as its own range, as
+/// Scope's probes do, the range is that of the window. One that stays is a limit, which readings may exceed.
 pub(super) fn accumulate(newer: &mut Metric, older: &Metric, span_ns: i64, joins: &mut Joins) {
     let newest = newer.samples.last().or(older.samples.last()).map(|s| s.date.0);
     let Some(newest) = newest else { return };
@@ -377,8 +377,13 @@ pub(super) fn accumulate(newer: &mut Metric, older: &Metric, span_ns: i64, joins
             before.iter().chain(newer.samples.iter()).copied().collect()
         }
     });
+    let (min_moves, max_moves) = (newer.min != older.min, newer.max != older.max);
     for sample in kept {
-        newer.min = newer.min.min(sample.value);
-        newer.max = newer.max.max(sample.value);
+        if min_moves {
+            newer.min = newer.min.min(sample.value);
+        }
+        if max_moves {
+            newer.max = newer.max.max(sample.value);
+        }
     }
 }

@@ -221,7 +221,7 @@ impl Source {
     }
 }
 
-/// Readings within the window around the newest of the newer ones, and the range of those.
+/// Readings within the window around the newest of the newer ones, and their range where it changes.
 fn accumulate(newer: &mut Metric, older: &Metric) {
     let Some(newest) = newer.samples.last().or(older.samples.last()).map(|s| s.date.0) else {
         return;
@@ -232,9 +232,16 @@ fn accumulate(newer: &mut Metric, older: &Metric) {
         .filter(|s| (s.date.0 - newest).abs() <= SPAN)
         .copied()
         .collect::<Vec<_>>();
-    let range = kept.iter().fold((newer.min, newer.max), |(min, max), s| {
-        (min.min(s.value), max.max(s.value))
-    });
+    // A range that stays the same is a limit.
+    let mut range = (newer.min, newer.max);
+    for sample in &kept {
+        if newer.min != older.min {
+            range.0 = range.0.min(sample.value);
+        }
+        if newer.max != older.max {
+            range.1 = range.1.max(sample.value);
+        }
+    }
     let mut joined = Node::new("n", "").with_metric("m", newer.clone());
     joined.merge(&Node::new("n", "").with_metric(
         "m",

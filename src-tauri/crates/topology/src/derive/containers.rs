@@ -148,7 +148,7 @@ pub(crate) fn by_image(report: &Report, containers: &Layer) -> Layer {
             .into()
     });
     let mut by_name = Join::new();
-    by_name.lift(&by_id.finish(), |join, node| {
+    by_name.rename(&by_id.finish(), |join, node| {
         if node.kind.is_pseudo() {
             return join.pass(node);
         }

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::derive::keys;
 use crate::derive::layer::Restated;
 use crate::derive::networks::Networks;
-use crate::derive::node::{INTERNET_IN, INTERNET_OUT, NodeKind, PseudoKind, bare_host, service_id};
+use crate::derive::node::{INTERNET_IN, INTERNET_OUT, NodeKind, PseudoKind, service_id};
 use crate::derive::outside;
 
 /// One side of connections.
@@ -133,7 +133,8 @@ impl Endpoints {
     /// translation is not reported.
     pub(crate) fn aim_is_known(&self, flow: u32) -> bool {
         let target = self.flows[flow as usize].target;
-        let translated = self.nodes[target as usize].latest(keys::COPY_OF).is_some();
+        let node = &self.nodes[target as usize];
+        let translated = node.latest(keys::COPY_OF).is_some_and(|of| *of != node.id);
         !translated || self.list[target as usize].original != target
     }
 
@@ -203,7 +204,8 @@ impl Endpoint {
     /// Id of the process it belongs to, where that is certain.
     pub(crate) fn process(&self) -> Option<NodeId> {
         let (host, pid) = (self.host.as_ref()?, self.pid.as_ref()?);
-        (!self.ambiguous).then(|| smol_str::format_smolstr!("{};{pid}", bare_host(host)))
+        let host = id::parse_tagged(TopologyKind::Host, host)?;
+        (!self.ambiguous).then(|| smol_str::format_smolstr!("{host};{pid}"))
     }
 }
 

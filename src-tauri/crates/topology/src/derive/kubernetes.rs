@@ -34,7 +34,8 @@ const STORAGE: [TopologyKind; 5] = [
     TopologyKind::VolumeSnapshotData,
 ];
 
-const CONTROLLERS: [TopologyKind; 5] = [
+/// Kinds of controllers.
+pub(crate) const CONTROLLERS: [TopologyKind; 5] = [
     TopologyKind::Deployment,
     TopologyKind::DaemonSet,
     TopologyKind::StatefulSet,

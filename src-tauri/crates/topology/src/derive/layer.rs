@@ -120,6 +120,14 @@ impl Restated {
     }
 }
 
+/// What of a node comes below where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Below {
+    Both,
+    Itself,
+    Children,
+}
+
 /// A layer being made.
 #[derive(Debug, Default)]
 pub(crate) struct Join {
@@ -190,24 +198,29 @@ impl Join {
     /// Maps the nodes of a layer and carries its edges over. A node and everything below it come below
     /// where it goes.
     pub(crate) fn lift(&mut self, input: &Layer, map: impl FnMut(&mut Join, &RenderNode) -> Targets) {
-        self.lift_below(input, true, map);
+        self.lift_with(input, Below::Both, map);
     }
 
     /// The same, but only the node itself comes below where it goes.
     pub(crate) fn lift_alone(&mut self, input: &Layer, map: impl FnMut(&mut Join, &RenderNode) -> Targets) {
-        self.lift_below(input, false, map);
+        self.lift_with(input, Below::Itself, map);
     }
 
-    fn lift_below(
+    /// The same for nodes that go on as others: what is below them comes below those.
+    pub(crate) fn rename(&mut self, input: &Layer, map: impl FnMut(&mut Join, &RenderNode) -> Targets) {
+        self.lift_with(input, Below::Children, map);
+    }
+
+    fn lift_with(
         &mut self,
         input: &Layer,
-        deep: bool,
+        what: Below,
         mut map: impl FnMut(&mut Join, &RenderNode) -> Targets,
     ) {
         let targets: Vec<Targets> = input
             .nodes
             .iter()
-            .map(|n| self.lift_node(n, deep, &mut map))
+            .map(|n| self.lift_node(n, what, &mut map))
             .collect();
         for (a, b, flows) in input.edges.iter() {
             for from in targets[a as usize].as_slice() {
@@ -221,19 +234,19 @@ impl Join {
     fn lift_node(
         &mut self,
         node: &RenderNode,
-        deep: bool,
+        what: Below,
         map: &mut impl FnMut(&mut Join, &RenderNode) -> Targets,
     ) -> Targets {
         let targets = map(self, node);
         for to in targets.as_slice() {
             let below = &mut self.children[*to as usize];
-            if let NodeKind::Known(kind) = node.kind {
+            if let (NodeKind::Known(kind), Below::Both | Below::Itself) = (node.kind, what) {
                 below.push(Child {
                     kind,
                     node: node.node.clone(),
                 });
             }
-            if deep {
+            if what != Below::Itself {
                 below.extend(node.children.iter().cloned());
             }
         }

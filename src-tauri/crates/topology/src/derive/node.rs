@@ -193,11 +193,6 @@ pub(crate) fn host_name(node: &Node) -> SmolStr {
         .unwrap_or_default()
 }
 
-/// `example.com` of `example.com;<host>`.
-pub(crate) fn bare_host(host_node_id: &str) -> SmolStr {
-    SmolStr::new(id::parse_tagged(TopologyKind::Host, host_node_id).unwrap_or(host_node_id))
-}
-
 pub(crate) fn service_id(name: &str) -> NodeId {
     format_smolstr!("{SERVICE_PREFIX}{name}")
 }

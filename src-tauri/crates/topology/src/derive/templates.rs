@@ -55,17 +55,23 @@ fn look_up<'a, V, R>(
         many.resize(wanted.len(), None);
         &mut many
     };
-    for Wanted { key, place, stood } in wanted {
-        let stands = entries.at(stood.load(Ordering::Relaxed));
-        found[*place] = match stands.filter(|(held, _)| *held == key) {
-            Some((_, value)) => Some(value),
-            None => entries.position(key).and_then(|at| {
-                stood.store(at, Ordering::Relaxed);
-                entries.at(at).map(|(_, value)| value)
-            }),
-        };
+    for wanted in wanted {
+        found[wanted.place] = wanted.find(entries);
     }
     tell(found)
+}
+
+impl Wanted {
+    fn find<'a, V>(&self, entries: &'a Entries<V>) -> Option<&'a V> {
+        let stands = entries.at(self.stood.load(Ordering::Relaxed));
+        match stands.filter(|(held, _)| **held == self.key) {
+            Some((_, value)) => Some(value),
+            None => entries.position(&self.key).and_then(|at| {
+                self.stood.store(at, Ordering::Relaxed);
+                entries.at(at).map(|(_, value)| value)
+            }),
+        }
+    }
 }
 
 impl Templates {
@@ -101,6 +107,22 @@ impl Templates {
     /// Tells what a node says under the keys of the facts, by their places.
     pub(crate) fn facts_of<'a, R>(&self, node: &'a Node, tell: impl FnOnce(&[Option<&'a Latest>]) -> R) -> R {
         look_up(&self.wanted_facts, &node.latest, tell)
+    }
+
+    /// The same one by one, for who need not know all.
+    pub(crate) fn each_fact<'a>(
+        &'a self,
+        node: &'a Node,
+    ) -> impl Iterator<Item = (&'a Keyed<MetadataTemplate>, Option<&'a Latest>)> {
+        let wanted = self.wanted_facts.iter();
+        wanted.filter_map(|wanted| Some((&**self.facts.get(wanted.place)?, wanted.find(&node.latest))))
+    }
+
+    /// True when a node reads anything under the keys of the metrics.
+    pub(crate) fn any_metric(&self, node: &Node) -> bool {
+        self.wanted_metrics
+            .iter()
+            .any(|wanted| wanted.find(&node.metrics).is_some())
     }
 
     /// Tells what a node reads under the keys of the metrics, by their places.

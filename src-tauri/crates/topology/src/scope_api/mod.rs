@@ -5,6 +5,7 @@
 
 mod list;
 mod node;
+mod pieces;
 mod rows;
 mod summary;
 
@@ -18,6 +19,7 @@ use crate::query::QueryError;
 pub use list::{OptionGroup, OptionValue, Stats, TopologyDesc};
 use node::Around;
 pub use node::{Cell, ChildrenGroup, Column, Connection, Connections, ControlInstance, Details, NodeAnswer};
+pub use pieces::Pieces;
 pub use rows::{Facts, MetricRows};
 pub use summary::{Listed, MetricSample, Summary, Table, TableColumn, TableRow};
 
@@ -110,7 +112,7 @@ impl Derivation {
             let node = Details::of(self, key, shown.at(place), around, probe_id);
             return Some(NodeAnswer { node });
         }
-        // A node that the options hide keeps its own edges, but nothing shown has one to it.
+        // A node that the options hide keeps its own edges, but nothing shown has one to it but itself.
         let layer = shown.layer();
         let (place, node) = layer.get(node_id)?;
         let mut adjacency: Vec<SmolStr> = layer
@@ -119,12 +121,18 @@ impl Derivation {
             .map(|to| layer.nodes[to as usize].id.clone())
             .collect();
         adjacency.sort_unstable();
-        let outgoing = adjacency
-            .iter()
-            .filter_map(|id| Some((shown.get(id)?, RenderEdge { flows: &[] })));
+        let neighbour = |id: &SmolStr| match *id == node.id {
+            true => Some(node),
+            false => shown.get(id),
+        };
+        let edge = |id: &SmolStr| Some((neighbour(id)?, RenderEdge { flows: &[] }));
         let around = Around {
-            incoming: Vec::new(),
-            outgoing: outgoing.collect(),
+            incoming: adjacency
+                .iter()
+                .filter(|id| **id == node.id)
+                .filter_map(edge)
+                .collect(),
+            outgoing: adjacency.iter().filter_map(edge).collect(),
             adjacency: adjacency.clone(),
         };
         let node = Details::of(self, key, node, around, probe_id);

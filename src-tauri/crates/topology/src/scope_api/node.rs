@@ -10,9 +10,10 @@ use serde::Serialize;
 use crate::card::children::{ChildColumn, groups};
 use crate::card::connections::{Link, is_internet, links};
 use crate::card::controls::active;
-use crate::derive::kubernetes::is_storage;
+use crate::derive::kubernetes::{CONTROLLERS, is_storage};
+use crate::derive::node::{host_name, unmanaged_id};
 use crate::derive::system::{is_pause, is_running};
-use crate::derive::{Derivation, NodeKind, RenderEdge, RenderNode, TopologyKey};
+use crate::derive::{Derivation, RenderEdge, RenderNode, TopologyKey};
 use crate::labels::{Style, labels};
 use crate::scope_api::rows::Readings;
 use crate::scope_api::summary::{Listed, Summary};
@@ -201,7 +202,10 @@ fn children(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Vec
         .map(|group| {
             let nodes = group.nodes.iter().map(|n| Listed {
                 summary: Arc::new(Summary::of(derivation, n, Readings::Newest)),
-                adjacency: adjacency(derivation, key, group.topology, n),
+                adjacency: match is_storage(group.kind) && !is_joined(key, n, node) {
+                    true => Vec::new(),
+                    false => adjacency(derivation, key, group.topology, n),
+                },
             });
             ChildrenGroup {
                 id: String::new(),
@@ -214,17 +218,33 @@ fn children(derivation: &Derivation, key: TopologyKey, node: &RenderNode) -> Vec
         .collect()
 }
 
-/// What a child has edges to in its own topology, as far as the parent's topology was made of it. Storage
-/// comes below others as reports name it, without edges.
+/// Whether storage is below a node as what it was joined into, with its edges. Otherwise it is below a pod or
+/// other storage there, which has it as reports name it.
+fn is_joined(key: TopologyKey, child: &RenderNode, parent: &RenderNode) -> bool {
+    match key {
+        TopologyKey::KubeControllers if parent.kind.is_pseudo() => {
+            let managed = CONTROLLERS
+                .iter()
+                .any(|kind| child.node.parents.contains_key(kind.tag()));
+            !managed && parent.id == unmanaged_id(&host_name(&child.node))
+        }
+        TopologyKey::KubeControllers | TopologyKey::Services => {
+            let named = child.node.parents.get(parent.kind.tag());
+            named.is_some_and(|ids| ids.contains(&parent.id))
+        }
+        _ => false,
+    }
+}
+
+/// What a child has edges to in its own topology, as far as the parent's topology was made of it.
 fn adjacency(
     derivation: &Derivation,
     parent: TopologyKey,
     own: TopologyKey,
     node: &RenderNode,
 ) -> Vec<SmolStr> {
-    let storage = matches!(node.kind, NodeKind::Known(kind) if is_storage(kind));
     let layer = derivation.layer(own);
-    let Some((at, _)) = layer.get(&node.id).filter(|_| !storage) else {
+    let Some((at, _)) = layer.get(&node.id) else {
         return Vec::new();
     };
     let targets = layer.edges.targets(at).map(|to| &layer.nodes[to as usize]);

@@ -122,9 +122,7 @@ impl MetricRows {
         let Some((shown, node, _)) = &self.0 else {
             return true;
         };
-        let mut any = false;
-        summary::readings(shown, node, |_, _| any = true);
-        !any
+        !summary::has_readings(shown, node)
     }
 }
 

@@ -125,7 +125,7 @@ fn statistics(derivation: &Derivation, get: &str) -> Value {
 }
 
 /// Collects what differs as `path: expected / got`. Numbers are equal by value.
-fn compare(path: &str, expected: &Value, got: &Value, faults: &mut Vec<String>) {
+pub(crate) fn compare(path: &str, expected: &Value, got: &Value, faults: &mut Vec<String>) {
     match (expected, got) {
         (Value::Object(a), Value::Object(b)) => {
             for key in a.keys().chain(b.keys()).collect::<BTreeSet<_>>() {

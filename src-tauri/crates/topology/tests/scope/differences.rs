@@ -131,6 +131,18 @@ fn differs_groups_of_containers_are_where_their_containers_are() {
 }
 
 #[test]
+fn differs_an_edge_to_an_unmanaged_peer_is_listed_once() {
+    let derivation = derive(&json!({ "Overlay": {
+        "#aa": { "latest": { "host_node_id": "h;<host>" }, "adjacency": ["#bb"] },
+        "#bb": { "latest": { "weave_peer_nick_name": "far" } },
+    } }));
+    assert_eq!(
+        api_node(&derivation, "weave", "#aa")["adjacency"],
+        json!(["pseudo:unmanaged:far"])
+    );
+}
+
+#[test]
 fn differs_a_namespace_of_two_clusters_is_listed_once() {
     let namespace = json!({ "latest": { "kubernetes_name": "default" } });
     let derivation = derive(&json!({
