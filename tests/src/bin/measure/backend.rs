@@ -100,6 +100,11 @@ impl Backend {
         crate::machine::resident_mb(&self.pid()?.to_string())
     }
 
+    /// The most that it had so far, in MB.
+    pub(crate) fn peak_mb(&self) -> anyhow::Result<f64> {
+        crate::machine::peak_mb(&self.pid()?.to_string())
+    }
+
     /// Opens a view and waits for its first frame.
     pub(crate) async fn view(&self, topology: &str) -> anyhow::Result<View> {
         let instance = Instance::Socket(self.socket());

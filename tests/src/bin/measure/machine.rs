@@ -82,11 +82,18 @@ fn cycle(lines: usize) -> Vec<[u32; LINE_BYTES / 4]> {
 
 /// Resident memory of a process, in MB.
 pub(crate) fn resident_mb(pid: &str) -> anyhow::Result<f64> {
+    memory_mb(pid, "VmRSS:")
+}
+
+/// The most resident memory that a process had so far, in MB.
+pub(crate) fn peak_mb(pid: &str) -> anyhow::Result<f64> {
+    memory_mb(pid, "VmHWM:")
+}
+
+fn memory_mb(pid: &str, what: &str) -> anyhow::Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status
-        .lines()
-        .find_map(|l| l.strip_prefix("VmRSS:"))
-        .context("no VmRSS")?;
+    let line = status.lines().find_map(|l| l.strip_prefix(what));
+    let line = line.with_context(|| format!("no {what}"))?;
     let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
     Ok(kib * 1024.0 / MB)
 }

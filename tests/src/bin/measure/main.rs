@@ -2,7 +2,8 @@
 //!
 //! `ORRERY` is the command as released, without which what needs it is left out; `BENCHES` holds lines of
 //! criterion's `bencher` format, which the final table shows too. It prints figures, and of those that have a
-//! goal whether they reach it.
+//! goal whether they reach it. `ORRERY_MEASURE` names the parts that need the command, without the others: any of
+//! `held`, `sockets`, `latency` and `idle`, with commas between them.
 
 #![expect(clippy::print_stdout, reason = "a command talks to its terminal")]
 
@@ -21,6 +22,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 
 use crate::table::Table;
+
+const ONLY: &str = "ORRERY_MEASURE";
 
 /// What the command has, so that the same is measured.
 #[global_allocator]
@@ -42,11 +45,21 @@ async fn main() -> anyhow::Result<()> {
     goals::measure(&yardstick, &mut table)?;
     machine::measure(&yardstick, &mut table)?;
     derivation::measure(&yardstick, &mut table)?;
+    let only = std::env::var(ONLY).unwrap_or_default();
+    let wanted = |part: &str| only.is_empty() || only.split(',').any(|one| one == part);
     if let Some(orrery) = orrery {
-        goals::held(&orrery, &yardstick, &mut table).await?;
-        sockets::measure(&orrery, &yardstick, &mut table).await?;
-        latency::measure(&orrery, &mut table).await?;
-        idle::measure(&orrery, &mut table).await?;
+        if wanted("held") {
+            goals::held(&orrery, &yardstick, &mut table).await?;
+        }
+        if wanted("sockets") {
+            sockets::measure(&orrery, &yardstick, &mut table).await?;
+        }
+        if wanted("latency") {
+            latency::measure(&orrery, &mut table).await?;
+        }
+        if wanted("idle") {
+            idle::measure(&orrery, &mut table).await?;
+        }
     }
     println!("{table}");
     Ok(())

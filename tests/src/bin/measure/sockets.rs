@@ -49,6 +49,7 @@ async fn with_clients(
     let begin = Instant::now();
     backend.get("/api/topology/processes").await?;
     table.row("first answer: GET /api/topology/processes", time(begin.elapsed()));
+    let mut resident = Vec::new();
     for clients in [0, 1, 50] {
         let received = Arc::new(AtomicUsize::new(0));
         let mut watching = JoinSet::new();
@@ -69,9 +70,14 @@ async fn with_clients(
             .map_or(0, |each| each - 1);
         let name = format!("{clients} clients of Scope's processes, {messages} deltas to each");
         yardstick.row(table, &name, spent);
+        resident.push(format!("{:.0} MB", backend.resident_mb()?));
         watching.shutdown().await;
     }
-    table.row("resident memory", format!("{:.0} MB", backend.resident_mb()?));
+    table.row("resident memory with 0, 1, 50 clients", resident.join(", "));
+    table.row(
+        "resident memory, at most",
+        format!("{:.0} MB", backend.peak_mb()?),
+    );
     Ok(())
 }
 
