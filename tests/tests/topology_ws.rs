@@ -53,10 +53,16 @@ impl Stage {
 
     /// Hosts with a reading each, as one source reports them; comes back when they are published.
     async fn report(&self, hosts: &[(&str, f64)]) {
+        self.report_as(false, hosts).await;
+    }
+
+    /// The same, as a shortcut report or an ordinary one.
+    async fn report_as(&self, shortcut: bool, hosts: &[(&str, f64)]) {
         let now = self.engine.now();
         let mut report = Report {
             ts: now,
             id: "far".into(),
+            shortcut,
             ..Report::default()
         };
         for (name, load) in hosts {
@@ -173,6 +179,35 @@ async fn all_clients_of_a_topology_get_a_reset_and_then_what_changed() {
         ids(&late.next().await["add"]),
         ["a;<host>", "b;<host>", "c;<host>"]
     );
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_shortcut_report_brings_waits_for_no_beat() {
+    let stage = Stage::set().await;
+    stage.report(&[("a", 1.0)]).await;
+    let mut client = stage.dial("/api/topology/hosts/ws?t=1h").await.unwrap();
+    assert_eq!(ids(&client.next().await["add"]), ["a;<host>"]);
+    stage.report(&[("a", 2.0)]).await;
+    stage.report_as(true, &[("b", 1.0)]).await;
+    // The beat is an hour away.
+    let second = client.next().await;
+    assert_eq!(ids(&second["add"]), ["b;<host>"]);
+    assert_eq!(ids(&second["update"]), ["a;<host>"]);
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_beat_that_is_no_duration_is_refused() {
+    let stage = Stage::set().await;
+    for beat in ["soon", "5", "1d"] {
+        let path = format!("/api/topology/hosts/ws?t={beat}");
+        assert_eq!(
+            stage.dial(&path).await.err(),
+            Some(StatusCode::BAD_REQUEST),
+            "{beat}"
+        );
+    }
     stage.strike().await;
 }
 

@@ -35,6 +35,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
         window: Window::new(i64::try_from(WINDOW.as_nanos()).unwrap_or(i64::MAX)),
         known: BTreeSet::new(),
         unseen: Vec::new(),
+        has_shortcut: false,
         shared: shared.clone(),
     };
     let mut next_frame = Instant::now() + Duration::from_secs(2);
@@ -75,6 +76,9 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
             shared.publish(before.next(&snapshot, now.as_millis()));
             published_at = Instant::now();
         }
+        if std::mem::take(&mut state.has_shortcut) {
+            shared.shortcuts.send_replace(snapshot.seq);
+        }
         state.unseen.clear();
         if Instant::now() >= next_frame {
             next_frame = Instant::now() + FRAME_EVERY;
@@ -92,6 +96,8 @@ struct Collector {
     known: BTreeSet<SourceId>,
     /// Of those who handed reports in that are not published yet, at most one for each that waits in the queue.
     unseen: Vec<oneshot::Sender<()>>,
+    /// Whether a shortcut report is among what is not published yet.
+    has_shortcut: bool,
     shared: Arc<Shared>,
 }
 
@@ -131,6 +137,8 @@ impl Collector {
                 let completeness = if whole {
                     Completeness::Whole
                 } else {
+                    // What it says after a control, which need not call it a shortcut.
+                    self.has_shortcut |= bytes > 0;
                     Completeness::Partial
                 };
                 self.report(SourceId::plugin(&plugin), report, completeness, bytes)
@@ -173,6 +181,7 @@ impl Collector {
             shared.library.wake();
         }
         record::samples(&shared.history, &report, self.window.report());
+        self.has_shortcut |= report.shortcut;
         let shortcut = report.shortcut || (completeness == Completeness::Partial && bytes > 0);
         self.window.take(&source, report, completeness, now);
         if self.known.insert(source) || shortcut {

@@ -70,6 +70,7 @@ pub(crate) struct Shared {
     pub(crate) published: ArcSwap<Published>,
     pub(crate) changes: Arc<Changes>,
     pub(crate) publications: watch::Sender<u64>,
+    pub(crate) shortcuts: watch::Sender<u64>,
     pub(crate) plugins_changed: watch::Sender<u64>,
     pub(crate) views: Views,
     pub(crate) moments: Moments,
@@ -172,6 +173,7 @@ impl Engine {
             ),
             changes,
             publications: watch::Sender::new(0),
+            shortcuts: watch::Sender::new(0),
             plugins_changed: watch::Sender::new(0),
             views: Views::default(),
             moments: Moments::default(),
@@ -330,6 +332,11 @@ impl Engine {
     /// Rises with every publication.
     pub fn publications(&self) -> watch::Receiver<u64> {
         self.shared.publications.subscribe()
+    }
+
+    /// Rises with every publication that holds what a shortcut report brought: somebody waits to see it.
+    pub fn shortcuts(&self) -> watch::Receiver<u64> {
+        self.shared.shortcuts.subscribe()
     }
 
     /// Rises when the list of plugins or the status of one changes.

@@ -15,6 +15,7 @@ mod coming_in;
 mod crowd;
 mod ends;
 mod error;
+mod first_line;
 mod front;
 mod guard;
 mod guests;

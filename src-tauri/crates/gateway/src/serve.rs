@@ -274,6 +274,10 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 }
 
 /// How a request is answered.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is handed on once, and a place of its own for the request would cost more"
+)]
 enum Way<O, Q> {
     /// By a plugin: whoever waits for it makes the answer where it stays.
     Plugin(Arc<Met>, Arc<Visiting>, http::Request<Incoming>),

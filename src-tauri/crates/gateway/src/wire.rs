@@ -12,11 +12,13 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::crowd::{Seat, Work};
+use crate::first_line::FirstLine;
 use crate::limits::TAKEN_BYTES_PER_S;
 
 /// A stream with its seat. Upgraded connections, such as websockets, keep it until they end.
 pub(crate) struct Wire<S> {
     stream: S,
+    first_line: FirstLine,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
     /// Time in which a client that does not keep up must have taken enough.
     patience: Duration,
@@ -34,6 +36,7 @@ impl<S> Wire<S> {
     pub(crate) fn new(stream: S, seat: Arc<Seat>, patience: Duration) -> Self {
         Wire {
             stream,
+            first_line: FirstLine::default(),
             cut: Box::pin(seat.cut().clone().cancelled_owned()),
             patience,
             slow: None,
@@ -92,7 +95,11 @@ impl<S> Wire<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         self.check(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let wire = &mut *self;
+        if wire.first_line.has_passed() {
+            return Pin::new(&mut wire.stream).poll_read(cx, buf);
+        }
+        wire.first_line.poll_read(&mut wire.stream, cx, buf)
     }
 }
 

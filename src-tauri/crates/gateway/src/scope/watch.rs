@@ -1,10 +1,12 @@
-//! Scope's topology websocket: `WS /api/topology/{t}/ws?t=1s`, a reset first and then what changed.
+//! Scope's topology websocket: `WS /api/topology/{t}/ws?t=1s`, a reset first and then what changed, on the client's
+//! beat and whenever a shortcut report brought what somebody waits for.
 
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use orrery_engine::Engine;
+use orrery_engine::api::ApiError;
 use orrery_engine::topology::derive::TopologyKey;
 use tokio::time::{Instant, interval_at, sleep_until};
 
@@ -26,7 +28,10 @@ pub(crate) async fn watch(
     if TopologyKey::parse(&topology).is_none_or(|key| key == TopologyKey::Everything) {
         return Failure(super::missing(&topology)).into_response();
     }
-    let tick = tick(q.get("t").map(String::as_str));
+    let tick = match tick(q.get("t").map_or("", String::as_str)) {
+        Ok(tick) => tick,
+        Err(error) => return Failure(error).into_response(),
+    };
     let query = super::query(&q).to_owned();
     let published = gateway.engine.published();
     // A query that does not parse is told before the connection becomes a websocket.
@@ -47,11 +52,12 @@ pub(crate) async fn watch(
 
 /// Sends what is new, at most once in a tick, for as long as the client answers. Silence is broken by pings.
 async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: Socket) {
-    let mut publications = engine.publications();
+    let (mut publications, mut shortcuts) = (engine.publications(), engine.shortcuts());
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = Instant::now();
     loop {
         publications.borrow_and_update();
+        shortcuts.borrow_and_update();
         match seat.news(engine).await {
             News::Message(message) => {
                 if !socket.send_text(message).await {
@@ -62,10 +68,16 @@ async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: Socket
             News::Nothing => {}
             News::NoTopology => return,
         }
-        let next = Instant::now() + tick;
+        let now = Instant::now();
         loop {
             tokio::select! {
-                changed = after(next, &mut publications) => {
+                changed = after(now + tick, &mut publications) => {
+                    if !changed {
+                        return;
+                    }
+                    break;
+                }
+                changed = after(now + SCOPE_TICK.0, &mut shortcuts) => {
                     if !changed {
                         return;
                     }
@@ -87,30 +99,55 @@ async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: Socket
     }
 }
 
-/// Waits until a moment, and from then on for a publication that was not looked at. False when there will
-/// be none.
-async fn after(moment: Instant, publications: &mut tokio::sync::watch::Receiver<u64>) -> bool {
+/// Waits until a moment, and from then on for a change that was not looked at. False when there will be none.
+async fn after(moment: Instant, changes: &mut tokio::sync::watch::Receiver<u64>) -> bool {
     sleep_until(moment).await;
-    publications.changed().await.is_ok()
+    changes.changed().await.is_ok()
 }
 
-/// A Go duration such as `1s`, `500ms` or `1m`; one second when it is none.
-fn tick(text: Option<&str>) -> Duration {
-    let parsed = text.and_then(|text| {
+/// A client's beat, written as Go writes durations, such as `1s`, `500ms` or `1m30s`; one second when it says none.
+fn tick(text: &str) -> Result<Duration, ApiError> {
+    let seconds = match text {
+        "" => Some(1.0),
+        "0" => Some(0.0),
+        _ => seconds(text.strip_prefix(['+', '-']).unwrap_or(text)),
+    };
+    let Some(seconds) = seconds else {
+        return Err(ApiError::bad_request(format!(
+            "The beat t={text} is no duration. Write it as 1s, 500ms or 1m30s."
+        )));
+    };
+    let (shortest, longest) = SCOPE_TICK;
+    if text.starts_with('-') {
+        return Ok(shortest);
+    }
+    let tick = Duration::try_from_secs_f64(seconds).unwrap_or(longest);
+    Ok(tick.clamp(shortest, longest))
+}
+
+/// One or more numbers, each with its unit.
+fn seconds(mut text: &str) -> Option<f64> {
+    let mut sum = 0.0;
+    loop {
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, unit) = text.split_at(digits);
-        let number: f64 = number.parse().ok()?;
-        let seconds = match unit {
-            "ms" => number / 1_000.0,
-            "s" => number,
-            "m" => number * 60.0,
+        let (number, rest) = text.split_at(digits);
+        let end = rest.find(|c: char| c.is_ascii_digit() || c == '.');
+        let (unit, rest) = rest.split_at(end.unwrap_or(rest.len()));
+        let unit = match unit {
+            "ns" => 1e-9,
+            "us" | "\u{b5}s" | "\u{3bc}s" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
             _ => return None,
         };
-        Duration::try_from_secs_f64(seconds).ok()
-    });
-    parsed
-        .unwrap_or(Duration::from_secs(1))
-        .clamp(SCOPE_TICK.0, SCOPE_TICK.1)
+        sum += number.parse::<f64>().ok()? * unit;
+        if rest.is_empty() {
+            return Some(sum);
+        }
+        text = rest;
+    }
 }
 
 #[cfg(test)]
@@ -119,14 +156,26 @@ mod tests {
 
     #[test]
     fn ticks_read_as_go_writes_them() {
-        assert_eq!(tick(Some("5s")), Duration::from_secs(5));
-        assert_eq!(tick(Some("500ms")), Duration::from_millis(500));
-        assert_eq!(
-            tick(Some("1ns")),
-            Duration::from_secs(1),
-            "unknown units read as one second"
-        );
-        assert_eq!(tick(None), Duration::from_secs(1));
-        assert_eq!(tick(Some("0s")), SCOPE_TICK.0, "no client makes us spin");
+        let millis = |text| tick(text).ok().map(|tick| tick.as_millis());
+        for (text, ms) in [
+            ("", 1_000),
+            ("5s", 5_000),
+            ("500ms", 500),
+            ("1.5s", 1_500),
+            ("1s500ms", 1_500),
+            ("+2s", 2_000),
+        ] {
+            assert_eq!(millis(text), Some(ms), "{text}");
+        }
+        // No client makes us spin, or wait for ever.
+        for text in ["0", "0s", "1ns", "1us", "-5s"] {
+            assert_eq!(tick(text), Ok(SCOPE_TICK.0), "{text}");
+        }
+        for text in ["100000h", "99999999999999999999h"] {
+            assert_eq!(tick(text), Ok(SCOPE_TICK.1), "{text}");
+        }
+        for text in ["1", "s", "one", "1 s", "1d", "1.2.3s", "5s1", "+", "-"] {
+            assert!(tick(text).is_err(), "{text}");
+        }
     }
 }

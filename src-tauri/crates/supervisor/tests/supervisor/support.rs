@@ -317,6 +317,7 @@ impl Calls for SocketCalls {
                 peer_pid,
                 interfaces: Vec::new(),
                 version: None,
+                description: None,
             })
         })
     }
