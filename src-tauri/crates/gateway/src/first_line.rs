@@ -36,6 +36,9 @@ impl FirstLine {
         if self.rest.is_empty() {
             let before = buf.filled().len();
             ready!(Pin::new(stream).poll_read(cx, buf))?;
+            if self.has_passed {
+                return Poll::Ready(Ok(()));
+            }
             let read = buf.filled().get(before..).unwrap_or_default();
             let end = read.iter().position(|byte| *byte == b'\n');
             let line = read.get(..end.unwrap_or(read.len())).unwrap_or_default();

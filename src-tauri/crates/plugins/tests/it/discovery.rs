@@ -288,9 +288,12 @@ async fn se2_a_link_that_somebody_else_laid_leads_nowhere() {
     let bench = Bench::new();
     let own = GoodPlugin::start(bench.beside("own/hidden/own.sock")).unwrap();
     let foreign = Some(Uid::from_raw(54321));
+    // Given away before it is laid: a look at the directory in between would find one of ours.
     let lay = |to: &str, at: &str| {
-        symlink(bench.beside(to), bench.path(at)).unwrap();
-        chownat(CWD, bench.path(at), foreign, None, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+        let given = bench.beside("given");
+        symlink(bench.beside(to), &given).unwrap();
+        chownat(CWD, &given, foreign, None, AtFlags::SYMLINK_NOFOLLOW).unwrap();
+        std::fs::rename(&given, bench.path(at)).unwrap();
     };
     lay("own/hidden/own.sock", "lured.sock");
     lay("own", "own");
