@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { eventLook, eventText, withoutEndedOrders } from '../src/format/event';
+import { eventLook, eventText, kindOfId, nodeOf, withoutEndedOrders } from '../src/format/event';
 import type { Event } from '../src/generated/Event';
 import { ICONS } from '../src/icons/paths';
 import { folded } from '../src/state/fold';
@@ -17,6 +17,21 @@ function event(id: number, kind: string, text = '', subject = 'plugin:a'): Event
 }
 
 describe('events', () => {
+  it('know the node that they are about, and its kind by its id', () => {
+    const subjects = ['alert', '', 'plugins', 'plugin:a', 'task:01', 'task-file:a.yaml'];
+    expect(subjects.map((subject) => nodeOf({ subject }))).toEqual(subjects.map(() => null));
+    expect(nodeOf({ subject: 'vm;41' })).toBe('vm;41');
+    expect(['vm;41', 'vm;<host>', 'abc;<container>', 'who;knows'].map(kindOfId)).toEqual(['process', 'host', 'container', '']);
+  });
+
+  it('of one title and node are folded, of two titles are not', () => {
+    const alert = (id: number, label: string): Event => ({ id, at_ms: id, kind: 'alert', subject: 'vm;41', label, text: 'CPU is 91 %, above 90 %', user: '' });
+    const all = [alert(4, 'CPU'), alert(3, 'Memory'), alert(2, 'CPU'), alert(1, 'Memory')];
+    expect(folded(all).length).toBe(4);
+    const more = [...all, alert(0, 'CPU'), alert(-1, 'CPU')];
+    expect(folded(more).map((fold) => fold.event.label)).toEqual(['CPU', 'Memory', 'Memory']);
+  });
+
   it('have a mark and a word of their own, whatever is told', () => {
     for (const kind of [...KINDS, ...ORDERS.flatMap((order) => ['requested', 'done', 'failed', 'cancelled'].map((end) => `${order}_${end}`))]) {
       const look = eventLook(kind);

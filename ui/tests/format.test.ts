@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { cell } from '../src/format/cell';
-import { fact, isTypable, sortKey } from '../src/format/fact';
+import { fact, factLabel, isNameNumber, isTypable, sortKey } from '../src/format/fact';
 import { byteRate, count, counted, duration, fileSize, metricValue, percent, plain, tidySize } from '../src/format/number';
 import { statusReason } from '../src/format/plugin';
 import { ago, clock, longSpan, moment, span } from '../src/format/time';
@@ -109,6 +109,14 @@ describe('facts', () => {
     expect(isTypable('docker_container_command', 'Command', '')).toBe(true);
     expect(isTypable('docker_container_ips', 'IPs', '')).toBe(true);
     expect(isTypable('threads', '# Threads', 'number')).toBe(false);
+  });
+
+  it('leave numbers that name something as they are typed', () => {
+    expect(isNameNumber('pid', 'PID') && isNameNumber('ppid', 'Parent PID') && isNameNumber('port', 'Port')).toBe(true);
+    expect(isNameNumber('threads', '# Threads') || isNameNumber('open_files_count', 'Open files')).toBe(false);
+    expect(fact('31204', 'number', now, 0, true).text).toBe('31204');
+    expect(cell('31204', { id: 'pid', label: 'PID', data_type: 'number' }, now).text).toBe('31204');
+    expect(factLabel('# Threads')).toBe('Threads');
   });
 
   it('sort addresses by number', () => {

@@ -5,7 +5,7 @@ import Window from '../src/App.svelte';
 import { FakeBackend, type FakeOptions } from '../src/backend/fake/fake';
 import { App } from '../src/state/app.svelte';
 
-const SOON = { timeout: 4000 };
+const SOON = { timeout: 30_000 };
 
 beforeEach(() => {
   HTMLCanvasElement.prototype.getContext = vi.fn(() => null) as unknown as HTMLCanvasElement['getContext'];

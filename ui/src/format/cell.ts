@@ -1,6 +1,6 @@
 import { metricKind } from '../charts/metric';
 import type { TableColumn } from '../generated/TableColumn';
-import { fact } from './fact';
+import { fact, isNameNumber } from './fact';
 import { ABSENT, metricValue } from './number';
 
 /** True when a column holds figures, which stand right. */
@@ -24,5 +24,5 @@ export function cell(value: string, column: TableColumn, now: number): { text: s
   const format = metricFormat(column);
   const number = Number(value);
   if (format !== '' && Number.isFinite(number)) return { text: metricValue(number, format, column.id), title: value };
-  return fact(value, column.data_type, now);
+  return fact(value, column.data_type, now, 0, isNameNumber(column.id, column.label));
 }

@@ -102,6 +102,20 @@ export function eventLook(kind: string, text = ''): EventLook {
   return look(order.end === 'failed' ? 'failure' : 'order', tone, ORDER_ICONS[order.order] ?? 'info', `${operationNoun(order.order)} ${word}`, `order ${order.order}`);
 }
 
+/** Id of the node that an event is about; null for what is about none. */
+export function nodeOf(event: Pick<Event, 'subject'>): string | null {
+  const { subject } = event;
+  const isOther = subject === '' || subject === 'alert' || subject === 'plugins' || /^(plugin|task|task-file):/.test(subject);
+  return isOther ? null : subject;
+}
+
+/** The kind of node that ids of this form are of, such as `host` of `a;<host>`; empty when the form does not say. */
+export function kindOfId(id: string): string {
+  const [, tag = ''] = /<(\w+)>$/.exec(id) ?? [];
+  if (tag !== '') return tag;
+  return /^[^;]+;\d+$/.test(id) ? 'process' : '';
+}
+
 /** True for an alert that tells the end of what was alerted of. */
 export function isCleared(text: string): boolean {
   return /, no more (above|below) /.test(text);

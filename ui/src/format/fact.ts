@@ -7,12 +7,15 @@ export interface Fact {
   title: string;
 }
 
-/** A value by its data type: `number`, `ip`, `datetime`, `duration`, `link` or empty. */
-export function fact(value: string, dataType: string, now: number, truncate = 0): Fact {
+/**
+ * A value by its data type: `number`, `ip`, `datetime`, `duration`, `link` or empty. A number that names something is
+ * shown as it is typed.
+ */
+export function fact(value: string, dataType: string, now: number, truncate = 0, isName = false): Fact {
   switch (dataType) {
     case 'number': {
       const number = Number(value);
-      return value.trim() !== '' && Number.isFinite(number) ? { text: count(number), title: value } : plain(value, truncate);
+      return value.trim() !== '' && Number.isFinite(number) && !isName ? { text: count(number), title: value } : plain(value, truncate);
     }
     case 'duration': {
       const seconds = Number(value);
@@ -30,6 +33,16 @@ export function fact(value: string, dataType: string, now: number, truncate = 0)
 function plain(value: string, truncate: number): Fact {
   const text = truncate > 0 && value.length > truncate ? `${value.slice(0, truncate)}…` : value;
   return { text, title: value };
+}
+
+/** True for numbers that name something, such as a process id or a port: nobody counts them. */
+export function isNameNumber(id: string, label: string): boolean {
+  return /\bp?pid\b|_pid$|\bport\b|_port$|\b[ug]id\b/i.test(`${id} ${label}`);
+}
+
+/** The words over a fact: `# Threads`, as old plugins have it, is Threads. */
+export function factLabel(label: string): string {
+  return label.replace(/^#\s*/, '');
 }
 
 /** True for what may be typed or pasted: commands, paths, addresses, ports, ids. */

@@ -21,6 +21,8 @@ export interface CameraHost {
 const READABLE_ZOOM = 0.6;
 /** Half the width that a node with its label takes, in layout units. */
 const SEEN_HALF = 50;
+/** Content farther from the middle than this share of the view's width is moved there when the view is resized. */
+const ASIDE_SHARE = 0.12;
 /** Zooms closer than this are the same when a view is resized. */
 const SAME_ZOOM = 0.01;
 
@@ -61,9 +63,10 @@ export class CameraControl {
     }
     const content = this.#host.content();
     const wanted = fitTo(content, view);
-    // What still fits stays where it is: a card that opens must not push the map from under the pointer. What has
-    // to move anyway moves to the middle, so that no side is left empty.
-    const keeps = settled && Math.abs(wanted.zoom - this.at.zoom) < SAME_ZOOM && isSame(nudgeInto(this.at, content, view), this.at);
+    // What still fits about where it is stays there: a card that opens must not push the map from under the pointer
+    // for little. What has to move anyway, or would leave one side empty, moves to the middle.
+    const aside = Math.abs(wanted.x - this.at.x) > ASIDE_SHARE * view.width;
+    const keeps = settled && !aside && Math.abs(wanted.zoom - this.at.zoom) < SAME_ZOOM && isSame(nudgeInto(this.at, content, view), this.at);
     // What lies over the map for a while is no reason to make all of it smaller.
     if (settled && sameSize && kept && wanted.zoom < this.at.zoom - SAME_ZOOM) {
       this.show(kept);

@@ -1,12 +1,17 @@
 /** Where the edges of a node leave and arrive: ends that share a side stand beside each other. */
 
+import type { Rect } from './camera';
 import { ARROW_SPREAD, type Curve, curveOf, type Route, routeOf, type Side, spread, START_SPREAD } from './curves';
+import { aroundNodes } from './detour';
 import type { SceneEdge, SceneGroup, SceneNode } from './nodes';
 
-/** The course of an edge, by where its ends stand and were spread to. */
-export function courseOf(edge: SceneEdge): Curve {
-  const route = routeOf(edge.source, edge.target);
-  return curveOf(edge.source, edge.target, route, edge.startOffset, edge.endOffset, gutterOf(edge, route));
+/** The course of an edge, by where its ends stand and were spread to, around the nodes that are `near` its way. */
+export function courseOf(edge: SceneEdge, near: (area: Rect) => readonly SceneNode[]): Curve {
+  const { source, target } = edge;
+  const route = routeOf(source, target);
+  const gutter = gutterOf(edge, route);
+  const curve = curveOf(source, target, route, edge.startOffset, edge.endOffset, gutter);
+  return source === target || gutter !== null ? curve : aroundNodes(curve, source, target, near);
 }
 
 /** Spreads the ends that share a side of a node, in the order of where they lead, so that they do not cross. */

@@ -5,7 +5,7 @@ export const MIN_ZOOM = 0.02;
 export const MAX_ZOOM = 4;
 
 /** Greatest zoom that fit chooses by itself: a small map takes some of the room that there is. */
-export const FIT_MAX_ZOOM = 1.15;
+export const FIT_MAX_ZOOM = 1.5;
 
 /** Free space beside and above the content when it is fitted, in CSS px; labels and boxes bring their own. */
 export const FIT_MARGIN_X_PX = 12;

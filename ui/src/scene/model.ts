@@ -134,9 +134,11 @@ export class SceneModel {
       if (this.#unspread.delete(edge.source)) spreadEnds(edge.source);
       if (this.#unspread.delete(edge.target)) spreadEnds(edge.target);
     }
-    edge.curve ??= courseOf(edge);
+    edge.curve ??= courseOf(edge, this.#near);
     return edge.curve;
   }
+
+  readonly #near = (area: Rect): SceneNode[] => this.grid.query(area);
 
   /** Forgets the courses of a node's edges, because it moves or its labels changed height. */
   uncurve(node: SceneNode): void {

@@ -15,13 +15,13 @@ export class Alerts {
   #prefs: Prefs;
   #heard: (event: Event) => void;
   /** Called when a person presses a notification. */
-  #pressed: () => void;
+  #pressed: (event: Event) => void;
   #follow: LineHandle | null = null;
   #again: ReturnType<typeof setTimeout> | undefined;
   #broken = 0;
   #stopped = true;
 
-  constructor(backend: Backend, prefs: Prefs, heard: (event: Event) => void, pressed: () => void) {
+  constructor(backend: Backend, prefs: Prefs, heard: (event: Event) => void, pressed: (event: Event) => void) {
     this.#backend = backend;
     this.#prefs = prefs;
     this.#heard = heard;
@@ -93,7 +93,7 @@ export class Alerts {
       shown.onclick = () => {
         window.focus();
         shown.close();
-        this.#pressed();
+        this.#pressed(event);
       };
     } catch {
       // Some browsers have notifications for workers alone; the word in the window remains.

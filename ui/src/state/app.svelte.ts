@@ -2,7 +2,7 @@ import { getContext, setContext } from 'svelte';
 
 import { Api } from '../backend/api';
 import { type Backend, toApiError } from '../backend/backend';
-import { isCleared } from '../format/event';
+import { isCleared, kindOfId, nodeOf } from '../format/event';
 import type { DetailControl } from '../generated/DetailControl';
 import type { Event } from '../generated/Event';
 import type { Request } from '../generated/Request';
@@ -134,7 +134,7 @@ export class App {
     this.tasks = new Tasks(backend);
     this.catalog = new Catalog(backend);
     this.terminals = new Terminals(this.api, backend);
-    this.alerts = new Alerts(backend, this.prefs, (event) => this.#alerted(event), () => this.router.go({ page: 'activity' }));
+    this.alerts = new Alerts(backend, this.prefs, (event) => this.#alerted(event), (event) => this.openSubject(event));
   }
 
   get place() {
@@ -182,18 +182,18 @@ export class App {
   }
 
   /** How many nodes of the picture the query matches, and of how many; null while nothing is searched for. */
-  get matched(): { found: number; of: number } | null {
+  get matched(): { found: number; of: number; lit: number } | null {
     void this.view.version;
     const { result, fault } = this.search;
     if (!result || fault) return null;
     const of = this.view.nodes.size;
     // Pinned queries alone are what the picture is of.
-    if (this.bright === null) return { found: of, of };
+    if (this.bright === null) return { found: of, of, lit: of };
     let found = 0;
     for (const id of this.bright) if (this.view.nodes.has(id)) found += 1;
     // Of very many hits not all are listed: then the engine's count is nearer, though it knows no options.
     const whole = result.hits.length < MAX_HITS;
-    return { found: whole ? found : Math.min(of, Math.max(found, result.counts[this.topology] ?? 0)), of };
+    return { found: whole ? found : Math.min(of, Math.max(found, result.counts[this.topology] ?? 0)), of, lit: found };
   }
 
   /** Ids of nodes that something failed on within the last minute of the timeline. */
@@ -332,8 +332,31 @@ export class App {
     this.say(`${event.label}: ${event.text}`, true, about);
     const said = this.notices.at(-1);
     if (!said) return;
-    const act = { verb: 'Open Activity', run: () => this.router.go({ page: 'activity' }) };
+    const node = nodeOf(event);
+    const label = node === null ? '' : (this.view.nodes.get(node)?.label ?? 'the node');
+    const act = { verb: node === null ? 'Open Activity' : `Open ${label}`, run: () => this.openSubject(event) };
     this.notices = [...this.notices.slice(0, -1), { ...said, act, count: (before?.count ?? 0) + 1 }];
+  }
+
+  /** Shows what an event is about: the card of its node, its plugin, or the page where such things are. */
+  openSubject(event: Event): void {
+    const { subject } = event;
+    const node = nodeOf(event);
+    if (node !== null) {
+      const kind = kindOfId(node);
+      const named = this.live.topologies?.find((entry) => entry.kind === kind)?.id;
+      this.router.open({ topology: this.view.nodes.get(node)?.topology || named || this.topology, id: node });
+    } else if (subject.startsWith('plugin:')) {
+      this.router.go({ page: 'plugins', plugin: subject.slice('plugin:'.length), tab: '' });
+    } else if (subject === 'plugins') {
+      this.router.go({ page: 'plugins', plugin: '', tab: '' });
+    } else if (subject.startsWith('task:')) {
+      this.router.go({ page: 'tasks', task: subject.slice('task:'.length) });
+    } else if (subject.startsWith('task-file:')) {
+      this.router.go({ page: 'tasks', task: '' });
+    } else {
+      this.router.go({ page: 'activity' });
+    }
   }
 
   /** The newest word. */

@@ -37,7 +37,7 @@ export function folded(events: readonly Event[]): Fold[] {
       steps.add(end);
       continue;
     }
-    const key = event.user === '' ? `${event.subject} ${eventLook(event.kind).story}` : `${event.id}`;
+    const key = event.user === '' ? `${event.subject} ${eventLook(event.kind).story} ${event.kind === 'alert' ? event.label : ''}` : `${event.id}`;
     const group = groups.get(key);
     const first = group?.[0];
     if (group && first && first.at_ms - event.at_ms <= REACH_MS) group.push(event);

@@ -5,8 +5,11 @@ import { characterRange, combine } from './query';
 
 const TYPING_MS = 120;
 const AGAIN_MS = 3000;
-/** Hits asked for; counts are whole. */
-export const MAX_HITS = 500;
+/** Hits asked for, which are lit on the map; counts are whole. */
+export const MAX_HITS = 5_000;
+/** Answers with more hits than this are asked for more rarely. */
+const MANY_HITS = 500;
+const MANY_AGAIN_MS = 10_000;
 
 /** Where the typed query does not parse. */
 export interface QueryFault {
@@ -66,6 +69,7 @@ export class Search {
       const range = error.at ? characterRange(query, error.at, offset, this.#typed.trim().length) : null;
       this.fault = { message: error.message, range };
     }
-    this.#timer = setTimeout(() => void this.#ask(), AGAIN_MS);
+    const isLong = (this.result?.hits.length ?? 0) > MANY_HITS;
+    this.#timer = setTimeout(() => void this.#ask(), isLong ? MANY_AGAIN_MS : AGAIN_MS);
   }
 }

@@ -36,7 +36,7 @@ pub const VIEW_IDLE: Duration = Duration::from_secs(300);
 /// Pause between heartbeats of a view in which nothing changes.
 pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// Search hits when the caller names no limit, and at most.
-pub const SEARCH_HITS: (u32, u32) = (50, 500);
+pub const SEARCH_HITS: (u32, u32) = (50, 5_000);
 /// Events when the caller names no limit, and at most.
 pub const EVENTS: (u32, u32) = (500, 5_000);
 /// Newest events kept in memory for watchers.

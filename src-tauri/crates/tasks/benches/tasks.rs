@@ -13,7 +13,8 @@ use std::time::Duration;
 use orrery_tasks::life::Happened;
 use orrery_tasks::manifest::{Fault, TaskSpec};
 use orrery_tasks::seams::{
-    Collected, Host, Identity, Later, Notice, PluginConfig, Records, Subscribed, Subscriptions, TaskRecord,
+    Collected, Host, Identity, Later, Names, Notice, PluginConfig, Records, Subscribed, Subscriptions,
+    TaskRecord,
 };
 use orrery_tasks::{Sample, Series, Tasks};
 use tokio::sync::watch;
@@ -112,6 +113,13 @@ impl Host for World {
     }
 
     fn refused(&self, _: &str, _: &str) {}
+
+    fn names(&self, series: &Series) -> Names {
+        Names {
+            node: series.node.to_string(),
+            metric: series.metric.to_string(),
+        }
+    }
 
     fn to_history(&self, _: &[Sample]) -> Result<(), String> {
         Ok(())

@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 use tokio::sync::watch;
 
 use crate::life::{Happened, Kept};
 use crate::manifest::{Fault, TaskSpec};
 use crate::recent::Recent;
-use crate::sample::Sample;
+use crate::sample::{Sample, Series};
 
 pub use crate::publish::{KeptSamples, KeptSeries};
 
@@ -115,6 +116,17 @@ pub struct Notice {
     pub title: String,
     /// A sentence.
     pub text: String,
+    /// Id of the node that it is about; none when it is about several.
+    pub node: Option<SmolStr>,
+}
+
+/// What a person calls what a value is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// The node, such as `postgres (pid 41)`.
+    pub node: String,
+    /// The metric, such as `CPU`.
+    pub metric: String,
 }
 
 /// Who sends what leaves the machine.
@@ -139,6 +151,9 @@ pub trait Host: Send + Sync + 'static {
 
     /// Why notices appear on no desktop; none when they do.
     fn lacks_desktop(&self) -> Option<String>;
+
+    /// What a person calls the node and the metric of a series; their ids where nothing better is known.
+    fn names(&self, series: &Series) -> Names;
 
     /// Adds samples to history.
     ///

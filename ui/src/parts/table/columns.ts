@@ -1,5 +1,5 @@
 import { type MetricKind, metricKind } from '../../charts/metric';
-import { sortKey } from '../../format/fact';
+import { factLabel, sortKey } from '../../format/fact';
 import type { MetricInfo } from '../../generated/MetricInfo';
 import type { ViewMetric } from '../../generated/ViewMetric';
 import type { ViewNode } from '../../generated/ViewNode';
@@ -85,7 +85,7 @@ function parentColumn(topology: string): Column {
 
 function factColumn(id: string, label: string, dataType: string, priority: number): Column {
   const numeric = dataType === 'number' || dataType === 'duration' || dataType === 'datetime';
-  return { ...NAME, id: `fact:${id}`, label, run: 'fact', key: id, dataType, numeric, width: numeric ? 80 : 112, hidden: priority >= FOLDED_FROM || SUPPRESSED.test(id) };
+  return { ...NAME, id: `fact:${id}`, label: factLabel(label), run: 'fact', key: id, dataType, numeric, width: numeric ? 80 : 112, hidden: priority >= FOLDED_FROM || SUPPRESSED.test(id) };
 }
 
 function metricColumn(metric: MetricInfo): Column {

@@ -197,7 +197,7 @@ impl Engine {
         let published = self.published();
         let node = published.find(id).map(|(_, n)| n);
         let name = node.and_then(|n| {
-            ["docker_container_name", "name", "host_name"]
+            ["docker_container_name", "kubernetes_name", "name", "host_name"]
                 .iter()
                 .find_map(|key| n.latest(key))
         });

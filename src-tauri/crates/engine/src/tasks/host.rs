@@ -11,9 +11,9 @@ use orrery_model::window::{Completeness, SourceId};
 use orrery_model::{Metric, MetricTemplate, Node, Report, SmolStr, Timestamp, TopologyKind};
 use orrery_packages::policy::SecretRef;
 use orrery_plugins::once;
-use orrery_tasks::Sample;
 use orrery_tasks::life::Happened;
-use orrery_tasks::seams::{Host, Identity, Later, Notice};
+use orrery_tasks::seams::{Host, Identity, Later, Names, Notice};
+use orrery_tasks::{Sample, Series};
 
 use crate::arrivals::Arrival;
 use crate::clock;
@@ -72,6 +72,33 @@ impl Host for InEngine {
         tracing::warn!(file, why, "the file of a task is not in force");
         let text = format!("is not in force: {why}");
         self.event("failed", format!("task-file:{file}"), file, text);
+    }
+
+    fn names(&self, series: &Series) -> Names {
+        let published = self.engine.published();
+        let kind = TopologyKind::from_tag(&series.topology);
+        let template = kind.and_then(|kind| {
+            published
+                .report
+                .topology(kind)
+                .metric_templates
+                .get(&series.metric)
+        });
+        let metric = template
+            .map(|template| &template.label)
+            .filter(|label| !label.is_empty());
+        let mut node = self.engine.label_of(&series.node);
+        // Processes of one name are many.
+        let found = kind.and_then(|kind| published.report.node(kind, &series.node));
+        if let Some(pid) = found.and_then(|found| found.latest("pid"))
+            && kind == Some(TopologyKind::Process)
+        {
+            node = format!("{node} (pid {pid})");
+        }
+        Names {
+            node,
+            metric: metric.unwrap_or(&series.metric).to_string(),
+        }
     }
 
     fn to_history(&self, samples: &[Sample]) -> Result<(), String> {
@@ -148,7 +175,8 @@ impl Host for InEngine {
     }
 
     fn notify(&self, notice: Notice) -> Result<(), String> {
-        self.event("alert", "alert".to_owned(), &notice.title, notice.text);
+        let subject = notice.node.map_or_else(|| "alert".to_owned(), String::from);
+        self.event("alert", subject, &notice.title, notice.text);
         Ok(())
     }
 

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use smol_str::SmolStr;
 use tokio::time::Instant;
 
+use super::told::told;
 use super::{Sink, Undelivered};
 use crate::manifest::Table;
 use crate::sample::Sample;
@@ -44,10 +46,11 @@ impl Notification {
         }
     }
 
-    fn notice(&self, text: String) -> Result<(), Undelivered> {
+    fn notice(&self, text: String, node: Option<SmolStr>) -> Result<(), Undelivered> {
         let notice = Notice {
             title: self.title.clone(),
             text,
+            node,
         };
         self.host.notify(notice).map_err(Undelivered::Never)
     }
@@ -57,49 +60,15 @@ impl Sink for Notification {
     fn deliver<'a>(&'a self, samples: &'a [Sample], _: Instant) -> Later<'a, Result<(), Undelivered>> {
         Box::pin(async move {
             for sample in samples.iter().take(NOTICES_MAX) {
-                self.notice(told(sample))?;
+                let names = self.host.names(&sample.series);
+                self.notice(told(sample, &names), Some(sample.series.node.clone()))?;
             }
             match samples.len().saturating_sub(NOTICES_MAX) {
                 0 => Ok(()),
-                more => self.notice(format!("and {more} more")),
+                more => self.notice(format!("and {more} more"), None),
             }
         })
     }
-}
-
-/// A sample in a sentence.
-fn told(sample: &Sample) -> String {
-    let series = &sample.series;
-    let tag = |name: &str| series.tags.get(name).map(String::as_str);
-    let what = format!(
-        "{} of {} is {}",
-        series.metric,
-        series.node,
-        readable(sample.value)
-    );
-    let what = match (tag("event"), tag("threshold")) {
-        (Some("cleared"), Some(line)) => format!("{what}, no more {line}"),
-        (Some(_), Some(line)) => format!("{what}, {line}"),
-        _ => what,
-    };
-    match tag("text") {
-        Some(text) => format!("{text}: {what}"),
-        None => what,
-    }
-}
-
-/// A value with as many digits as a person reads: three behind the point, or three in all where it is small.
-fn readable(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 || !value.is_finite() || size >= 1e12 {
-        return value.to_string();
-    }
-    if size >= 1.0 {
-        return ((value * 1_000.0).round() / 1_000.0).to_string();
-    }
-    let places = 2.0 - size.log10().floor();
-    let scale = 10_f64.powf(places.min(300.0));
-    ((value * scale).round() / scale).to_string()
 }
 
 /// A plugin that takes samples at `/publish`.
@@ -134,26 +103,5 @@ impl Sink for Plugin {
 
     fn configure(&self, config: PluginConfig) {
         *self.config.lock().unwrap_or_else(PoisonError::into_inner) = config;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::readable;
-
-    #[test]
-    fn values_are_told_with_the_digits_that_a_person_reads() {
-        let cases = [
-            (85.807_253_654_525_96, "85.807"),
-            (-1.0, "-1"),
-            (0.0, "0"),
-            (0.001_234_56, "0.00123"),
-            (2.5e20, "250000000000000000000"),
-            (1e-310, "0"),
-            (f64::NAN, "NaN"),
-        ];
-        for (value, told) in cases {
-            assert_eq!(readable(value), told);
-        }
     }
 }

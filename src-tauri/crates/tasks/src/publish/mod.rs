@@ -11,6 +11,7 @@ mod inside;
 mod otlp;
 mod remote_write;
 mod standard;
+mod told;
 mod waiting;
 
 use std::collections::VecDeque;

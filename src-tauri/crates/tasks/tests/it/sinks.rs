@@ -183,7 +183,11 @@ async fn a_threshold_notifies_once_for_a_crossing() {
     let notices = world.notices.lock().unwrap().clone();
     assert_eq!(notices.len(), 1);
     assert_eq!(notices[0].title, "Alert");
-    assert_eq!(notices[0].text, "too much: m of n is 4, above 3");
+    assert_eq!(
+        notices[0].text,
+        "too much: the metric m of the node n is 4, above 3"
+    );
+    assert_eq!(notices[0].node.as_deref(), Some("n"));
     tasks.shutdown().await;
 }
 

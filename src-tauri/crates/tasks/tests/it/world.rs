@@ -9,7 +9,8 @@ use std::time::Duration;
 use orrery_tasks::life::{Happened, Phase};
 use orrery_tasks::manifest::{Fault, TaskSpec};
 use orrery_tasks::seams::{
-    Collected, Host, Identity, Later, Notice, PluginConfig, Records, Subscribed, Subscriptions, TaskRecord,
+    Collected, Host, Identity, Later, Names, Notice, PluginConfig, Records, Subscribed, Subscriptions,
+    TaskRecord,
 };
 use orrery_tasks::view::TaskInfo;
 use orrery_tasks::{Sample, Series, Tasks};
@@ -107,7 +108,7 @@ impl World {
 }
 
 #[derive(Clone)]
-struct Everything(Arc<World>);
+pub(crate) struct Everything(pub(crate) Arc<World>);
 
 struct View {
     world: Arc<World>,
@@ -257,6 +258,13 @@ impl Host for Everything {
     fn refused(&self, file: &str, why: &str) {
         let refused = (file.to_owned(), why.to_owned());
         self.0.refused.lock().unwrap().push(refused);
+    }
+
+    fn names(&self, series: &Series) -> Names {
+        Names {
+            node: format!("the node {}", series.node),
+            metric: format!("the metric {}", series.metric),
+        }
     }
 
     fn to_history(&self, samples: &[Sample]) -> Result<(), String> {

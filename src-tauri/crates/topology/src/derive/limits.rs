@@ -13,7 +13,7 @@ pub const MAX_CHILD_ROWS: usize = 2_000;
 /// Sources listed for one node.
 pub const MAX_SOURCES: usize = 16;
 /// Hits of a search with labels.
-pub const MAX_SEARCH_HITS: usize = 500;
+pub const MAX_SEARCH_HITS: usize = 5_000;
 /// Length of a query, in bytes.
 pub const MAX_QUERY_BYTES: usize = 4_096;
 /// Terms of a query.

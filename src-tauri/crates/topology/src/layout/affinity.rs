@@ -1,6 +1,7 @@
 //! The order of boxes in their columns and of the columns: those that talk to each other side by side.
 
 use crate::layout::geometry::{Point, Rect};
+use crate::layout::measures::COLUMN;
 use crate::layout::pack::{Column, Item};
 
 /// Terms of costs computed for one container, at most: then the order is good enough.
@@ -29,14 +30,23 @@ pub(crate) struct Frame<'a> {
 }
 
 impl Frame<'_> {
-    /// Where every child goes. What is too much goes to the last column and to the largest child of each
-    /// column, so that edges line up and newcomers find room.
+    /// Where every child goes. What is too much in width is shared by whole columns of nodes, the rest of it goes to
+    /// the last; what is too much in height goes to the largest child of each column: so edges line up and newcomers
+    /// find room.
     pub(crate) fn places(&self, columns: &[Column]) -> Vec<(Item, Rect)> {
         let mut places = Vec::new();
+        let gaps = columns.len().saturating_sub(1) as f32 * self.gap;
+        let needed = columns.iter().map(|c| c.width).sum::<f32>();
+        let too_much = (self.rect.width - needed - gaps).max(0.0);
         let mut x = self.rect.x;
         for (i, column) in columns.iter().enumerate() {
             let last = i + 1 == columns.len();
-            let width = if last { self.rect.right() - x } else { column.width };
+            let share = (too_much * column.width / needed.max(1.0) / COLUMN).floor() * COLUMN;
+            let width = if last {
+                self.rect.right() - x
+            } else {
+                column.width + share
+            };
             let spare = (self.rect.height - column.height).max(0.0);
             let heights: Vec<f32> = column.items.iter().map(self.height).collect();
             let largest =

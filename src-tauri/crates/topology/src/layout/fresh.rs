@@ -4,7 +4,9 @@ use crate::layout::affinity::{self, Frame, Pulls};
 use crate::layout::block::Flow;
 use crate::layout::geometry::{Point, Rect};
 use crate::layout::input::Graph;
-use crate::layout::measures::{COLUMN, GAP, HALF, NODE_INSETS, OUTER_GAP, OUTSIDE_DROP, ROW};
+use crate::layout::measures::{
+    AIR_LEAST, AIR_MOST, ASPECT, COLUMN, GAP, HALF, NODE_INSETS, OUTER_GAP, OUTSIDE_DROP, ROW,
+};
 use crate::layout::pack::{Column, Item, Plan, Shape};
 use crate::layout::refine::{Laid, refine};
 use crate::layout::scene::{PLANE, PartId, Scene, Standing};
@@ -36,17 +38,29 @@ pub(crate) fn lay_out(graph: &Graph<'_>) -> (Scene, Vec<Option<Standing>>) {
         plan: Plan::Columns(columns),
     }) = best
     {
+        let air = air(tree.tops.len(), width, height + above);
         let mut placing = Placing::new(graph, &tree, &mut scene, &mut spots);
+        placing.air = air;
         placing.fill(
             None,
             &tree.tops,
             columns,
             PLANE,
-            Rect::new(0.0, 0.0, width, height),
+            Rect::new(0.0, 0.0, width * air, height),
         );
         placing.finish();
     }
     (scene, spots)
+}
+
+/// How many times wider than need be the whole is made: long chains of few nodes would stand in a narrow tower with
+/// nothing beside it. Several boxes keep their widths, as their nodes stand on one lattice.
+fn air(tops: usize, width: f32, height: f32) -> f32 {
+    let wanted = height * ASPECT / width.max(1.0);
+    if tops > 1 || wanted < AIR_LEAST {
+        return 1.0;
+    }
+    wanted.min(AIR_MOST)
 }
 
 /// Puts the pieces of a tree into a scene.
@@ -58,6 +72,8 @@ pub(crate) struct Placing<'a, 'g> {
     /// Rectangles of the pieces that have one.
     rects: Vec<Option<Rect>>,
     laid: Vec<Laid>,
+    /// How far apart columns of connected nodes may stand, in their usual distance.
+    air: f32,
 }
 
 impl<'a, 'g> Placing<'a, 'g> {
@@ -74,6 +90,7 @@ impl<'a, 'g> Placing<'a, 'g> {
             spots,
             rects: vec![None; tree.pieces.len()],
             laid: Vec::new(),
+            air: 1.0,
         }
     }
 
@@ -194,9 +211,17 @@ impl<'a, 'g> Placing<'a, 'g> {
         } else {
             0
         };
+        let mut left = shift as f32 * HALF;
+        let mut step = HALF;
+        if self.air > 1.0 && block.clustered() > 0 && used > 2 {
+            let free = rect.width - NODE_INSETS.left - NODE_INSETS.right;
+            let taken = (used - 2) as f32 * HALF;
+            step = HALF * (free / taken).clamp(1.0, self.air);
+            left = (free - (used - 2) as f32 * step).max(0.0) / 2.0;
+        }
         let at = |half: u32, row: u32| {
             Point::new(
-                rect.x + NODE_INSETS.left + (half + shift) as f32 * HALF,
+                rect.x + NODE_INSETS.left + left + half as f32 * step,
                 rect.y + NODE_INSETS.top + row as f32 * ROW,
             )
         };

@@ -67,6 +67,12 @@ pub(crate) const OUTSIDE_DROP: f32 = 72.0;
 /// Width to height that a picture should have: the canvas beside the rail, less its tools.
 pub(crate) const ASPECT: f32 = 1.5;
 
+/// How many times wider than need be a single narrow box is made to fill the window, at most: farther apart, edges
+/// are harder to follow.
+pub(crate) const AIR_MOST: f32 = 1.75;
+/// Less than this is not worth leaving the lattice for.
+pub(crate) const AIR_LEAST: f32 = 1.15;
+
 /// Connected parts up to this many nodes are layered; larger ones are arranged by force.
 pub(crate) const LAYERED_MAX_NODES: usize = 200;
 /// Edges that a layered part may have; denser ones are arranged by force.

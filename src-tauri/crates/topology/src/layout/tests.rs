@@ -404,6 +404,39 @@ fn clients_stand_above_their_servers() {
     }
 }
 
+/// A chain of few would be a tower with nothing beside it: its branches stand apart, and the box takes the room.
+#[test]
+fn few_nodes_below_each_other_take_the_width_of_the_window() {
+    let mut graph = Graph {
+        nodes: boxed(1..11, 1, 0),
+        edges: Vec::new(),
+    };
+    for above in [1, 3, 5, 7] {
+        let pairs = [
+            (above, above + 2),
+            (above, above + 3),
+            (above + 1, above + 2),
+            (above + 1, above + 3),
+        ];
+        graph.edges.extend(pairs);
+    }
+    let at = run(std::slice::from_ref(&graph));
+    let all = at.boxes[0].rect;
+    assert!(all.width / all.height > 0.5, "{all:?}");
+    let lefts = at.nodes.iter().map(|n| n.x - all.x).fold(f32::INFINITY, f32::min);
+    let rights = at
+        .nodes
+        .iter()
+        .map(|n| all.right() - n.x)
+        .fold(f32::INFINITY, f32::min);
+    assert!(
+        (lefts - rights).abs() < 2.0,
+        "in the middle: {lefts} and {rights}"
+    );
+    let (left, right) = (at.nodes[0].x.min(at.nodes[1].x), at.nodes[0].x.max(at.nodes[1].x));
+    assert!(right - left > 150.0, "apart: {left} and {right}");
+}
+
 fn graphs() -> impl Strategy<Value = Vec<Graph>> {
     let shape = (0..5u32, 0..5u32);
     let edges = prop::collection::vec((0..400u32, 0..400u32), 0..160);
