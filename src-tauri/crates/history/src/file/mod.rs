@@ -22,11 +22,18 @@ pub(crate) use suspect::mark_suspect;
 const HISTORY: Kind = Kind {
     name: "history",
     application_id: 1_332_900_473,
-    steps: &[Step {
-        version: 1,
-        name: "begin",
-        sql: include_str!("../../migrations/0001_begin.sql"),
-    }],
+    steps: &[
+        Step {
+            version: 1,
+            name: "begin",
+            sql: include_str!("../../migrations/0001_begin.sql"),
+        },
+        Step {
+            version: 2,
+            name: "metrics go",
+            sql: include_str!("../../migrations/0002_metrics_go.sql"),
+        },
+    ],
     damaged_kept: limits::MAX_SET_ASIDE,
 };
 

@@ -42,6 +42,8 @@ struct KnownMetric {
     id: i64,
     label: SmolStr,
     format: SmolStr,
+    /// Commit in which it was written last.
+    used: u64,
 }
 
 /// Numbers of series and metrics, as far as the writer needs them. What a transaction adds counts when it
@@ -109,10 +111,16 @@ impl Catalog {
         self.created = 0;
     }
 
-    /// Forgets series that were not written in the last `commits` commits.
+    /// Forgets series and metrics that were not written in the last `commits` commits.
     pub(crate) fn forget_idle(&mut self, commits: u64) {
         let oldest = self.commit.saturating_sub(commits);
         self.series.retain(|_, known| known.used >= oldest);
+        self.metrics.retain(|_, known| known.used >= oldest);
+    }
+
+    /// Forgets metrics by their numbers, so that they get others when they come again.
+    pub(crate) fn forget_metrics(&mut self, gone: &BTreeSet<i64>) {
+        self.metrics.retain(|_, known| !gone.contains(&known.id));
     }
 
     /// Numbers of the series that are being written to.
@@ -128,10 +136,14 @@ impl Catalog {
         let key = (samples.what.metric.clone(), samples.what.kind);
         let label = SmolStr::new(cut(&samples.what.label, limits::MAX_LABEL_BYTES));
         let format = SmolStr::new(cut(&samples.what.format, limits::MAX_LABEL_BYTES));
-        match self.metrics.get(&key) {
-            Some(known) if known.label == label && known.format == format => return Ok(Some(known.id)),
+        let is_full = self.metrics.len() >= limits::MAX_METRICS;
+        match self.metrics.get_mut(&key) {
+            Some(known) if known.label == label && known.format == format => {
+                known.used = self.commit;
+                return Ok(Some(known.id));
+            }
             Some(_) => {}
-            None if self.metrics.len() >= limits::MAX_METRICS => return Ok(None),
+            None if is_full => return Ok(None),
             None => {}
         }
         let id = sqlx::query_scalar(
@@ -146,7 +158,14 @@ impl Catalog {
         .fetch_one(db)
         .await?;
         self.staged_metrics.push(key.clone());
-        self.metrics.insert(key, KnownMetric { id, label, format });
+        let used = self.commit;
+        let known = KnownMetric {
+            id,
+            label,
+            format,
+            used,
+        };
+        self.metrics.insert(key, known);
         Ok(Some(id))
     }
 

@@ -74,7 +74,7 @@ impl Writer {
         delete(&mut self.db, MANY, first_kept).await
     }
 
-    /// Deletes series of which no sample is left, and nodes of which no series is left.
+    /// Deletes series of which no sample is left, and nodes and metrics of which no series is left.
     async fn clear_series(&mut self, oldest_ms: i64) -> Result<bool, sqlx::Error> {
         let chunk: Option<i64> = sqlx::query_scalar("SELECT min(id) FROM chunk")
             .fetch_one(&mut self.db)
@@ -82,8 +82,9 @@ impl Writer {
         let oldest_ms = chunk.map_or(oldest_ms, |chunk| chunk_start(chunk).max(oldest_ms));
         // What a series spans is written when it is sealed, and that comes a while after its samples.
         let before_ms = oldest_ms.saturating_sub(2 * CHUNK_MS);
-        const VICTIMS: &str = "SELECT id, node FROM series WHERE last_ms < ? ORDER BY last_ms LIMIT ?";
-        let mut victims: Vec<(i64, i64)> = sqlx::query_as(VICTIMS)
+        const VICTIMS: &str =
+            "SELECT id, node, metric FROM series WHERE last_ms < ? ORDER BY last_ms LIMIT ?";
+        let mut victims: Vec<(i64, i64, i64)> = sqlx::query_as(VICTIMS)
             .bind(before_ms)
             .bind(limits::DELETE_ROWS)
             .fetch_all(&mut self.db)
@@ -95,22 +96,33 @@ impl Writer {
         let active = self.catalog.active();
         {
             let live = self.shared.live();
-            victims.retain(|(id, _)| !active.contains(id) && !live.has_series(*id));
+            victims.retain(|(id, ..)| !active.contains(id) && !live.has_series(*id));
         }
         let mut transaction = self.db.begin().await?;
-        for (id, _) in &victims {
+        for (id, ..) in &victims {
             sqlx::query("DELETE FROM series WHERE id = ?")
                 .bind(id)
                 .execute(&mut *transaction)
                 .await?;
         }
-        let nodes: BTreeSet<i64> = victims.iter().map(|(_, node)| *node).collect();
+        let nodes: BTreeSet<i64> = victims.iter().map(|(_, node, _)| *node).collect();
         for node in nodes {
             const NODE: &str =
                 "DELETE FROM node WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM series WHERE node = ?1)";
             sqlx::query(NODE).bind(node).execute(&mut *transaction).await?;
         }
+        let metrics: BTreeSet<i64> = victims.iter().map(|(.., metric)| *metric).collect();
+        for metric in &metrics {
+            const METRIC: &str =
+                "DELETE FROM metric WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM series WHERE metric = ?1)";
+            sqlx::query(METRIC)
+                .bind(metric)
+                .execute(&mut *transaction)
+                .await?;
+        }
         transaction.commit().await?;
+        // Their numbers may be given to others.
+        self.catalog.forget_metrics(&metrics);
         let mut stats = self.shared.stats();
         stats.series = stats.series.saturating_sub(victims.len() as u64);
         // A full page of series that all must stay would come again at once.

@@ -63,7 +63,7 @@ async fn series_and_nodes_without_samples_go() {
     };
     let history = History::open(config()).await.unwrap();
     let batch: Vec<_> = (0..3_000)
-        .map(|i| series(&format!("p{i}"), i, "m", &[(T0, 1.0)]))
+        .map(|i| series(&format!("p{i}"), i, &format!("m{}", i % 300), &[(T0, 1.0)]))
         .collect();
     history.append(batch);
     history.close().await.unwrap();
@@ -78,6 +78,36 @@ async fn series_and_nodes_without_samples_go() {
         place.look("SELECT group_concat(key) FROM node").await,
         "still here"
     );
+    assert_eq!(place.look("SELECT group_concat(key) FROM metric").await, "m");
+}
+
+#[tokio::test]
+async fn a_metric_that_went_may_come_again() {
+    let place = Place::new();
+    let config = Config {
+        max_age: Duration::from_secs(3_600),
+        ..place.config()
+    };
+    let history = History::open(config).await.unwrap();
+    let write = |hour: i64, metric: &'static str| {
+        let at = T0 + hour * HOUR;
+        place.set_now(at);
+        history.append(vec![series("n", 0, metric, &[(at, 1.0)])]);
+    };
+    write(0, "first");
+    history.tidy().await.unwrap();
+    // Sealing forgets what was not written for so many commits, and only then may a series go.
+    for _ in 0..=orrery_history::limits::IDLE_COMMITS {
+        write(3, "second");
+        history.flush().await.unwrap();
+    }
+    history.tidy().await.unwrap();
+    assert_eq!(place.look("SELECT group_concat(key) FROM metric").await, "second");
+    write(4, "first");
+    history.tidy().await.unwrap();
+    let found = history.range("n", "first", 0, i64::MAX, 10).await.unwrap();
+    assert_eq!(found.points.len(), 1);
+    history.close().await.unwrap();
 }
 
 #[tokio::test]
