@@ -197,6 +197,7 @@ pub(crate) async fn save_all(inner: &Arc<Inner>) {
 async fn write(inner: &Arc<Inner>, ids: Vec<String>) {
     let mut left = WAITING_KEPT_ALL;
     for ids in ids.chunks(SAVE_BATCH) {
+        let _turn = inner.writing.lock().await;
         let mut records = Vec::with_capacity(ids.len());
         {
             let mut state = inner.state();

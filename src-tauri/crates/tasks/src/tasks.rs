@@ -36,6 +36,9 @@ pub(crate) struct Inner {
     pub(crate) records: Arc<dyn Records>,
     pub(crate) began: Instant,
     state: Mutex<State>,
+    /// Held from the moment that it is decided what is written of a task until it is: what was decided first is
+    /// written first. Taken before `state`.
+    pub(crate) writing: tokio::sync::Mutex<()>,
     /// Rung when the first of the timers is another one.
     pub(crate) woken: Notify,
     pub(crate) stop: CancellationToken,
@@ -71,6 +74,7 @@ impl Tasks {
             records,
             began: Instant::now(),
             state: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             woken: Notify::new(),
             stop: CancellationToken::new(),
             runs: TaskTracker::new(),
@@ -188,6 +192,7 @@ impl Tasks {
     ) -> Result<TaskInfo, TaskError> {
         let id = id.to_owned();
         let (mut spec, workflow) = self.read(manifest, force).map_err(TaskError::Invalid)?;
+        let _turn = self.inner.writing.lock().await;
         let record = {
             let state = self.open_state()?;
             let entry = state.entry(&id)?;
@@ -257,6 +262,7 @@ impl Tasks {
 
     /// The same of any task.
     pub(crate) async fn take_out(&self, id: String) -> Result<(), TaskError> {
+        let _turn = self.inner.writing.lock().await;
         let entry = {
             let mut state = self.open_state()?;
             state.step(&self.inner, &id, Input::Remove)?;

@@ -6,6 +6,7 @@ mod asked;
 mod declared;
 mod lives;
 mod looks;
+mod order;
 mod otlp;
 mod sinks;
 mod speed;
