@@ -38,7 +38,7 @@ export class Details {
   }
 
   show(card: CardRef | null, at: number | null): void {
-    const same = card?.id === this.#card?.id && card?.topology === this.#card?.topology;
+    const same = card === null ? this.#card === null : this.shows(card);
     if (same && at === this.#at) return;
     this.#card = card;
     this.#at = at;
@@ -47,6 +47,11 @@ export class Details {
     if (!same) this.node = null;
     this.error = null;
     if (card) this.#poll.refresh();
+  }
+
+  /** Whether this card is the one shown. */
+  shows(card: CardRef): boolean {
+    return card.id === this.#card?.id && card.topology === this.#card.topology;
   }
 
   setPaused(paused: boolean): void {
