@@ -61,7 +61,10 @@ impl HttpBody for Within {
             self.body = Body::empty();
             return Poll::Ready(None);
         }
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        // Compression asks again after the end, which not every body bears.
+        self.ended = matches!(frame, Poll::Ready(None));
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -92,6 +95,18 @@ mod tests {
         assert!(response.body_mut().frame().await.is_none(), "the right has ended");
         let whole = within(gone, None, Response::new(Body::from("whole")));
         assert_eq!(whole.into_body().collect().await.unwrap().to_bytes(), "whole");
+    }
+
+    #[tokio::test]
+    async fn what_has_ended_may_be_asked_again() {
+        let pieces = stream::unfold(Some("only"), |piece| async move {
+            Some((Ok::<_, std::io::Error>(piece?), None))
+        });
+        let answer = Response::new(Body::from_stream(pieces));
+        let mut response = within(CancellationToken::new(), None, answer);
+        assert!(response.body_mut().frame().await.is_some());
+        assert!(response.body_mut().frame().await.is_none());
+        assert!(response.body_mut().frame().await.is_none(), "and no panic");
     }
 
     #[tokio::test]

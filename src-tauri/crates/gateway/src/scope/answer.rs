@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use http::header;
 use orrery_engine::topology::scope_api::TopologyAnswer;
 use tokio::task::yield_now;
@@ -19,5 +19,6 @@ pub(super) fn streamed(answer: TopologyAnswer) -> Response {
         Some((piece, pieces))
     });
     let json = [(header::CONTENT_TYPE, "application/json")];
-    (json, Body::from_stream(pieces)).into_response()
+    // Compression asks once more after the last piece, for trailers; an unfolded stream must not be asked again.
+    (json, Body::from_stream(pieces.fuse())).into_response()
 }
