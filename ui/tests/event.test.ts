@@ -18,7 +18,7 @@ function event(id: number, kind: string, text = '', subject = 'plugin:a'): Event
 
 describe('events', () => {
   it('know the node that they are about, and its kind by its id', () => {
-    const subjects = ['alert', '', 'plugins', 'plugin:a', 'task:01', 'task-file:a.yaml'];
+    const subjects = ['alert', '', 'history', 'plugins', 'plugin:a', 'task:01', 'task-file:a.yaml'];
     expect(subjects.map((subject) => nodeOf({ subject }))).toEqual(subjects.map(() => null));
     expect(nodeOf({ subject: 'vm;41' })).toBe('vm;41');
     expect(['vm;41', 'vm;<host>', 'abc;<container>', 'who;knows'].map(kindOfId)).toEqual(['process', 'host', 'container', '']);

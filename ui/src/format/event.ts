@@ -102,11 +102,13 @@ export function eventLook(kind: string, text = ''): EventLook {
   return look(order.end === 'failed' ? 'failure' : 'order', tone, ORDER_ICONS[order.order] ?? 'info', `${operationNoun(order.order)} ${word}`, `order ${order.order}`);
 }
 
+/** Subjects that are neither nodes nor named things. */
+const OTHERS: ReadonlySet<string> = new Set(['', 'alert', 'history', 'plugins']);
+
 /** Id of the node that an event is about; null for what is about none. */
 export function nodeOf(event: Pick<Event, 'subject'>): string | null {
   const { subject } = event;
-  const isOther = subject === '' || subject === 'alert' || subject === 'plugins' || /^(plugin|task|task-file):/.test(subject);
-  return isOther ? null : subject;
+  return OTHERS.has(subject) || /^(plugin|task|task-file):/.test(subject) ? null : subject;
 }
 
 /** The kind of node that ids of this form are of, such as `host` of `a;<host>`; empty when the form does not say. */

@@ -19,7 +19,7 @@ message: string,
  */
 at: [number, number] | null, 
 /**
- * Every field at fault, where there may be several, such as a plugin's config.
+ * Every field at fault, where there may be several, as of [`Code::Invalid`].
  */
 fields?: Array<FieldError>, 
 /**

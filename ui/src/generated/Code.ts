@@ -3,4 +3,4 @@
 /**
  * Stable codes that clients may switch on.
  */
-export type Code = "bad_request" | "bad_query" | "not_found" | "forbidden" | "conflict" | "refused" | "timeout" | "unavailable" | "limit_exceeded" | "internal";
+export type Code = "bad_request" | "invalid" | "bad_query" | "not_found" | "forbidden" | "conflict" | "refused" | "timeout" | "unavailable" | "limit_exceeded" | "internal";
