@@ -4,6 +4,8 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -263,12 +265,24 @@ async fn a_control_by_scopes_address_shows_in_the_very_next_request() {
     let local = stage.local();
     let probe = stage.engine.probe_id().to_owned();
     let node = "lamphost;%3Chost%3E";
+    let lit = Arc::new(AtomicBool::new(false));
+    let (reported, pressed) = (lit.clone(), lit);
+    stage
+        .plugin
+        .on_report(move |_| lamp(reported.load(Ordering::SeqCst)).into());
+    stage.plugin.on_control(move |_| {
+        pressed.store(true, Ordering::SeqCst);
+        json!({ "shortcutReport": lamp(true) }).into()
+    });
     let (status, answer) = local
         .post(&format!("/api/control/{probe}/{node}/lamp~light"), &Value::Null)
         .await;
     assert_eq!((status, answer), (StatusCode::OK, json!({})));
+    let (_, shown) = local.get(&format!("/api/topology/hosts/{node}")).await;
+    let controls = shown["node"]["controls"].as_array().unwrap();
+    let controls: Vec<_> = controls.iter().map(|control| &control["id"]).collect();
+    assert_eq!(controls, ["lamp~darken"], "what the answer brought is there");
     assert_eq!(stage.plugin.controls(), 1);
-    // The plugin goes on saying that the lamp is dark; until its next report the shortcut holds.
     let (status, error) = local
         .post(&format!("/api/control/{probe}/{node}/lamp~what"), &Value::Null)
         .await;

@@ -5,6 +5,7 @@
 mod account;
 mod catalog;
 mod disk;
+mod ghosts;
 mod hostile;
 mod kill;
 mod life;

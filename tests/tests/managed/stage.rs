@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use orrery_engine::api::Request;
-use orrery_engine::{Config, Engine, Paths, PluginRunning};
+use orrery_engine::{Config, Engine, Paths, PluginRunning, ProbeKind};
 use orrery_gateway::{Door, Gateway, Instance, Token};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -37,15 +37,26 @@ impl Stage {
     }
 
     pub(crate) async fn set_with(home: TempDir, adjust: impl FnOnce(&mut PluginRunning)) -> Stage {
-        Self::set_up(home, Duration::from_millis(100), adjust).await
+        Self::set_up(home, Duration::from_millis(100), &[], adjust).await
+    }
+
+    /// With the machine's processes.
+    pub(crate) async fn set_among_processes() -> Stage {
+        let home = tempfile::tempdir().unwrap();
+        Self::set_up(home, Duration::from_millis(500), &[ProbeKind::Process], |_| ()).await
     }
 
     /// Plugins are called so often.
     pub(crate) async fn set_every(interval: Duration) -> Stage {
-        Self::set_up(tempfile::tempdir().unwrap(), interval, |_| ()).await
+        Self::set_up(tempfile::tempdir().unwrap(), interval, &[], |_| ()).await
     }
 
-    async fn set_up(home: TempDir, interval: Duration, adjust: impl FnOnce(&mut PluginRunning)) -> Stage {
+    async fn set_up(
+        home: TempDir,
+        interval: Duration,
+        probes: &[ProbeKind],
+        adjust: impl FnOnce(&mut PluginRunning),
+    ) -> Stage {
         let paths = Paths::below(home.path());
         let mut plugins = PluginRunning {
             helper: Some(env!("CARGO_BIN_EXE_backend").into()),
@@ -53,7 +64,7 @@ impl Stage {
         };
         adjust(&mut plugins);
         let mut config = Config::new(paths.data.clone());
-        config.probes.clear();
+        config.probes = probes.to_vec();
         config.interval = interval;
         config.plugin_roots = vec![home.path().join("scope")];
         config.plugins = Some(plugins);

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::arrivals::Arrival;
+use crate::clock::Steady;
 use crate::engine::Shared;
 use crate::limits::{COALESCE, EXPIRE_EVERY, FIRST_WAIT, FRAME_EVERY, ROUTINE, WINDOW};
 use crate::{clock, record};
@@ -36,6 +37,7 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
         known: BTreeSet::new(),
         unseen: Vec::new(),
         has_shortcut: false,
+        steady: Steady::from(clock::now()),
         shared: shared.clone(),
     };
     let mut next_frame = Instant::now() + Duration::from_secs(2);
@@ -63,13 +65,14 @@ pub(crate) async fn run(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arriva
             }
             () = tokio::time::sleep(EXPIRE_EVERY) => {}
         }
-        let now = clock::now();
-        state.window.expire(now);
+        let (now, steady) = (clock::now(), state.steady.now());
+        state.window.expire(steady);
+        state.forget_silent();
         complete = complete || Instant::now() >= first_at || state.knows_all_probes();
         if !complete {
             continue;
         }
-        let snapshot = state.window.snapshot(now);
+        let snapshot = state.window.snapshot(steady);
         let before = shared.published.load();
         if before.seq != snapshot.seq {
             shared.changes.note(&before.report, &snapshot, now.as_millis());
@@ -98,6 +101,8 @@ struct Collector {
     unseen: Vec<oneshot::Sender<()>>,
     /// Whether a shortcut report is among what is not published yet.
     has_shortcut: bool,
+    /// The window's time.
+    steady: Steady,
     shared: Arc<Shared>,
 }
 
@@ -109,6 +114,13 @@ impl Collector {
             .probes
             .iter()
             .all(|p| self.known.contains(&SourceId::probe(p.name())))
+    }
+
+    /// Forgets sources of which nothing is left: their next report is news again, and probes elsewhere call
+    /// themselves something else each time they start.
+    fn forget_silent(&mut self) {
+        let window = &self.window;
+        self.known.retain(|source| window.holds(source));
     }
 
     fn take(&mut self, arrival: Arrival) -> Urgency {
@@ -145,7 +157,7 @@ impl Collector {
             }
             Arrival::Plugin(PluginEvent::Gone { plugin }) => {
                 let source = SourceId::plugin(&plugin);
-                self.window.forget(&source, clock::now());
+                self.window.forget(&source, self.steady.now());
                 self.known.remove(&source);
                 Urgency::News
             }
@@ -167,7 +179,6 @@ impl Collector {
         completeness: Completeness,
         bytes: u64,
     ) -> Urgency {
-        let now = clock::now();
         let shared = &self.shared;
         let hide = shared.config.hide;
         // What is hidden from everybody goes no further than this.
@@ -176,14 +187,14 @@ impl Collector {
         } else {
             censor::derivable(&report, hide)
         };
-        shared.rates.count(now.as_millis(), bytes);
+        shared.rates.count(clock::now_ms(), bytes);
         if shared.library.heard.report(&source, &report) {
             shared.library.wake();
         }
         record::samples(&shared.history, &report, self.window.report());
         self.has_shortcut |= report.shortcut;
         let shortcut = report.shortcut || (completeness == Completeness::Partial && bytes > 0);
-        self.window.take(&source, report, completeness, now);
+        self.window.take(&source, report, completeness, self.steady.now());
         if self.known.insert(source) || shortcut {
             Urgency::News
         } else {

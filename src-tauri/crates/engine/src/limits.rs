@@ -14,6 +14,8 @@ pub const ROUTINE: Duration = Duration::from_millis(250);
 pub const ARRIVALS_MAX: usize = 256;
 /// Longest wait of who hands a report in until it is published, which takes [`COALESCE`] when nothing else is slow.
 pub const UPLOAD_SEEN: Duration = Duration::from_secs(10);
+/// Longest wait of who presses a control until the report that came with its answer is published.
+pub const SHORTCUT_SEEN: Duration = Duration::from_secs(2);
 /// Span over which reports of a source are combined.
 pub const WINDOW: Duration = Duration::from_secs(15);
 /// Nodes of which the time of the last change is remembered.
@@ -49,6 +51,8 @@ pub const EXPORT_ROWS_MAX: usize = 2_000_000;
 pub const EXPORT_PAGE: u32 = 50_000;
 /// Length of a node, control or metric name in a request, in bytes.
 pub const NAME_BYTES_MAX: usize = 4_096;
+/// Longest name that is compared with others to find out what was meant, in bytes.
+pub const NEAR_BYTES_MAX: usize = 128;
 /// Length of a query, in bytes.
 pub const QUERY_BYTES_MAX: usize = 4_096;
 /// Arguments of a control.
@@ -105,6 +109,9 @@ pub const GUEST_TOKEN_BYTES: usize = 32;
 
 /// Sources that the catalog listens to; those beyond them are left out.
 pub const CATALOG_SOURCES: usize = 10_000;
+
+/// A remote probe that has not reported for so long is left out of the catalog when that is made anew.
+pub const CATALOG_AWAY: Duration = Duration::from_mins(10);
 
 /// Time between something that changes the catalog and the catalog that shows it: what comes together is taken
 /// together.

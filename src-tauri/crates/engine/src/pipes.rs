@@ -193,8 +193,12 @@ impl Pipes {
             };
             (incoming.receiver.clone(), sender)
         })?;
+        // Whoever gives up waiting for the one before holds nothing.
+        let waiting = holder.clone().drop_guard();
+        let incoming = receiver.lock_owned().await;
+        waiting.disarm();
         Ok(PipeIo {
-            incoming: receiver.lock_owned().await,
+            incoming,
             sender,
             holder,
         })
@@ -237,6 +241,20 @@ mod tests {
         assert_eq!(second.await.unwrap(), None, "the first is let go");
         assert!(probe.sender().send(Bytes::from_static(b"x")).await);
         assert_eq!(newcomer.recv().await.unwrap(), "x");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gives_up_waiting_for_an_end_holds_nothing() {
+        let pipes = Pipes::default();
+        // Has been let go and does not know it yet.
+        let slow = pipes.attach("p", PipeEnd::Client).await.unwrap();
+        let waiting = pipes.attach("p", PipeEnd::Client);
+        let given_up = tokio::time::timeout(std::time::Duration::from_secs(1), waiting).await;
+        assert!(given_up.is_err());
+        drop(slow);
+        tokio::time::advance(PIPE_IDLE * 2).await;
+        pipes.make("q").unwrap();
+        assert!(!pipes.open("p"), "nobody holds it, and it is forgotten");
     }
 
     #[tokio::test]

@@ -20,6 +20,8 @@ pub struct Published {
     pub derivation: Derivation,
     /// Who says it; nobody is known of the past.
     origins: Option<Arc<Origins>>,
+    /// How far the time of day is ahead of the window's, in milliseconds.
+    ahead_ms: i64,
     /// The same without what somebody asked not to see.
     hiding: Mutex<BTreeMap<Hide, Arc<Published>>>,
 }
@@ -36,13 +38,13 @@ impl std::fmt::Debug for Published {
 impl Published {
     /// Of a window's snapshot.
     pub fn of(snapshot: &Snapshot, at_ms: i64) -> Self {
-        let origins = SharedOrigins(snapshot.origins.clone());
         Published {
             at_ms,
             seq: snapshot.seq,
             report: snapshot.report.clone(),
-            derivation: Derivation::new(snapshot.report.clone(), Some(Arc::new(origins))),
+            derivation: Derivation::new(snapshot.report.clone(), lookup(snapshot, at_ms)),
             origins: Some(snapshot.origins.clone()),
+            ahead_ms: ahead_ms(snapshot, at_ms),
             hiding: Mutex::default(),
         }
     }
@@ -53,13 +55,17 @@ impl Published {
         if snapshot.seq != self.seq + 1 {
             // What changed in between is not known.
             return Published {
-                derivation: self.derivation.anew(snapshot.report.clone(), lookup(snapshot)),
+                derivation: self
+                    .derivation
+                    .anew(snapshot.report.clone(), lookup(snapshot, at_ms)),
                 ..Published::of(snapshot, at_ms)
             };
         }
         let report = snapshot.report.clone();
         Published {
-            derivation: self.derivation.next(report, lookup(snapshot), &snapshot.changed),
+            derivation: self
+                .derivation
+                .next(report, lookup(snapshot, at_ms), &snapshot.changed),
             ..Published::of(snapshot, at_ms)
         }
     }
@@ -91,6 +97,7 @@ impl Published {
             report: report.clone(),
             derivation: Derivation::new(report, None),
             origins: None,
+            ahead_ms: 0,
             hiding: Mutex::default(),
         }
     }
@@ -105,15 +112,17 @@ impl Published {
         let made = held.entry(hide).or_insert_with(|| {
             let report = Arc::new(censor::derivable(&self.report, hide));
             let origins = self.origins.clone();
-            let lookup = origins
-                .clone()
-                .map(|o| Arc::new(SharedOrigins(o)) as Arc<dyn OriginLookup>);
+            let lookup = origins.clone().map(|origins| {
+                let ahead_ms = self.ahead_ms;
+                Arc::new(SharedOrigins { origins, ahead_ms }) as Arc<dyn OriginLookup>
+            });
             Arc::new(Published {
                 at_ms: self.at_ms,
                 seq: self.seq,
                 report: report.clone(),
                 derivation: self.derivation.anew(report, lookup),
                 origins,
+                ahead_ms: self.ahead_ms,
                 hiding: Mutex::default(),
             })
         });
@@ -137,6 +146,13 @@ impl Published {
             .is_some_and(|origins| origins.is_present(source))
     }
 
+    /// Whether any source but this one names the node.
+    pub(crate) fn is_named_beside(&self, source: &SourceId, kind: TopologyKind, id: &NodeId) -> bool {
+        self.origins
+            .as_ref()
+            .is_some_and(|origins| origins.any_source(kind, id, |named| named != source))
+    }
+
     /// Whether this source names the node.
     pub(crate) fn names(&self, source: &SourceId, kind: TopologyKind, id: &NodeId) -> bool {
         self.origins
@@ -146,32 +162,108 @@ impl Published {
     }
 }
 
-fn lookup(snapshot: &Snapshot) -> Option<Arc<dyn OriginLookup>> {
-    Some(Arc::new(SharedOrigins(snapshot.origins.clone())))
+fn lookup(snapshot: &Snapshot, at_ms: i64) -> Option<Arc<dyn OriginLookup>> {
+    Some(Arc::new(SharedOrigins {
+        origins: snapshot.origins.clone(),
+        ahead_ms: ahead_ms(snapshot, at_ms),
+    }))
 }
 
-struct SharedOrigins(Arc<Origins>);
+/// The window's time goes on when the machine's clock is set; what is told of it has to be the time of day. In whole
+/// seconds, so that it stays the same from one publication to the next.
+fn ahead_ms(snapshot: &Snapshot, at_ms: i64) -> i64 {
+    let ahead = at_ms.saturating_sub(snapshot.at.as_millis());
+    ahead.saturating_add(500).div_euclid(1_000).saturating_mul(1_000)
+}
+
+struct SharedOrigins {
+    origins: Arc<Origins>,
+    ahead_ms: i64,
+}
 
 impl OriginLookup for SharedOrigins {
     fn sources(&self, kind: TopologyKind, id: &NodeId) -> Vec<String> {
-        self.0.sources(kind, id)
+        self.origins.sources(kind, id)
     }
 
     fn stale_since_ms(&self, kind: TopologyKind, id: &NodeId) -> Option<i64> {
-        self.0
-            .stale_since(kind, id)
-            .map(orrery_model::Timestamp::as_millis)
+        let since = self.origins.stale_since(kind, id)?;
+        Some(since.as_millis().saturating_add(self.ahead_ms))
     }
 
     fn by_plugin(&self, kind: TopologyKind, id: &NodeId) -> bool {
-        self.0.any_source(kind, id, is_plugin)
+        self.origins.any_source(kind, id, is_plugin)
     }
 
     fn any_plugin(&self) -> bool {
-        self.0.all_sources().any(is_plugin)
+        self.origins.all_sources().any(is_plugin)
     }
 }
 
 fn is_plugin(source: &SourceId) -> bool {
     source.as_str().starts_with(PLUGIN_SOURCE)
+}
+
+#[cfg(test)]
+mod tests {
+    use orrery_model::window::{Completeness, Window};
+    use orrery_model::{Node, Timestamp};
+
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    /// A window at 100 s by its own clock, with a host of a source that went away at 100 s.
+    fn window() -> Window {
+        let mut window = Window::new(15 * SECOND);
+        let mut report = Report::default();
+        report
+            .topology_mut(TopologyKind::Host)
+            .insert(Node::new("far;<host>", "host"));
+        let far = SourceId::remote("far");
+        window.take(&far, report, Completeness::Partial, Timestamp(100 * SECOND));
+        window.forget(&far, Timestamp(100 * SECOND));
+        window
+    }
+
+    #[test]
+    fn what_is_stale_is_told_by_the_time_of_day() {
+        let id = NodeId::from("far;<host>");
+        let stale = |at_ms: i64| {
+            let snapshot = window().snapshot(Timestamp(105 * SECOND));
+            let published = Published::of(&snapshot, at_ms);
+            let lookup = lookup(&snapshot, published.at_ms).unwrap();
+            lookup.stale_since_ms(TopologyKind::Host, &id)
+        };
+        assert_eq!(stale(105_000), Some(100_000));
+        assert_eq!(stale(105_003), Some(100_000), "no jitter");
+        let day = 24 * 3_600_000;
+        assert_eq!(
+            stale(105_000 + day),
+            Some(100_000 + day),
+            "the clock was set forward"
+        );
+        assert_eq!(stale(105_000 - day), Some(100_000 - day), "and back");
+    }
+
+    #[test]
+    fn a_node_that_tasks_alone_name_is_named_by_nobody_else() {
+        let tasks = SourceId::probe("tasks");
+        let id = NodeId::from("far;<host>");
+        let mut window = window();
+        let node = || {
+            let mut report = Report::default();
+            report
+                .topology_mut(TopologyKind::Host)
+                .insert(Node::new("far;<host>", "host"));
+            report
+        };
+        window.take(&tasks, node(), Completeness::Partial, Timestamp(101 * SECOND));
+        let both = Published::of(&window.snapshot(Timestamp(101 * SECOND)), 0);
+        assert!(both.is_named_beside(&tasks, TopologyKind::Host, &id));
+        window.expire(Timestamp(116 * SECOND));
+        let alone = Published::of(&window.snapshot(Timestamp(116 * SECOND)), 0);
+        assert!(alone.report.node(TopologyKind::Host, &id).is_some());
+        assert!(!alone.is_named_beside(&tasks, TopologyKind::Host, &id));
+    }
 }

@@ -22,8 +22,9 @@ impl Remotes {
     /// Notes a report; false when there are too many sources already.
     pub(crate) fn saw(&self, id: &str, now_ms: i64, warnings: Vec<String>) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = now_ms - i64::try_from(WINDOW.as_millis()).unwrap_or(i64::MAX);
-        all.retain(|_, heard| heard.at_ms >= oldest);
+        // Somebody may have set the clock back: what seems to come from later on is as far away.
+        let window_ms = u64::try_from(WINDOW.as_millis()).unwrap_or(u64::MAX);
+        all.retain(|_, heard| heard.at_ms.abs_diff(now_ms) <= window_ms);
         if !all.contains_key(id) && all.len() >= REMOTE_SOURCES_MAX {
             return false;
         }
@@ -71,5 +72,7 @@ mod tests {
             warnings: vec!["cut".to_owned()],
         };
         assert_eq!(remotes.all(), [("one more".to_owned(), heard)]);
+        assert!(remotes.saw("another", -3_600_000, Vec::new()), "an hour back");
+        assert_eq!(remotes.all().len(), 1, "nobody stays for an hour because of it");
     }
 }

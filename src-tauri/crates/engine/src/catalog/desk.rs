@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use orrery_catalog::{Described, Layers, Namespace, Told};
@@ -298,7 +299,9 @@ impl Desk {
         }
         self.running.retain(|id, _| plugins.contains(id));
         self.asked.retain(|id| plugins.contains(id));
-        self.shared.library.heard.keep_only(&plugins);
+        for away in self.shared.library.heard.keep_only(&plugins, Instant::now()) {
+            self.built_in.remove(&away);
+        }
         gone
     }
 

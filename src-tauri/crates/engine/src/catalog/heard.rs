@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use orrery_catalog::{Described, Namespace, Told, describe, from_report};
 use orrery_model::window::SourceId;
@@ -11,7 +12,7 @@ use rustc_hash::{FxHashMap, FxHasher};
 
 use super::BUILT_IN;
 use crate::clock;
-use crate::limits::CATALOG_SOURCES;
+use crate::limits::{CATALOG_AWAY, CATALOG_SOURCES};
 
 /// Metrics and what is known of them.
 pub(crate) type Metrics = Vec<(Namespace, Told)>;
@@ -44,7 +45,14 @@ pub(crate) struct Heard(Mutex<State>);
 struct State {
     news: News,
     /// By source, what its last report was about, so that the same is not said twice.
-    marks: FxHashMap<SmolStr, u64>,
+    marks: FxHashMap<SmolStr, Mark>,
+}
+
+#[derive(Debug)]
+struct Mark {
+    about: u64,
+    /// When its last report came.
+    at: Instant,
 }
 
 impl Heard {
@@ -53,14 +61,16 @@ impl Heard {
         let mark = mark_of(report);
         let mut state = self.state();
         let name = source.as_str();
-        if state.marks.get(name) == Some(&mark) {
+        let at = Instant::now();
+        if let Some(held) = state.marks.get_mut(name).filter(|held| held.about == mark) {
+            held.at = at;
             return false;
         }
         if !state.marks.contains_key(name) && state.marks.len() >= CATALOG_SOURCES {
             tracing::debug!(%source, "too many sources for the catalog");
             return false;
         }
-        state.marks.insert(name.into(), mark);
+        state.marks.insert(name.into(), Mark { about: mark, at });
         let now = clock::now_ms();
         match name.strip_prefix("plugin:") {
             Some(plugin) => {
@@ -101,13 +111,23 @@ impl Heard {
         std::mem::take(&mut self.state().news)
     }
 
-    /// Forgets sources that are gone, so that they are heard anew when they come back.
-    pub(crate) fn keep_only(&self, plugins: &BTreeSet<SmolStr>) {
-        self.state().marks.retain(|source, _| {
-            source
-                .strip_prefix("plugin:")
-                .is_none_or(|plugin| plugins.contains(plugin))
+    /// Forgets sources that are gone, so that they are heard anew when they come back: plugins that are not among
+    /// these, and remote probes that have been silent for [`CATALOG_AWAY`]. A probe calls itself something else each
+    /// time it starts, so that otherwise there would be more and more of them. Gives those.
+    pub(crate) fn keep_only(&self, plugins: &BTreeSet<SmolStr>, now: Instant) -> Vec<SmolStr> {
+        let mut away = Vec::new();
+        self.state().marks.retain(|source, mark| {
+            if let Some(plugin) = source.strip_prefix("plugin:") {
+                return plugins.contains(plugin);
+            }
+            let stays =
+                !source.starts_with("remote:") || now.saturating_duration_since(mark.at) < CATALOG_AWAY;
+            if !stays {
+                away.push(source.clone());
+            }
+            stays
         });
+        away
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -181,10 +201,28 @@ mod tests {
             "/orrery/host/*node/load1"
         );
         assert!(heard.take().reported.is_empty());
-        heard.keep_only(&BTreeSet::new());
+        heard.keep_only(&BTreeSet::new(), Instant::now());
         assert!(
             heard.report(&plugin, &report(&["a", "b"], "x;<host>")),
             "it was gone"
         );
+    }
+
+    #[test]
+    fn remote_probes_that_went_away_make_room() {
+        let heard = Heard::default();
+        let (probe, far) = (SourceId::probe("host"), SourceId::remote("1a2b"));
+        assert!(heard.report(&probe, &report(&["a"], "x;<host>")));
+        assert!(heard.report(&far, &report(&["far"], "y;<host>")));
+        let nobody = BTreeSet::new();
+        assert!(
+            heard.keep_only(&nobody, Instant::now()).is_empty(),
+            "it may only be late"
+        );
+        let later = Instant::now() + CATALOG_AWAY;
+        assert_eq!(heard.keep_only(&nobody, later), ["remote:1a2b"]);
+        assert!(heard.keep_only(&nobody, later).is_empty());
+        assert!(heard.report(&far, &report(&["far"], "y;<host>")), "it is back");
+        assert!(!heard.report(&probe, &report(&["a"], "x;<host>")), "our own stay");
     }
 }

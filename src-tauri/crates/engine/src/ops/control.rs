@@ -6,13 +6,13 @@ use orrery_history::NewEvent;
 use orrery_model::SmolStr;
 use orrery_model::window::SourceId;
 use orrery_plugins::ControlError;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::named;
 use crate::api::{ApiError, Caller, Code, ControlOutcome};
 use crate::clock;
 use crate::engine::Engine;
-use crate::limits::CONTROL_ARGS_MAX;
+use crate::limits::{CONTROL_ARGS_MAX, SHORTCUT_SEEN};
 use crate::links::LinkError;
 
 /// A control pressed on a node.
@@ -29,8 +29,8 @@ pub struct ControlRequest {
 }
 
 impl Engine {
-    /// Runs a control and records who ran it and what became of it, save for a terminal's resizing. A report
-    /// that comes with the answer is on its way to the screen before this returns.
+    /// Runs a control and records who ran it and what became of it, save for a terminal's resizing. Who asks next
+    /// finds the report that comes with the answer, as with Scope.
     ///
     /// # Errors
     /// [`Code::NotFound`] for a node or control that does not exist, [`Code::Conflict`] for a control that is
@@ -48,9 +48,14 @@ impl Engine {
             return Err(ApiError::new(Code::LimitExceeded, message));
         }
         let (human, route) = self.route(&request)?;
+        let mut shortcuts = self.shortcuts();
         let started = Instant::now();
         let result = self.run(&request, &route).await;
         let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if result.as_ref().is_ok_and(|outcome| outcome.shortcut) {
+            // It is taken in even if that takes longer.
+            let _seen = timeout(SHORTCUT_SEEN, shortcuts.changed()).await;
+        }
         if self.resizes_terminal(&request) {
             return result.map(|outcome| ControlOutcome { took_ms, ..outcome });
         }

@@ -16,6 +16,7 @@ use orrery_tasks::limits::DEADLINE_MAX;
 use orrery_tasks::seams::{Collected, Later, PluginConfig, Subscribed};
 use serde_json::Value;
 
+use super::host::SOURCE;
 use super::names::Names;
 use super::own::{Key, Own};
 use crate::engine::Engine;
@@ -258,13 +259,17 @@ impl Bound {
         self.view.request.wants.iter().all(|want| want.optional)
     }
 
-    /// Whether the node is one that the metric's plugin names: another source may have a metric of the same id.
+    /// Whether the node is one that the metric's source names: another may have a metric of the same id.
     fn is_from(&self, published: &Published, value: &Reading) -> bool {
         let source = &value.entry.source;
         let Some(place) = &value.entry.told.place else {
             return false;
         };
-        source.built_in || published.names(&SourceId::plugin(&source.id), place.topology, &value.node)
+        match source.built_in {
+            // A node that is there because of tasks alone has gone, and its last value is none of now.
+            true => published.is_named_beside(&SourceId::probe(SOURCE), place.topology, &value.node),
+            false => published.names(&SourceId::plugin(&source.id), place.topology, &value.node),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) struct InEngine {
 }
 
 /// Source of what tasks show on nodes.
-const SOURCE: &str = "tasks";
+pub(super) const SOURCE: &str = "tasks";
 
 impl InEngine {
     pub(super) fn new(engine: Engine) -> InEngine {
@@ -134,6 +134,7 @@ impl Host for InEngine {
     }
 
     fn to_topology(&self, samples: &[Sample]) -> Result<(), String> {
+        let (published, tasks) = (self.engine.published(), SourceId::probe(SOURCE));
         let mut report = Report {
             ts: clock::now(),
             ..Report::default()
@@ -143,6 +144,10 @@ impl Host for InEngine {
             let Some(kind) = TopologyKind::from_tag(&of.topology) else {
                 continue;
             };
+            // What is gone must not come back, or stay for ever, because of what it was.
+            if !published.is_named_beside(&tasks, kind, &of.node) {
+                continue;
+            }
             let topology = report.topology_mut(kind);
             topology
                 .metric_templates
@@ -165,7 +170,7 @@ impl Host for InEngine {
             topology.insert(node);
         }
         let arrival = Arrival::Report {
-            source: SourceId::probe(SOURCE),
+            source: tasks,
             report,
             completeness: Completeness::Partial,
             bytes: 0,

@@ -150,6 +150,11 @@ impl Window {
         }
     }
 
+    /// Whether anything is left of what a source said.
+    pub fn holds(&self, source: &SourceId) -> bool {
+        self.numbers.contains_key(source)
+    }
+
     /// What all sources say now, as the next snapshot has it.
     pub fn report(&self) -> &Report {
         &self.merged
