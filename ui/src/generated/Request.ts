@@ -30,7 +30,7 @@ at_ms: number | null, } | { "op": "search",
  */
 query: string, 
 /**
- * At most this many hits with labels; counts are whole. 50 when not given, 500 at most.
+ * At most this many hits with labels; counts are whole. 50 when not given, 5,000 at most.
  */
 limit: number | null, 
 /**

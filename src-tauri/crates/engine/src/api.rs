@@ -90,7 +90,7 @@ pub enum Request {
     Search {
         /// Query text.
         query: String,
-        /// At most this many hits with labels; counts are whole. 50 when not given, 500 at most.
+        /// At most this many hits with labels; counts are whole. 50 when not given, 5,000 at most.
         #[serde(default)]
         limit: Option<u32>,
         /// A moment in the past; none is live.
