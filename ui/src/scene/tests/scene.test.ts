@@ -127,6 +127,17 @@ describe('the scene', () => {
     expect(Math.abs((left ?? 0) - (500 - (right ?? 0)))).toBeLessThan(2);
   });
 
+  it('goes to the middle beside a card though it would not be covered, and stays for a little', () => {
+    open(frame([node('a', 0, 0)]));
+    const middle = (): number => (scene.model.bounds.x + scene.model.bounds.width / 2) * scene.camera.at.zoom + scene.camera.at.x;
+    scene.resize(760, 600, 1, { top: 0, right: 0, bottom: 0, left: 0 });
+    run();
+    expect(Math.abs(middle() - 400)).toBeLessThan(2);
+    scene.resize(420, 600, 1, { top: 0, right: 0, bottom: 0, left: 0 });
+    run();
+    expect(Math.abs(middle() - 210)).toBeLessThan(2);
+  });
+
   it('paints nothing while nothing changes', () => {
     open(frame(GRID));
     take();
