@@ -11,7 +11,9 @@ use serde_json::Value;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("orrery-model", &[]),
     ("orrery-topology", &["orrery-model"]),
-    ("orrery-plugins", &["orrery-model"]),
+    ("orrery-plugins", &["orrery-model", "orrery-sockets"]),
+    // Who may listen on a plugin's socket, for those that talk to plugins.
+    ("orrery-sockets", &[]),
     ("orrery-probes", &["orrery-model"]),
     ("orrery-history", &["orrery-model", "orrery-sqlite"]),
     // How a database is opened, for those that keep one.
@@ -48,7 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-topology",
         ],
     ),
-    ("orrery-services", &[]),
+    ("orrery-services", &["orrery-sockets"]),
     // Names and rules: it reads what reports and manifests say.
     ("orrery-catalog", &["orrery-model", "orrery-packages"]),
     // Its OTLP publisher sends messages that `export` makes.
@@ -75,6 +77,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "orrery-packages",
             "orrery-plugins",
             "orrery-runner",
+            "orrery-sockets",
             "orrery-supervisor",
         ],
     ),

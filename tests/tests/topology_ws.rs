@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use http::StatusCode;
 use orrery_engine::api::{Caller, Origin, Role};
-use orrery_engine::model::{Metric, Node, Report, TopologyKind};
+use orrery_engine::model::{Metric, Node, Report, Timestamp, TopologyKind};
 use orrery_engine::{Config, Engine, Uploaded};
 use orrery_gateway::{Door, Gateway, Token};
 use serde_json::Value;
@@ -34,6 +34,11 @@ struct Stage {
 impl Stage {
     async fn set() -> Stage {
         let home = tempfile::tempdir().unwrap();
+        Self::set_in(home).await
+    }
+
+    /// In a directory where something is recorded already.
+    async fn set_in(home: TempDir) -> Stage {
         let mut config = Config::new(home.path().join("data"));
         config.probes.clear();
         let engine = Engine::start(config).await.unwrap();
@@ -58,26 +63,10 @@ impl Stage {
 
     /// The same, as a shortcut report or an ordinary one.
     async fn report_as(&self, shortcut: bool, hosts: &[(&str, f64)]) {
-        let now = self.engine.now();
-        let mut report = Report {
-            ts: now,
-            id: "far".into(),
+        let report = Report {
             shortcut,
-            ..Report::default()
+            ..report_of(self.engine.now(), hosts)
         };
-        for (name, load) in hosts {
-            let node = Node::new(format!("{name};<host>"), "host")
-                .with_latest("host_name", now, *name)
-                .with_metric("load1", Metric::of(now, *load, 0.0, 9.0));
-            report.topology_mut(TopologyKind::Host).insert(node);
-        }
-        let template = orrery_engine::model::MetricTemplate {
-            id: "load1".into(),
-            label: "Load".into(),
-            ..Default::default()
-        };
-        let topology = report.topology_mut(TopologyKind::Host);
-        topology.metric_templates.insert("load1".into(), template);
         let caller = Caller {
             user: "test".to_owned(),
             role: Role::Admin,
@@ -118,6 +107,44 @@ impl Stage {
         self.stop.cancel();
         self.engine.shutdown().await;
     }
+}
+
+/// Hosts with a reading each, at a moment.
+fn report_of(now: Timestamp, hosts: &[(&str, f64)]) -> Report {
+    let mut report = Report {
+        ts: now,
+        id: "far".into(),
+        ..Report::default()
+    };
+    for (name, load) in hosts {
+        let node = Node::new(format!("{name};<host>"), "host")
+            .with_latest("host_name", now, *name)
+            .with_metric("load1", Metric::of(now, *load, 0.0, 9.0));
+        report.topology_mut(TopologyKind::Host).insert(node);
+    }
+    let template = orrery_engine::model::MetricTemplate {
+        id: "load1".into(),
+        label: "Load".into(),
+        ..Default::default()
+    };
+    let topology = report.topology_mut(TopologyKind::Host);
+    topology.metric_templates.insert("load1".into(), template);
+    report
+}
+
+/// A directory in which history recorded hosts at some moments, in milliseconds since the epoch.
+async fn recorded(frames: &[(i64, &[(&str, f64)])]) -> TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let data = home.path().join("data");
+    std::fs::create_dir_all(&data).unwrap();
+    let file = orrery_history::Config::new(data.join("history.db"));
+    let history = orrery_history::History::open(file).await.unwrap();
+    for (at_ms, hosts) in frames {
+        let report = report_of(Timestamp::from_millis(*at_ms), hosts);
+        history.put_frame(*at_ms, report.to_msgpack());
+    }
+    history.close().await.unwrap();
+    home
 }
 
 struct Client(WebSocketStream<TcpStream>);
@@ -220,6 +247,86 @@ async fn what_is_no_topology_of_scopes_is_not_found() {
             Some(StatusCode::NOT_FOUND),
             "{path}"
         );
+    }
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_moment_in_the_past_it_shows_what_was_then_and_what_changed_since() {
+    let hour_ago = std::time::SystemTime::now() - Duration::from_secs(3_600);
+    let hour_ago = hour_ago.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let then = i64::try_from(hour_ago.as_millis()).unwrap();
+    let home = recorded(&[
+        (then - 20_000, &[("z", 1.0)]),
+        (then - 500, &[("a", 1.0), ("b", 1.0)]),
+        // The moment of the second picture comes while they watch.
+        (then + 1_000, &[("b", 2.0), ("c", 1.0)]),
+    ])
+    .await;
+    let stage = Stage::set_in(home).await;
+    stage.report(&[("now", 1.0)]).await;
+    let at = |ms: i64| Timestamp::from_millis(ms).to_string();
+    let path = |ms: i64| format!("/api/topology/hosts/ws?t=200ms&timestamp={}", at(ms));
+    let mut past = stage.dial(&path(then)).await.unwrap();
+    let first = past.next().await;
+    assert_eq!(first["reset"], true);
+    assert_eq!(ids(&first["add"]), ["a;<host>", "b;<host>"], "{first}");
+    assert_eq!(first["add"][0]["metrics"][0]["value"], 1.0);
+    // What happens now is nothing to those who look at then.
+    stage.report_as(true, &[("now", 2.0), ("newer", 1.0)]).await;
+    let second = past.next().await;
+    assert_eq!(second.get("reset"), None);
+    assert_eq!(ids(&second["add"]), ["c;<host>"], "{second}");
+    assert_eq!(ids(&second["update"]), ["b;<host>"]);
+    assert_eq!(ids(&second["remove"]), ["a;<host>"]);
+
+    // A moment that is no past yet, and none at all, are the present.
+    for when in [at(then + 2 * 3_600_000), String::new()] {
+        let path = format!("/api/topology/hosts/ws?timestamp={when}");
+        let mut present = stage.dial(&path).await.unwrap();
+        let first = present.next().await;
+        assert_eq!(
+            ids(&first["add"]),
+            ["newer;<host>", "now;<host>"],
+            "{when}: {first}"
+        );
+    }
+    // Before the record, and no moment.
+    assert_eq!(
+        stage.dial(&path(then - 3_600_000)).await.err(),
+        Some(StatusCode::NOT_FOUND)
+    );
+    let odd = "/api/topology/hosts/ws?timestamp=yesterday";
+    assert_eq!(stage.dial(odd).await.err(), Some(StatusCode::BAD_REQUEST));
+    stage.strike().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_many_look_at_the_past_and_no_more() {
+    let minute_ago = std::time::SystemTime::now() - Duration::from_secs(60);
+    let minute_ago = minute_ago.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let then = i64::try_from(minute_ago.as_millis()).unwrap();
+    let home = recorded(&[(then, &[("a", 1.0)])]).await;
+    let stage = Stage::set_in(home).await;
+    let path = format!(
+        "/api/topology/hosts/ws?t=200ms&timestamp={}",
+        Timestamp::from_millis(then)
+    );
+    let mut watching = Vec::new();
+    for _ in 0..orrery_gateway::limits::SCOPE_PASTS_MAX {
+        watching.push(stage.dial(&path).await.unwrap());
+    }
+    assert_eq!(stage.dial(&path).await.err(), Some(StatusCode::TOO_MANY_REQUESTS));
+    for client in &mut watching {
+        assert_eq!(ids(&client.next().await["add"]), ["a;<host>"]);
+    }
+    // The present is no past, and a place that was given up is there again.
+    stage.dial("/api/topology/hosts/ws").await.unwrap();
+    drop(watching.pop());
+    let until = tokio::time::Instant::now() + PATIENCE;
+    while stage.dial(&path).await.is_err() {
+        assert!(tokio::time::Instant::now() < until, "the place is not given back");
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
     stage.strike().await;
 }

@@ -97,8 +97,20 @@ async fn config_is_set_changed_and_cleared_where_it_is_said() {
         assert_eq!(status, StatusCode::OK, "{path}: {said:#}");
         holds(expected + 1, layer).await;
         let (status, refused) = say(Method::PATCH, path, json!({ "rate": 1000 })).await;
-        assert!(status.is_client_error(), "{path}: {refused:#}");
-        assert_eq!(refused["reason"], "policy", "{path}: {refused:#}");
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {refused:#}");
+        assert_eq!(
+            (&refused["code"], &refused["reason"]),
+            (&json!("invalid"), &json!("policy")),
+            "{path}: {refused:#}"
+        );
+        assert_eq!(
+            refused["fields"].as_array().map(Vec::len),
+            Some(1),
+            "{path}: {refused:#}"
+        );
+        // One that is not even an object says nothing that could be held against rules.
+        let (status, refused) = say(Method::PUT, path, json!(["rate"])).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{path}: {refused:#}");
         let (_, shown) = stage.get(path).await;
         assert_eq!(shown["values"], json!({ "rate": expected + 1 }), "{path}");
         expected += 10;

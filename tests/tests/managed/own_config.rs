@@ -350,10 +350,16 @@ async fn two_tasks_of_a_plugin_share_its_process_and_its_reports() {
         .run("activation = \"on-demand\"\nidle_stop = \"100ms\"");
     stage.install(&package).await;
     known(&stage, "meter").await;
+    // It is started for what it can tell, and ended again: the tasks start another process, which stays.
+    stage.reaches("meter", "idle").await;
     for name in ["one", "two"] {
         let mut body = manifest(name, 1);
         body.as_object_mut().unwrap().remove("config");
         made(&stage, &body).await;
+    }
+    stage.reaches("meter", "running").await;
+    for name in ["one", "two"] {
+        assert_eq!(value(&stage, name).await, 42.0);
     }
     let (_, report) = stage.get("/api/report").await;
     assert!(

@@ -238,7 +238,7 @@ async fn what_is_wrong_is_told_with_its_place() {
     let (status, refused) = stage.post("/api/tasks", &body).await;
     assert_eq!(
         (status, &refused["reason"]),
-        (StatusCode::BAD_REQUEST, &json!("invalid"))
+        (StatusCode::UNPROCESSABLE_ENTITY, &json!("invalid"))
     );
     assert_eq!(fields(&refused["fields"]), all, "{refused:#}");
     body["schedule"] = json!({ "type": "simple", "interval": "1s" });

@@ -325,7 +325,7 @@ fn by_name(want: &PluginWant, request: &GroupRequest, catalog: &Catalog, view: &
         return;
     }
     if !source.interfaces.contains(&want.interface) {
-        let message = format!("{id} is no {}.", want.interface.as_str());
+        let message = format!("{id} is no {}: {}", want.interface.as_str(), capabilities(source));
         problem(ProblemKind::NoInterface, message);
         return;
     }
@@ -340,6 +340,22 @@ fn by_name(want: &PluginWant, request: &GroupRequest, catalog: &Catalog, view: &
         config,
         differs: false,
     });
+}
+
+/// What a plugin can do in a task, in a sentence.
+fn capabilities(source: &Source) -> String {
+    let can = |interface| source.interfaces.contains(&interface);
+    match (
+        can(Interface::Processor),
+        can(Interface::Publisher),
+        can(Interface::Reporter),
+    ) {
+        (true, _, _) => "it processes; name it under process.",
+        (_, true, _) => "it publishes; name it under publish.",
+        (_, _, true) => "it reports; name its metrics under collect.",
+        _ => "it does nothing in a task.",
+    }
+    .to_owned()
 }
 
 /// Whether what the task says makes a source's config another than it is without the task.

@@ -383,6 +383,11 @@ fn s41_config_reaches_every_part_and_everything_wrong_is_told() {
     asked.config.clear();
     world.all.put(asked.clone()).unwrap();
     assert_eq!(world.problems("t"), [ProblemKind::NoInterface]);
+    let message = &world.all.view("t").unwrap().problems[0].message;
+    assert_eq!(
+        message,
+        "p is no publisher: it reports; name its metrics under collect."
+    );
     asked.plugins[0].plugin = "none".into();
     world.all.put(asked.clone()).unwrap();
     assert_eq!(world.problems("t"), [ProblemKind::NoPlugin]);

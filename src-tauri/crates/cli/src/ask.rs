@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::args::{Command, Common, Export, Format};
 use crate::confirm::confirmed;
 use crate::exit::Exit;
-use crate::output::{print_json, print_table, table, text, write};
+use crate::output::{beside, print_json, print_table, table, text, write};
 use crate::{api, catalog, plugin, readings, target, task, times};
 
 /// Pause between two looks for new events.
@@ -215,15 +215,16 @@ async fn nodes(instance: &Instance, spec: ViewSpec, json: bool) -> Result<(), Ex
     }
     print_table(&out);
     if let Some(hidden @ 1..) = frame["stats"]["filtered_nodes"].as_u64() {
+        let are = if hidden == 1 { "is" } else { "are" };
         eprintln!(
-            "{hidden} more are hidden by the topology's options: see --option and `orrery topology --json`"
+            "{hidden} more {are} hidden by the topology's options: see --option and `orrery topology --json`"
         );
     }
     Ok(())
 }
 
 fn show_node(details: &Value) -> Result<(), Exit> {
-    say!("{}  {}", text(details, "label"), text(details, "label_minor"));
+    say!("{}", beside(details, ["label", "label_minor"]));
     say!("{}\n", text(details, "id"));
     let mut out = table(&["", ""]);
     for row in details["metadata"].as_array().into_iter().flatten() {

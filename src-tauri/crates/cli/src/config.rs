@@ -203,6 +203,7 @@ async fn effective(instance: &Instance, plugin: &str, json: bool) -> Result<(), 
     }
     match wrong.len() {
         0 => Ok(()),
+        1 => Err(Exit::failed("1 value is wrong")),
         wrong => Err(Exit::failed(format!("{wrong} values are wrong"))),
     }
 }
@@ -243,6 +244,11 @@ async fn change_in(instance: &Instance, place: &Place, change: ConfigChange, jso
         return of_plugin(instance, plugin.clone(), change, json).await;
     }
     let scope = place.scope().unwrap_or(ConfigScope::Global);
+    let done = if change.set.is_empty() {
+        "taken away"
+    } else {
+        "set"
+    };
     let changed = instance.call(&Request::ConfigSet { scope, change }).await?;
     if json {
         return print_json(&changed);
@@ -252,7 +258,7 @@ async fn change_in(instance: &Instance, place: &Place, change: ConfigChange, jso
         .map(Vec::as_slice)
         .unwrap_or_default();
     if operations.is_empty() {
-        say!("set; no plugin's config is another for it");
+        say!("{done}; no plugin's config is another for it");
     }
     for operation in operations {
         say!(

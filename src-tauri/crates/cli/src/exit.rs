@@ -45,7 +45,7 @@ impl Exit {
 impl From<ApiError> for Exit {
     fn from(error: ApiError) -> Self {
         let code = match error.code {
-            Code::BadRequest | Code::BadQuery => 2,
+            Code::BadRequest | Code::BadQuery | Code::Invalid => 2,
             Code::NotFound => 3,
             Code::Unavailable => 4,
             Code::Forbidden | Code::Conflict | Code::Refused => 5,

@@ -84,8 +84,30 @@ pub(crate) fn file_size(bytes: u64) -> String {
 /// The text of a field, or a dash.
 pub(crate) fn text(value: &serde_json::Value, key: &str) -> String {
     let text = value.get(key).and_then(serde_json::Value::as_str);
-    printable(text.filter(|s| !s.is_empty()).unwrap_or("–"))
+    printable(text.filter(|s| !s.is_empty()).unwrap_or(DASH))
 }
+
+/// So many of something, such as `1 metric` or `2 metrics`; `one` is its singular, which takes an s.
+pub(crate) fn count(number: &serde_json::Value, one: &str) -> String {
+    match number.as_u64() {
+        Some(1) => format!("1 {one}"),
+        _ => format!("{number} {one}s"),
+    }
+}
+
+/// The texts of fields that say something, with blanks between them.
+pub(crate) fn beside(value: &serde_json::Value, keys: [&str; 2]) -> String {
+    let said = keys.map(|key| text(value, key));
+    let said: Vec<&str> = said
+        .iter()
+        .map(String::as_str)
+        .filter(|text| *text != DASH)
+        .collect();
+    said.join("  ")
+}
+
+/// What stands for nothing in a column.
+pub(crate) const DASH: &str = "–";
 
 /// Names come from processes and plugins, which may put anything into them: nothing but text reaches the
 /// terminal, and it stays on its line.
@@ -123,5 +145,14 @@ mod tests {
         let value = serde_json::json!({ "label": "\u{1b}[31mred\nline\u{7}" });
         assert_eq!(text(&value, "label"), "\u{fffd}[31mred line\u{fffd}");
         assert_eq!(text(&value, "nothing"), "–");
+    }
+
+    #[test]
+    fn one_of_a_thing_is_told_as_one_and_what_is_not_there_not_at_all() {
+        let value = serde_json::json!({ "one": 1, "two": 2, "none": 0, "label": "vm", "minor": "" });
+        let said = ["one", "two", "none"].map(|key| count(&value[key], "metric"));
+        assert_eq!(said, ["1 metric", "2 metrics", "0 metrics"]);
+        assert_eq!(beside(&value, ["label", "minor"]), "vm");
+        assert_eq!(beside(&value, ["label", "label"]), "vm  vm");
     }
 }

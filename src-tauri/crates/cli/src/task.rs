@@ -9,7 +9,7 @@ use orrery_gateway::Instance;
 use serde_json::Value;
 
 use crate::exit::Exit;
-use crate::output::{print_json, print_table, printable, table, text};
+use crate::output::{DASH, count, print_json, print_table, printable, table, text};
 use crate::times;
 
 /// `orrery task`.
@@ -191,7 +191,7 @@ fn read(file: &Path) -> Result<String, Exit> {
 /// Sends a request; what is wrong with a manifest is told field by field.
 async fn asked(instance: &Instance, request: &Request) -> Result<Value, Exit> {
     instance.call(request).await.map_err(|error: ApiError| {
-        if error.code != Code::BadRequest || error.fields.is_empty() {
+        if error.code != Code::Invalid || error.fields.is_empty() {
             return error.into();
         }
         let faults = error.fields.iter().map(|f| line(&f.field, &f.message));
@@ -337,7 +337,7 @@ fn show(task: &Value, json: bool) -> Result<(), Exit> {
     say!("{}", text(task, "name"));
     let mut out = table(&["", ""]);
     let mut row = |name: &str, value: String| {
-        if !value.is_empty() {
+        if !value.is_empty() && value != DASH {
             out.add_row(vec![name.to_owned(), value]);
         }
     };
@@ -348,7 +348,10 @@ fn show(task: &Value, json: bool) -> Result<(), Exit> {
     row("Generation", task["generation"].to_string());
     row(
         "Made",
-        format!("{} by {}", moment(&task["created_ms"]), text(task, "user")),
+        match text(task, "user") {
+            nobody if nobody == DASH => moment(&task["created_ms"]),
+            user => format!("{} by {user}", moment(&task["created_ms"])),
+        },
     );
     row("Last run", moment(&counts["last_run_ms"]));
     row("Next run", moment(&task["next_run_ms"]));
@@ -372,17 +375,19 @@ fn show(task: &Value, json: bool) -> Result<(), Exit> {
     let declared = &task["declared"];
     row("Declared in", text(declared, "file"));
     row("Not in force", text(declared, "problem"));
-    row("Held for sinks", task["held"].to_string());
-    row("Dropped", task["dropped"].to_string());
+    let some = |key: &str| task[key].as_u64().filter(|n| *n > 0).map(|n| n.to_string());
+    row("Held for sinks", some("held").unwrap_or_default());
+    row("Dropped", some("dropped").unwrap_or_default());
     print_table(&out);
     warn(&task["warnings"]);
     for run in items(&task["recent"]) {
+        let why = printable(str_of(run, "why"));
+        let colon = if why.is_empty() { "" } else { ": " };
         say!(
-            "{}  {} {} ms {}",
+            "{}  {} in {} ms{colon}{why}",
             moment(&run["at_ms"]),
             text(run, "outcome"),
-            run["took_ms"],
-            text(run, "why")
+            run["took_ms"]
         );
     }
     for error in items(&counts["errors"]) {
@@ -400,7 +405,7 @@ fn show(task: &Value, json: bool) -> Result<(), Exit> {
 /// What becomes of what is collected, in a line.
 fn then(task: &Value) -> String {
     let steps = items(&task["then"]).iter().map(|step| {
-        let target = text(step, "target");
+        let target = printable(str_of(step, "target"));
         let space = if target.is_empty() { "" } else { " " };
         format!("{}{space}{target}", text(step, "plugin"))
     });
@@ -428,8 +433,8 @@ fn subscription(view: &Value, json: bool) -> Result<(), Exit> {
     }
     let ready = view["ready"].as_bool() == Some(true);
     say!(
-        "{} metrics, {}",
-        view["metrics_total"],
+        "{}, {}",
+        count(&view["metrics_total"], "metric"),
         if ready { "ready" } else { "waiting" }
     );
     for plugin in items(&view["plugins"]) {
@@ -463,8 +468,8 @@ fn ran(report: &Value, json: bool) -> Result<(), Exit> {
     if !json {
         let why = printable(str_of(report, "why"));
         say!(
-            "{outcome}: {} samples in {} ms{}{why}",
-            report["samples"],
+            "{outcome}: {} in {} ms{}{why}",
+            count(&report["samples"], "sample"),
             report["took_ms"],
             if why.is_empty() { "" } else { ": " }
         );
@@ -511,7 +516,7 @@ fn happened(event: &Value) {
             say!("{at}  {}: {}", text(event, "outcome"), text(event, "why"));
         }
         "run" => {}
-        "lagged" => say!("{at}  {} events were missed", event["missed"]),
+        "lagged" => say!("{at}  {} missed", count(&event["missed"], "event")),
         _ => {
             let state = &event["state"];
             let why = str_of(state, "why");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use orrery_topology::derive::DeriveError;
+use orrery_topology::derive::{CATALOG, DeriveError};
 use orrery_topology::details::NodeDetails;
 use orrery_topology::picture::Picture;
 use orrery_topology::view::ViewSpec;
@@ -56,7 +56,10 @@ pub(crate) fn search(published: &Published, query: &str, limit: usize) -> Result
 
 fn coded(error: DeriveError) -> ApiError {
     match error {
-        DeriveError::UnknownTopology { .. } => ApiError::not_found(error.to_string()),
+        DeriveError::UnknownTopology { ref topology } => {
+            let message = format!("There is no topology {topology}.");
+            ApiError::not_found(message).or_nearly(topology, CATALOG.iter().map(|entry| entry.id))
+        }
         DeriveError::Query(query) => ApiError {
             at: Some((query.start, query.end)),
             ..ApiError::new(Code::BadQuery, query.message.clone())

@@ -43,6 +43,7 @@ impl IntoResponse for Failure {
 pub(crate) fn status(code: Code) -> StatusCode {
     match code {
         Code::BadRequest | Code::BadQuery | Code::Refused => StatusCode::BAD_REQUEST,
+        Code::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
         Code::NotFound => StatusCode::NOT_FOUND,
         Code::Forbidden => StatusCode::FORBIDDEN,
         Code::Conflict => StatusCode::CONFLICT,
@@ -108,6 +109,7 @@ fn refused(status: StatusCode, said: &str) -> ApiError {
             "media_type",
             "The body has a media type that is not taken here.",
         ),
+        StatusCode::UNPROCESSABLE_ENTITY => (Code::Invalid, "", "What the request says cannot be."),
         StatusCode::PAYLOAD_TOO_LARGE => (Code::LimitExceeded, "", "The body is larger than is taken here."),
         StatusCode::NOT_FOUND => (Code::NotFound, "", "There is nothing at this address."),
         StatusCode::GATEWAY_TIMEOUT => (Code::Timeout, "", "The answer took too long."),

@@ -62,6 +62,9 @@ pub const SCOPE_TICK: (Duration, Duration) = (Duration::from_millis(200), Durati
 pub const SCOPE_PICTURES_KEPT: usize = 16;
 /// Messages of one topology kept for the clients that take the same step.
 pub const SCOPE_MESSAGES_KEPT: usize = 8;
+/// Websockets of Scope's topologies that show the past at a time. Each holds a picture of its own, and has moments read
+/// and derived that nobody else may look at.
+pub const SCOPE_PASTS_MAX: usize = 32;
 /// A message of a remote probe about a control, in bytes.
 pub const LINK_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// A message on a pipe, in bytes.

@@ -327,7 +327,7 @@ fn is_api(path: &str) -> bool {
 }
 
 fn unauthorized() -> Response {
-    let message = "A token is needed. Open the address that `orrery token --open` prints, or send it as \
+    let message = "A token that holds is needed. Open the address that `orrery token --open` prints, or send it as \
                    `Authorization: Bearer …`.";
     let error = ApiError::new(Code::Forbidden, message);
     let challenge = HeaderValue::from_static("Bearer realm=\"orrery\", Basic realm=\"orrery\"");

@@ -27,6 +27,7 @@ mod body;
 mod feed;
 mod link;
 mod pipe;
+mod replay;
 mod socket;
 mod watch;
 
@@ -154,9 +155,10 @@ async fn probes(State(gateway): State<Gateway>, Params(q): Parameters) -> Respon
     Json(list).into_response()
 }
 
-/// `?timestamp=` as Scope's clients send it, RFC 3339.
+/// `?timestamp=` as Scope's clients send it, RFC 3339; an empty one is none.
 fn moment(q: &BTreeMap<String, String>) -> Result<Option<i64>, ApiError> {
     q.get("timestamp")
+        .filter(|text| !text.is_empty())
         .map(|text| match Timestamp::parse(text) {
             Some((at, _)) => Ok(at.as_millis()),
             None => {

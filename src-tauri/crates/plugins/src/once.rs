@@ -8,13 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use orrery_model::Report;
+use orrery_sockets::Address;
 use tokio::net::UnixStream;
 use tokio::time::{Instant, timeout};
 
 use crate::call::{CallError, Line};
 use crate::limits;
 use crate::text::clean;
-use crate::transport::{Address, Transport, TransportError, Trust, body_pool};
+use crate::transport::{Transport, TransportError, Trust, body_pool};
 
 /// What a first valid report tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +127,7 @@ pub async fn ask(
 /// # Errors
 /// When nobody does.
 pub async fn listener(path: &Path) -> io::Result<Listener> {
-    let stream = UnixStream::connect(&Address::of(path)?.path).await?;
+    let stream = UnixStream::connect(Address::of(path)?.path()).await?;
     let peer = stream.peer_cred()?;
     Ok(Listener {
         uid: peer.uid(),

@@ -7,7 +7,6 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::RootInfo;
-use crate::lent::lent_to;
 use crate::limits;
 use crate::watch::Watch;
 
@@ -261,7 +260,7 @@ fn found(path: PathBuf, meta: &Metadata) -> Found {
     let strange = strange_link(&path);
     let owner = strange.unwrap_or(meta.uid());
     Found {
-        lent: strange.is_none() && lent_to(&path) == Some(owner),
+        lent: strange.is_none() && orrery_sockets::lent_to(&path) == Some(owner),
         path,
         mark: Mark {
             device: meta.dev(),

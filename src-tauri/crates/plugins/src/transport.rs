@@ -4,10 +4,8 @@
 //! of hyperlocal hides its stream, so that case has a connector of its own; where any owner will do,
 //! hyperlocal's serves.
 
-use std::ffi::OsStr;
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -19,16 +17,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustix::fs::{Mode, OFlags};
+use orrery_sockets::{Address, may_listen};
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::Service;
 
-use crate::lent::lent_to;
 use crate::limits;
-
-/// Longest path, in bytes, that a socket address holds beside its terminating zero.
-const ADDRESS_BYTES: usize = 107;
 
 /// What every plugin sees as the host.
 const HOST: HeaderValue = HeaderValue::from_static("plugin");
@@ -49,6 +43,14 @@ impl Trust {
     pub(crate) fn accepts(self, uid: u32) -> bool {
         match self {
             Trust::RootAnd(own) => uid == 0 || uid == own,
+            Trust::Anyone => true,
+        }
+    }
+
+    /// Whether who listens on a socket is to be spoken to.
+    fn may_listen(self, socket: &Path, uid: u32) -> bool {
+        match self {
+            Trust::RootAnd(own) => may_listen(socket, uid, own),
             Trust::Anyone => true,
         }
     }
@@ -153,9 +155,9 @@ impl Transport {
                 .build()
                 .map_err(|e| exchange(&e))?,
             Way::Unchecked { path, address, .. } => {
-                let path = &lasting_address(path, address)
+                let path = lasting_address(path, address)
                     .map_err(|e| TransportError::Dial(words(&e)))?
-                    .path;
+                    .path();
                 hyperlocal::Uri::new(path, path_and_query).into()
             }
         };
@@ -247,9 +249,9 @@ impl Service<Uri> for CheckedConnector {
     fn call(&mut self, _: Uri) -> Self::Future {
         let Self { path, trust } = self.clone();
         Box::pin(async move {
-            let stream = UnixStream::connect(&Address::of(&path)?.path).await?;
+            let stream = UnixStream::connect(Address::of(&path)?.path()).await?;
             let uid = stream.peer_cred()?.uid();
-            if trust.accepts(uid) || lent_to(&path) == Some(uid) {
+            if trust.may_listen(&path, uid) {
                 Ok(TokioIo::new(stream))
             } else {
                 Err(io::Error::new(
@@ -259,35 +261,6 @@ impl Service<Uri> for CheckedConnector {
             }
         })
     }
-}
-
-/// A path that fits into a socket address and names the same socket.
-pub(crate) struct Address {
-    pub(crate) path: PathBuf,
-    /// Keeps the descriptor that the path goes through.
-    _pin: Option<OwnedFd>,
-}
-
-impl Address {
-    /// The path itself where it fits; otherwise the way through a descriptor of the socket's file.
-    pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        if fits(path.as_os_str()) {
-            return Ok(Address {
-                path: path.to_owned(),
-                _pin: None,
-            });
-        }
-        let pin = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Address {
-            path: PathBuf::from(format!("/proc/self/fd/{}", pin.as_raw_fd())),
-            _pin: Some(pin),
-        })
-    }
-}
-
-/// Whether a path can be dialled as it is. Text is demanded because hyperlocal carries the path in a URI.
-fn fits(path: &OsStr) -> bool {
-    path.len() <= ADDRESS_BYTES && path.to_str().is_some()
 }
 
 /// The address kept for as long as the transport lives, so that kept-alive connections find each other.

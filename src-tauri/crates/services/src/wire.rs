@@ -8,7 +8,6 @@
 //! what passing on a small request costs.
 
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::pin::{Pin, pin};
@@ -22,7 +21,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{Builder, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustix::fs::{Mode, OFlags};
+use orrery_sockets::{Address, may_listen};
 use tokio::net::UnixStream;
 
 use crate::joined::Joined;
@@ -33,9 +32,6 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A body on its way to a plugin.
 pub(crate) type SentBody = UnsyncBoxBody<Bytes, BoxError>;
-
-/// Longest path, in bytes, that a socket address holds beside its terminating zero.
-const ADDRESS_BYTES: usize = 107;
 
 /// Why there is no connection.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -348,30 +344,18 @@ async fn dial(path: &Path) -> Result<UnixStream, DialError> {
     };
     look_at(path).map_err(failed)??;
     let address = Address::of(path).map_err(failed)?;
-    let stream = tokio::time::timeout(limits::CONNECT, UnixStream::connect(&address.path))
+    let stream = tokio::time::timeout(limits::CONNECT, UnixStream::connect(address.path()))
         .await
         .map_err(|_| DialError::Timeout)?
         .map_err(failed)?;
     let uid = stream.peer_cred().map_err(failed)?.uid();
-    let own = rustix::process::geteuid();
-    if uid == 0 || uid == own.as_raw() || (own.is_root() && lent_to(path) == Some(uid)) {
+    if may_listen(path, uid, rustix::process::geteuid().as_raw()) {
         Ok(stream)
     } else {
         Err(DialError::Peer(format!(
             "the listener belongs to uid {uid}, which is neither this user nor root"
         )))
     }
-}
-
-/// The account that root gave the directory of a socket to, for a plugin that runs as that account: nobody else
-/// enters it, and only root can have put it there.
-fn lent_to(socket: &Path) -> Option<u32> {
-    const OTHERS_WRITE: u32 = 0o022;
-    let own = socket.parent()?;
-    let above = std::fs::symlink_metadata(own.parent()?).ok()?;
-    let roots = above.is_dir() && above.uid() == 0 && above.mode() & OTHERS_WRITE == 0;
-    let found = std::fs::symlink_metadata(own).ok()?;
-    (roots && found.is_dir() && found.mode() & 0o7777 == 0o700).then(|| found.uid())
 }
 
 /// Refuses what somebody else could have put there.
@@ -393,30 +377,6 @@ fn look_at(path: &Path) -> io::Result<Result<(), DialError>> {
         }
     }
     Ok(Ok(()))
-}
-
-/// A path that fits into a socket address and names the same socket.
-struct Address {
-    path: PathBuf,
-    /// Keeps the descriptor that the path goes through.
-    _pin: Option<OwnedFd>,
-}
-
-impl Address {
-    /// The path itself where it fits; otherwise the way through a descriptor of the socket's file.
-    fn of(path: &Path) -> io::Result<Self> {
-        if path.as_os_str().len() <= ADDRESS_BYTES {
-            return Ok(Address {
-                path: path.to_owned(),
-                _pin: None,
-            });
-        }
-        let pin = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
-        Ok(Address {
-            path: PathBuf::from(format!("/proc/self/fd/{}", pin.as_raw_fd())),
-            _pin: Some(pin),
-        })
-    }
 }
 
 /// The first cause of this type.

@@ -97,10 +97,11 @@ fn reports(json: &[u8]) -> anyhow::Result<[Vec<u8>; 2]> {
     Ok([one, other])
 }
 
-/// Counts what one client receives, for as long as it is polled.
+/// Counts what one client receives, for as long as it is polled. It looks at all processes: those of one machine
+/// report no connections, and would be hidden.
 async fn watch(socket: std::path::PathBuf, received: Arc<AtomicUsize>) -> anyhow::Result<()> {
     let stream = UnixStream::connect(socket).await?;
-    let address = "ws://localhost/api/topology/processes/ws?t=200ms";
+    let address = "ws://localhost/api/topology/processes/ws?t=200ms&unconnected=show";
     let (mut source, _) = tokio_tungstenite::client_async(address, stream).await?;
     while let Some(message) = source.next().await {
         if let Message::Text(_) = message? {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::exit::Exit;
-use crate::output::{print_json, print_table, table, text};
+use crate::output::{DASH, beside, print_json, print_table, table, text};
 use crate::times;
 
 /// All plugins, a line each.
@@ -50,7 +50,7 @@ pub(crate) fn rejected(list: &Value) {
 }
 
 fn dash() -> String {
-    "–".to_owned()
+    DASH.to_owned()
 }
 
 fn number(value: &Value) -> String {
@@ -63,7 +63,7 @@ fn time(value: &Value) -> String {
 
 /// Everything about one plugin.
 pub(crate) fn one(p: &Value) -> Result<(), Exit> {
-    say!("{}  {}", text(p, "label"), text(p, "description"));
+    say!("{}", beside(p, ["label", "description"]));
     let mut out = table(&["", ""]);
     let mut row = |name: &str, value: String| {
         if value != dash() {

@@ -10,6 +10,8 @@ use ts_rs::TS;
 pub enum Code {
     /// The request is malformed or a value is out of range.
     BadRequest,
+    /// The request can be read, and what it says breaks rules: `fields` has everything that does.
+    Invalid,
     /// The query does not parse; `at` says where.
     BadQuery,
     /// No such topology, node, metric, plugin or moment.
@@ -40,7 +42,7 @@ pub struct ApiError {
     pub message: String,
     /// For [`Code::BadQuery`]: byte range of the fault in the query.
     pub at: Option<(u32, u32)>,
-    /// Every field at fault, where there may be several, such as a plugin's config.
+    /// Every field at fault, where there may be several, as of [`Code::Invalid`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[ts(optional, as = "Option<Vec<FieldError>>")]
     pub fields: Vec<FieldError>,

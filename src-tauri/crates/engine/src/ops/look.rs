@@ -24,6 +24,17 @@ impl Engine {
         self.shared.moment(at_ms).await
     }
 
+    /// When the report was last recorded after a moment and not after another, in milliseconds since the epoch; none
+    /// where it was not.
+    ///
+    /// # Errors
+    /// [`crate::api::Code::Internal`] when the record cannot be read.
+    pub async fn recorded_between(&self, after_ms: i64, until_ms: i64) -> Result<Option<i64>, ApiError> {
+        let from_ms = after_ms.saturating_add(1);
+        let times = self.shared.history.frame_times(from_ms, until_ms).await;
+        Ok(times.map_err(ApiError::internal)?.last().copied())
+    }
+
     /// The engine's clock, for stamping what arrives.
     pub fn now(&self) -> Timestamp {
         clock::now()

@@ -69,7 +69,7 @@ impl Engine {
         let ordered = manager
             .order(order, &caller.user, Wait::No)
             .await
-            .map_err(refused)?;
+            .map_err(|error| self.not_taken(error))?;
         if !wait {
             return Ok(ordered);
         }
@@ -146,14 +146,14 @@ impl Engine {
         let limit = limit.unwrap_or(LOG_LINES.0).min(LOG_LINES.1);
         let managed = self.managed.as_ref().ok();
         let page = managed.and_then(|managed| managed.supervisor.logs(plugin, after, limit as usize));
-        page.ok_or_else(|| not_run(plugin))
+        page.ok_or_else(|| self.not_run(plugin))
     }
 
     pub(crate) fn plugin_usage(&self, plugin: &str, after: u64) -> Result<Vec<UsagePoint>, ApiError> {
         let managed = self.managed.as_ref().ok();
         let ours = managed.filter(|managed| managed.manager.plugin(plugin).is_some());
         let usage = ours.map(|managed| managed.supervisor.usage(plugin, after));
-        usage.ok_or_else(|| not_run(plugin))
+        usage.ok_or_else(|| self.not_run(plugin))
     }
 
     pub(crate) fn rejected_packages(&self) -> Result<Vec<RejectedPackage>, ApiError> {
@@ -177,6 +177,27 @@ impl Engine {
         Ok(&self.run_by_us()?.manager)
     }
 
+    fn not_run(&self, plugin: &str) -> ApiError {
+        let error = ApiError::not_found(format!("There is no plugin {plugin} that Orrery runs."));
+        self.or_another(error, plugin)
+    }
+
+    /// Why an order was not taken; of a plugin that is not there, which one may have been meant.
+    fn not_taken(&self, error: OrderError) -> ApiError {
+        match &error {
+            OrderError::NotRegistered { plugin } => {
+                let plugin = plugin.clone();
+                self.or_another(refused(error), &plugin)
+            }
+            _ => refused(error),
+        }
+    }
+
+    fn or_another(&self, error: ApiError, plugin: &str) -> ApiError {
+        let ours = self.managed_plugins().unwrap_or_default();
+        error.or_nearly(plugin, ours.iter().map(|ours| ours.id.as_str()))
+    }
+
     pub(super) fn run_by_us(&self) -> Result<&Managed, ApiError> {
         self.managed.as_deref().map_err(|why| ApiError {
             reason: "no_plugin_engine".to_owned(),
@@ -193,10 +214,6 @@ fn answer(reply: HealthReply) -> HealthAnswer {
     }
 }
 
-fn not_run(plugin: &str) -> ApiError {
-    ApiError::not_found(format!("There is no plugin {plugin} that Orrery runs."))
-}
-
 /// An order that was not taken, as clients see it.
 fn refused(error: OrderError) -> ApiError {
     let code = match &error {
@@ -210,10 +227,8 @@ fn refused(error: OrderError) -> ApiError {
         | OrderError::Busy { .. }
         | OrderError::NoRevision { .. }
         | OrderError::NotCancellable(_) => Code::Conflict,
-        OrderError::Policy(_)
-        | OrderError::Invalid(_)
-        | OrderError::Unsafe(_)
-        | OrderError::Manifest { .. } => Code::BadRequest,
+        OrderError::Policy(_) | OrderError::Manifest { .. } => Code::Invalid,
+        OrderError::Invalid(_) | OrderError::Unsafe(_) => Code::BadRequest,
         OrderError::TooMany(_) => Code::LimitExceeded,
         OrderError::Store(_) | OrderError::ShuttingDown => Code::Unavailable,
     };

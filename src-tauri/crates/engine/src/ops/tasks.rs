@@ -28,7 +28,7 @@ impl Engine {
     }
 
     pub(crate) fn task(&self, task: &str) -> Result<TaskDetails, ApiError> {
-        self.tasks()?.show(task).map_err(refused)
+        self.tasks()?.show(task).map_err(|error| self.refusal(error))
     }
 
     pub(crate) fn check_task(&self, manifest: &str) -> Result<TaskCheck, ApiError> {
@@ -62,7 +62,7 @@ impl Engine {
         force: bool,
     ) -> Result<TaskInfo, ApiError> {
         let changed = self.tasks()?.update(task, manifest, generation, force).await;
-        changed.map_err(refused)
+        changed.map_err(|error| self.refusal(error))
     }
 
     pub(crate) async fn order_task(&self, task: &str, order: TaskOrder) -> Result<Response, ApiError> {
@@ -72,20 +72,20 @@ impl Engine {
             TaskOrder::Stop => tasks.end(task),
             TaskOrder::Enable => tasks.enable(task),
             TaskOrder::Run => {
-                let report = tasks.run_now(task).await.map_err(refused)?;
+                let report = tasks.run_now(task).await.map_err(|error| self.refusal(error))?;
                 return Ok(Response::TaskRun(report));
             }
             TaskOrder::Remove => {
-                tasks.remove(task).await.map_err(refused)?;
+                tasks.remove(task).await.map_err(|error| self.refusal(error))?;
                 return Ok(Response::Done);
             }
         };
         info.map(|info| Response::TaskInfo(Box::new(info)))
-            .map_err(refused)
+            .map_err(|error| self.refusal(error))
     }
 
     pub(crate) fn task_subscription(&self, task: &str) -> Result<SubscriptionView, ApiError> {
-        let (id, spec) = self.tasks()?.spec(task).map_err(refused)?;
+        let (id, spec) = self.tasks()?.spec(task).map_err(|error| self.refusal(error))?;
         if let Ok(view) = self.subscription(&id) {
             return Ok(SubscriptionView::of(&view, CATALOG_METRICS.0 as usize));
         }
@@ -99,7 +99,7 @@ impl Engine {
     /// # Errors
     /// [`Code::NotFound`] when there is none.
     pub fn export_task(&self, task: &str) -> Result<Value, ApiError> {
-        self.tasks()?.export(task).map_err(refused)
+        self.tasks()?.export(task).map_err(|error| self.refusal(error))
     }
 
     /// What a task does from here on, or after an event.
@@ -107,7 +107,21 @@ impl Engine {
     /// # Errors
     /// [`Code::NotFound`] when there is none.
     pub fn watch_task(&self, task: &str, after: Option<u64>) -> Result<Watcher, ApiError> {
-        self.tasks()?.watch(task, after).map_err(refused)
+        self.tasks()?
+            .watch(task, after)
+            .map_err(|error| self.refusal(error))
+    }
+
+    /// Why something was not done; of a task that is not there, which one may have been meant.
+    fn refusal(&self, error: TaskError) -> ApiError {
+        match &error {
+            TaskError::NotFound(name) => {
+                let (name, tasks) = (name.clone(), self.task_list().unwrap_or_default());
+                let names = tasks.iter().map(|task| task.name.as_str());
+                refused(error).or_nearly(&name, names)
+            }
+            _ => refused(error),
+        }
     }
 }
 
@@ -127,7 +141,7 @@ fn refused(error: TaskError) -> ApiError {
         | TaskError::Refused(_)
         | TaskError::Declared(_)
         | TaskError::Generation { .. } => Code::Conflict,
-        TaskError::Invalid(_) => Code::BadRequest,
+        TaskError::Invalid(_) => Code::Invalid,
         TaskError::TooMany => Code::LimitExceeded,
         TaskError::Store(_) | TaskError::ShuttingDown => Code::Unavailable,
     };

@@ -8,7 +8,7 @@ use orrery_catalog::{GroupRequest, PluginWant, Problem, ProblemKind, Query, Vers
 use orrery_model::SmolStr;
 use orrery_packages::manifest::Interface;
 use orrery_tasks::built_in;
-use orrery_tasks::manifest::{Fault, NodeRole, TaskSpec};
+use orrery_tasks::manifest::{Fault, NodeRole, NodeSpec, TaskSpec};
 use orrery_tasks::seams::{Collected, Later, PluginConfig, Subscribed, Subscriptions};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -47,7 +47,7 @@ impl Subscriptions for Source {
     fn check(&self, spec: &TaskSpec) -> Vec<Fault> {
         let (request, mut faults) = asked("", spec);
         let view = self.engine.preview_subscription(request);
-        faults.extend(view.problems.iter().filter_map(fault));
+        faults.extend(view.problems.iter().filter_map(|problem| fault(spec, problem)));
         faults
     }
 
@@ -195,7 +195,7 @@ fn config(spec: &TaskSpec) -> BTreeMap<SmolStr, Map<String, Value>> {
 }
 
 /// What is wrong with a task because of a problem; nothing when it can do without.
-fn fault(problem: &Problem) -> Option<Fault> {
+fn fault(spec: &TaskSpec, problem: &Problem) -> Option<Fault> {
     if problem.note {
         return None;
     }
@@ -203,19 +203,35 @@ fn fault(problem: &Problem) -> Option<Fault> {
         ProblemKind::NoMetric | ProblemKind::Away if problem.subject.starts_with('/') => {
             (format!("collect.{}", problem.subject), problem.message.clone())
         }
-        ProblemKind::NoPlugin | ProblemKind::NoInterface => {
-            let role = if problem.subject.contains("publish") {
-                NodeRole::Publish
-            } else {
-                NodeRole::Process
+        ProblemKind::NoPlugin => {
+            let nodes = spec.nodes();
+            let node = nodes.iter().find(|(path, _)| *path == problem.subject);
+            let message = match node.and_then(|(_, node)| built_in_elsewhere(node)) {
+                Some(message) => message,
+                None => {
+                    let role = node.map_or(NodeRole::Publish, |(_, node)| node.role);
+                    format!("{} Built in: {}.", problem.message, built_in(role).join(", "))
+                }
             };
-            let message = format!("{} Built in: {}.", problem.message, built_in(role).join(", "));
             (format!("{}.plugin", problem.subject), message)
         }
+        ProblemKind::NoInterface => (format!("{}.plugin", problem.subject), problem.message.clone()),
         _ => (problem.subject.clone(), problem.message.clone()),
     };
     // What cannot be had at this moment is waited for.
     (!matches!(problem.kind, ProblemKind::Away | ProblemKind::Lease)).then_some(Fault { field, message })
+}
+
+/// What to do about a name that is built in for the other role.
+fn built_in_elsewhere(node: &NodeSpec) -> Option<String> {
+    let (other, does) = match node.role {
+        NodeRole::Process => (NodeRole::Publish, "publishes"),
+        NodeRole::Publish => (NodeRole::Process, "processes"),
+    };
+    let name = node.plugin.as_str();
+    built_in(other)
+        .contains(&name)
+        .then(|| format!("{name} is built in and {does}: name it under {}.", other.key()))
 }
 
 #[cfg(test)]
@@ -223,6 +239,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_name_that_is_built_in_for_the_other_role_is_told_where_it_belongs() {
+        let text = "version: 2\nschedule: { type: manual }\ncollect: { /p/host/*/x: }\n\
+                    process:\n  - plugin: file\n    publish: [{ plugin: rate }, { plugin: stdout }]\n";
+        let spec = TaskSpec::read(text).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let told: Vec<_> = spec
+            .nodes()
+            .iter()
+            .map(|(_, node)| built_in_elsewhere(node))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                Some("file is built in and publishes: name it under publish.".to_owned()),
+                Some("rate is built in and processes: name it under process.".to_owned()),
+                None
+            ]
+        );
+    }
 
     #[test]
     fn what_is_said_deeper_in_a_name_wins() {

@@ -14,8 +14,9 @@ use orrery_engine::model::SmolStr;
 use orrery_engine::topology::censor::Hide;
 use orrery_engine::topology::scope_api::Listed;
 use orrery_engine::{Engine, Published};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::{SCOPE_MESSAGES_KEPT, SCOPE_PICTURES_KEPT};
+use crate::limits::{SCOPE_MESSAGES_KEPT, SCOPE_PASTS_MAX, SCOPE_PICTURES_KEPT};
 
 /// What a client looks at: a topology, and options or none at all, which means unfiltered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,13 +28,31 @@ pub(super) struct Sight {
 }
 
 /// All feeds that somebody looks at. Their number is bounded by that of connections.
-#[derive(Debug, Default)]
-pub(crate) struct Feeds(Mutex<BTreeMap<Sight, Weak<Feed>>>);
+#[derive(Debug)]
+pub(crate) struct Feeds {
+    live: Mutex<BTreeMap<Sight, Weak<Feed>>>,
+    /// Places for those who look at the past.
+    pasts: Arc<Semaphore>,
+}
+
+impl Default for Feeds {
+    fn default() -> Self {
+        Feeds {
+            live: Mutex::default(),
+            pasts: Arc::new(Semaphore::new(SCOPE_PASTS_MAX)),
+        }
+    }
+}
 
 impl Feeds {
+    /// A place for looking at the past; none while all are taken.
+    pub(super) fn past(&self) -> Option<OwnedSemaphorePermit> {
+        self.pasts.clone().try_acquire_owned().ok()
+    }
+
     /// A client's place at the feed of what it looks at.
     pub(super) fn join(&self, sight: Sight) -> Seat {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.live.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|_, feed| feed.strong_count() > 0);
         let feed = all.get(&sight).and_then(Weak::upgrade).unwrap_or_else(|| {
             let feed = Arc::new(Feed::of(sight.clone()));
@@ -63,8 +82,9 @@ impl Entry {
 
 /// Everything in a topology at one moment, by id in ascending order.
 #[derive(Debug, Default)]
-struct Picture {
-    number: u64,
+pub(super) struct Picture {
+    /// Rises with every change; 0 is nothing at all.
+    pub(super) number: u64,
     nodes: Vec<Entry>,
 }
 
@@ -192,15 +212,20 @@ pub(super) struct Seat {
 pub(super) enum News {
     Message(Bytes),
     Nothing,
-    /// There is no such topology.
-    NoTopology,
+    /// There is no such topology, or what was recorded of it cannot be read.
+    Gone,
+}
+
+/// News of a text.
+pub(super) fn message(text: String) -> News {
+    News::Message(Bytes::from(text))
 }
 
 impl Seat {
     /// What the client has not been sent yet of the publication in force.
     pub(super) async fn news(&mut self, engine: &Engine) -> News {
         let Some(newest) = self.feed.newest(engine).await else {
-            return News::NoTopology;
+            return News::Gone;
         };
         let message = self.feed.step(self.holds, &newest);
         self.holds = Some(newest.number);
@@ -216,7 +241,7 @@ impl Drop for Seat {
 }
 
 /// The picture of a publication: the one before where nothing differs, else one that shares what does not.
-fn draw(published: &Arc<Published>, sight: &Sight, before: &Arc<Picture>) -> Option<Arc<Picture>> {
+pub(super) fn draw(published: &Arc<Published>, sight: &Sight, before: &Arc<Picture>) -> Option<Arc<Picture>> {
     let published = published.hiding(sight.hide);
     let options = sight.options.as_ref();
     // The query was read when the client came.
@@ -254,7 +279,7 @@ fn draw(published: &Arc<Published>, sight: &Sight, before: &Arc<Picture>) -> Opt
 const RESET_BYTES: usize = 64;
 
 /// The message for a client that has nothing.
-fn reset(newest: &Picture) -> String {
+pub(super) fn reset(newest: &Picture) -> String {
     // It is kept and shared: as much room as it needs, and a comma for each node.
     let bytes: usize = newest.nodes.iter().map(|e| e.json.len() + 1).sum();
     let mut out = String::with_capacity(bytes + RESET_BYTES);
@@ -264,7 +289,7 @@ fn reset(newest: &Picture) -> String {
 }
 
 /// The message that turns one picture into another.
-fn difference(before: &Picture, after: &Picture) -> String {
+pub(super) fn difference(before: &Picture, after: &Picture) -> String {
     let (mut add, mut update, mut remove) = (Vec::new(), Vec::new(), Vec::new());
     let (mut old, mut new) = (before.nodes.iter().peekable(), after.nodes.iter().peekable());
     loop {
@@ -399,7 +424,7 @@ mod tests {
             tokio::spawn(async move {
                 let mut seat = feeds.join(sight);
                 for _ in 0..5 {
-                    assert!(!matches!(seat.news(&engine).await, News::NoTopology));
+                    assert!(!matches!(seat.news(&engine).await, News::Gone));
                 }
             })
         });

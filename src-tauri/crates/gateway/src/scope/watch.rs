@@ -1,6 +1,8 @@
 //! Scope's topology websocket: `WS /api/topology/{t}/ws?t=1s`, a reset first and then what changed, on the client's
-//! beat and whenever a shortcut report brought what somebody waits for.
+//! beat and whenever a shortcut report brought what somebody waits for. With `timestamp=` the same of the past: what
+//! was at that moment first, and from there on what changed, as time goes by.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
@@ -11,9 +13,10 @@ use orrery_engine::topology::derive::TopologyKey;
 use tokio::time::{Instant, interval_at, sleep_until};
 
 use super::feed::{News, Seat, Sight};
+use super::replay::Replay;
 use super::socket::{self, Socket};
 use crate::error::Failure;
-use crate::limits::{PING_EVERY, PONG_WITHIN, SCOPE_TICK};
+use crate::limits::{PING_EVERY, PONG_WITHIN, SCOPE_PASTS_MAX, SCOPE_TICK};
 use crate::params::{FirstGiven, Params};
 use crate::router::Gateway;
 
@@ -44,21 +47,65 @@ pub(crate) async fn watch(
         hide: super::hide(&q),
         query,
     };
+    let past = match past(&gateway, &q, &sight).await {
+        Ok(past) => past,
+        Err(error) => return Failure(error).into_response(),
+    };
     socket::open(request, move |socket| async move {
-        let seat = gateway.feeds.join(sight);
-        run(&gateway.engine, seat, tick, socket).await;
+        let watched = match past {
+            Some(replay) => Watched::Past(replay),
+            None => Watched::Present(gateway.feeds.join(sight)),
+        };
+        run(&gateway.engine, watched, tick, socket).await;
     })
 }
 
+/// What a client looks at.
+enum Watched {
+    Present(Seat),
+    Past(Box<Replay>),
+}
+
+impl Watched {
+    async fn news(&mut self, engine: &Engine) -> News {
+        match self {
+            Watched::Present(seat) => seat.news(engine).await,
+            Watched::Past(replay) => replay.news(engine).await,
+        }
+    }
+}
+
+/// The way through the past that is asked for; none where that is the present, which is no past yet.
+async fn past(
+    gateway: &Gateway,
+    q: &BTreeMap<String, String>,
+    sight: &Sight,
+) -> Result<Option<Box<Replay>>, ApiError> {
+    let engine = &gateway.engine;
+    let Some(from_ms) = super::moment(q)?.filter(|at| *at < engine.now().as_millis()) else {
+        return Ok(None);
+    };
+    let place = gateway.feeds.past().ok_or_else(|| {
+        ApiError::busy(format!(
+            "{SCOPE_PASTS_MAX} websockets show the past already. Close one, or ask again later."
+        ))
+    })?;
+    let recorded = engine.at(Some(from_ms)).await?;
+    let replay = Replay::from(from_ms, recorded, sight.clone(), place);
+    Ok(Some(Box::new(replay)))
+}
+
 /// Sends what is new, at most once in a tick, for as long as the client answers. Silence is broken by pings.
-async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: Socket) {
+async fn run(engine: &Engine, mut watched: Watched, tick: Duration, mut socket: Socket) {
+    // What is past changes with time alone.
+    let present = matches!(watched, Watched::Present(_));
     let (mut publications, mut shortcuts) = (engine.publications(), engine.shortcuts());
     let mut ping = interval_at(Instant::now() + PING_EVERY, PING_EVERY);
     let mut heard = Instant::now();
     loop {
         publications.borrow_and_update();
         shortcuts.borrow_and_update();
-        match seat.news(engine).await {
+        match watched.news(engine).await {
             News::Message(message) => {
                 if !socket.send_text(message).await {
                     return;
@@ -66,18 +113,24 @@ async fn run(engine: &Engine, mut seat: Seat, tick: Duration, mut socket: Socket
                 ping.reset();
             }
             News::Nothing => {}
-            News::NoTopology => return,
+            News::Gone => return,
         }
         let now = Instant::now();
         loop {
             tokio::select! {
-                changed = after(now + tick, &mut publications) => {
+                changed = after(now + tick, &mut publications), if present => {
                     if !changed {
                         return;
                     }
                     break;
                 }
-                changed = after(now + SCOPE_TICK.0, &mut shortcuts) => {
+                () = sleep_until(now + tick), if !present => {
+                    if publications.has_changed().is_err() {
+                        return;
+                    }
+                    break;
+                }
+                changed = after(now + SCOPE_TICK.0, &mut shortcuts), if present => {
                     if !changed {
                         return;
                     }

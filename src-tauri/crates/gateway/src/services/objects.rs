@@ -230,7 +230,7 @@ fn failed(error: &RegistryError) -> Refusal {
     let code = match status {
         StatusCode::NOT_FOUND => Code::NotFound,
         StatusCode::CONFLICT => Code::Conflict,
-        StatusCode::UNPROCESSABLE_ENTITY => Code::BadRequest,
+        StatusCode::UNPROCESSABLE_ENTITY => Code::Invalid,
         StatusCode::INSUFFICIENT_STORAGE => Code::LimitExceeded,
         _ => Code::Internal,
     };

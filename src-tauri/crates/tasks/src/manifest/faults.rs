@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use ts_rs::TS;
 
+use super::places::{self, Version};
 use crate::limits::FAULTS_MAX;
 use crate::schedule::duration;
 
@@ -28,9 +29,19 @@ pub struct Faults {
     found: RefCell<Vec<Fault>>,
     /// What was lost in reading.
     lost: RefCell<Vec<Fault>>,
+    /// Of the manifest that they are of.
+    version: Version,
 }
 
 impl Faults {
+    /// Of a manifest of a version, whose keys have places of their own.
+    pub(super) fn of(version: Version) -> Faults {
+        Faults {
+            version,
+            ..Faults::default()
+        }
+    }
+
     /// Notes what is wrong at a place.
     pub fn add(&self, field: impl Into<String>, message: impl Into<String>) {
         let mut found = self.found.borrow_mut();
@@ -256,7 +267,11 @@ impl Drop for Table<'_> {
         }
         for key in self.map.keys().filter(|key| !taken.contains(key.as_str())) {
             let known: Vec<&str> = taken.iter().copied().collect();
-            self.fault(key, format!("is unknown here; there are {}", known.join(", ")));
+            let message = match places::hint(self.faults.version, &self.path, key) {
+                Some(hint) => format!("is unknown here: {hint}"),
+                None => format!("is unknown here; there are {}", known.join(", ")),
+            };
+            self.fault(key, message);
         }
     }
 }

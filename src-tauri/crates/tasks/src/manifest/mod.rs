@@ -4,6 +4,7 @@
 //! told at once, each fault with the path of its field.
 
 mod faults;
+mod places;
 mod read;
 mod snap;
 #[cfg(test)]
@@ -146,7 +147,14 @@ impl TaskSpec {
     }
 
     fn read_value(value: &Value) -> (Option<TaskSpec>, Vec<Fault>) {
-        let faults = Faults::default();
+        let is_snaps = match value.get("version").and_then(Value::as_i64) {
+            Some(version) => version == 1,
+            None => value.get("version").is_none() && value.get("workflow").is_some(),
+        };
+        let faults = Faults::of(match is_snaps {
+            true => places::Version::One,
+            false => places::Version::Two,
+        });
         let Some(map) = value.as_object() else {
             faults.add("", "is not a mapping");
             return (None, faults.into_all());

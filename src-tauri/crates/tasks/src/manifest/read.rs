@@ -122,11 +122,14 @@ fn read_schedule(table: &Table<'_>) -> Option<Schedule> {
         return None;
     };
     match kind {
-        "simple" => Some(Schedule::Simple {
-            interval: interval(table)?,
-            count: count(table),
-            jitter: jitter(table),
-        }),
+        "simple" => {
+            let (count, jitter) = (count(table), jitter(table));
+            Some(Schedule::Simple {
+                interval: interval(table)?,
+                count,
+                jitter,
+            })
+        }
         "windowed" => {
             let (start_ms, stop_ms) = (moment(table, "start"), moment(table, "stop"));
             let (count, jitter) = (count(table), jitter(table));

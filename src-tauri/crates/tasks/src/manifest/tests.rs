@@ -434,3 +434,74 @@ fn a_manifest_that_loses_nothing_warns_of_nothing() {
     let spec = TaskSpec::read(WHOLE).unwrap();
     assert!(spec.warnings.is_empty(), "{:?}", spec.warnings);
 }
+
+#[test]
+fn a_key_at_another_level_is_told_where_it_belongs() {
+    let check = |lines: &str, told: &str| {
+        let text = format!("version: 2\ncollect: {{ /p/host/*/x: }}\n{lines}");
+        assert_eq!(faults(&text), [told], "{lines}");
+    };
+    let simple = "schedule: { type: simple, interval: 5s }\n";
+    for (lines, told) in [
+        ("count: 3", "count: is unknown here: write schedule.count"),
+        (
+            "max-failures: 3",
+            "max-failures: is unknown here: write on_failure.after",
+        ),
+        (
+            "workflow: {}",
+            "workflow: is unknown here: it is of version 1: here collect, process and publish stand at the top",
+        ),
+        (
+            "on_failure: { timeout: 1s }",
+            "on_failure.timeout: is unknown here: write timeout at the top",
+        ),
+        (
+            "process: [{ plugin: rate, per: 1s }]",
+            "process[0].per: is unknown here: what a plugin is told stands in its config: write process[0].config.per",
+        ),
+        (
+            "publish: [{ plugin: file, config: { path: x }, max: 5 }]",
+            "publish[0].max: is unknown here: write publish[0].buffer.max",
+        ),
+        (
+            "publish: [{ plugin: stdout, publish: [] }]",
+            "publish[0].publish: is unknown here: nothing follows a publisher: write it at the top or under a \
+             processor",
+        ),
+        (
+            "process: [{ plugin: rate, buffer: {} }]",
+            "process[0].buffer: is unknown here: only publishers keep what their sinks do not take",
+        ),
+        (
+            "nonsense: 1",
+            "nonsense: is unknown here; there are collect, config, deadline, name, on_failure, process, publish, schedule, start, tags, timeout, version",
+        ),
+    ] {
+        check(&format!("{simple}{lines}"), told);
+    }
+    check(
+        "schedule: { type: manual, count: 3 }",
+        "schedule.count: is unknown here: it is for schedules of another type",
+    );
+    // What is missing makes nothing else unknown.
+    check(
+        "schedule: { type: simple, count: 3, jitter: 1s }",
+        "schedule.interval: is missing",
+    );
+    let named = "version: 2\nschedule: { type: manual }\ncollect: { /p/host/*/x: }\n\
+                 process: [{ plugin_name: rate }]";
+    assert_eq!(
+        faults(named),
+        [
+            "process[0].plugin: is missing",
+            "process[0].plugin_name: is unknown here: write process[0].plugin"
+        ]
+    );
+    let snap = "version: 1\nschedule: { type: simple, interval: 1s }\nmetrics: {}\n\
+                workflow: { collect: { metrics: { /intel/mock/foo: {} } } }";
+    assert_eq!(
+        faults(snap),
+        ["metrics: is unknown here: write workflow.collect.metrics"]
+    );
+}

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use orrery_model::{Report, Timestamp};
-use orrery_plugins::lent_to;
 use orrery_plugins::limits::{CALL_BUDGET, MAX_ANSWER_BYTES};
 use orrery_plugins::once::{self, FirstReport, OnceError};
+use orrery_sockets::may_listen;
 use orrery_supervisor::HealthAnswer;
 
 use super::findings::Findings;
@@ -58,8 +58,7 @@ fn file(socket: &Path, findings: &mut Findings) -> Result<bool, Exit> {
         return Ok(false);
     }
     let own = rustix::process::geteuid().as_raw();
-    let trusted = [0, own].contains(&found.uid()) || lent_to(socket) == Some(found.uid());
-    if !trusted {
+    if !may_listen(socket, found.uid(), own) {
         findings.wrong(
             "socket",
             format!(

@@ -68,6 +68,7 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
                         StatusCode::BAD_REQUEST,
                         StatusCode::NOT_FOUND,
                         StatusCode::CONFLICT,
+                        StatusCode::UNPROCESSABLE_ENTITY,
                     ]),
             );
         }

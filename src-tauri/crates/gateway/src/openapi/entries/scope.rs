@@ -71,11 +71,13 @@ fn looks(s: &mut Schemas) -> Vec<Entry> {
         hiding(past(Entry::get("/api/topology/{topology}/{*node}", "A node")))
             .more(options)
             .says::<NodeAnswer>(s, StatusCode::OK, "The node with what is around it."),
-        queried(hiding(Entry::get(
+        queried(hiding(past(Entry::get(
             "/api/topology/{topology}/ws",
             "What changes in a topology, as a websocket",
-        )))
-        .more(options)
+        ))))
+        .more(&format!(
+            "{options} From a moment in the past on it shows what was then, and what changed since as fast as it did."
+        ))
         .parameter(
             "query",
             "t",
@@ -89,7 +91,7 @@ fn looks(s: &mut Schemas) -> Vec<Entry> {
             } }),
             &json!(false),
         )
-        .fails([StatusCode::NOT_FOUND]),
+        .fails([StatusCode::TOO_MANY_REQUESTS]),
         hiding(past(Entry::get("/api/report", "The merged report"))).says_content(
             StatusCode::OK,
             "JSON, or msgpack for those who accept it.",

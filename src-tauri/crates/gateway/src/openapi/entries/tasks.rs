@@ -14,6 +14,7 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
     let manifest = json!({ "*/*": { "schema": { "type": "string" }, "example": EXAMPLE } });
     let event = s.written::<TaskEvent>();
     let missing = [StatusCode::NOT_FOUND, StatusCode::CONFLICT];
+    let invalid = [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY];
     let unavailable = StatusCode::SERVICE_UNAVAILABLE;
     vec![
         Entry::get("/api/tasks", "Every task, those first that were made first")
@@ -24,6 +25,7 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
             .query::<Making>(s)
             .takes_content(&manifest, MANIFEST_BYTES_MAX, true)
             .says::<TaskInfo>(s, StatusCode::CREATED, "The task.")
+            .fails(invalid)
             .fails([unavailable]),
         Entry::post("/api/tasks/dry-run", "See what is wrong with a manifest")
             .more("Nothing is made. It becomes a task when there are no faults; warnings are for a person to read.")
@@ -41,6 +43,7 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
             .query::<Changing>(s)
             .takes_content(&manifest, MANIFEST_BYTES_MAX, true)
             .says::<TaskInfo>(s, StatusCode::OK, "The task.")
+            .fails(invalid)
             .fails(missing),
         Entry::delete("/api/tasks/{id}", "Remove a task that is not started")
             .says_nothing(StatusCode::NO_CONTENT, "It is gone.")
