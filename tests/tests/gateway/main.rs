@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::stage::{Local, NODE, PATIENCE, Stage, TOKEN, lamp, raw_status, until};
+use crate::stage::{NODE, PATIENCE, Stage, TOKEN, lamp, raw_status, until};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_comes_in_without_the_token_or_from_elsewhere() {
