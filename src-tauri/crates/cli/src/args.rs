@@ -35,8 +35,10 @@ pub(crate) struct Common {
     #[arg(long, global = true, help_heading = GLOBAL, env = "ORRERY_URL", value_name = "URL")]
     pub(crate) url: Option<String>,
     /// Token of that instance; for `serve`, the token to use.
+    // Some tokens begin like an option does.
     #[arg(
         long,
+        allow_hyphen_values = true,
         global = true,
         help_heading = GLOBAL,
         env = "ORRERY_TOKEN",
@@ -282,6 +284,7 @@ mod tests {
             "serve --listen 127.0.0.1:0 --plugins a --probes host --interval 1s --read-only",
             "serve --otlp http://localhost:4318",
             "serve --no-listen --no-probes --token 0123456789abcdef --data d",
+            "--token -723456789abcdef0123 token list",
             "report --format msgpack --at -10m",
             "topology --json",
             "topology processes --q cpu>5 --option unconnected=show",

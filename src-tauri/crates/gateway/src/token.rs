@@ -106,14 +106,21 @@ impl Token {
         }
     }
 
-    /// 256 random bits from the kernel, in URL-safe base64.
+    /// 256 random bits from the kernel, in URL-safe base64. None that begins with a dash, which programs take for an
+    /// option: one in 64 is drawn again.
     ///
     /// # Errors
     /// When the kernel gives none.
     pub(crate) fn random() -> std::io::Result<Self> {
         let mut bytes = [0_u8; RANDOM_BYTES];
-        std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        Ok(Token(URL_SAFE_NO_PAD.encode(bytes)))
+        let mut source = std::fs::File::open("/dev/urandom")?;
+        loop {
+            source.read_exact(&mut bytes)?;
+            let text = URL_SAFE_NO_PAD.encode(bytes);
+            if !text.starts_with('-') {
+                return Ok(Token(text));
+            }
+        }
     }
 
     /// What is kept of a token that is not to be shown again.
@@ -132,6 +139,15 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
+
+    #[test]
+    fn no_token_looks_like_an_option() {
+        // One in 64 would; of so many none does only where it is seen to.
+        for _ in 0..2_000 {
+            let token = Token::random().unwrap();
+            assert!(!token.reveal().starts_with('-'), "{}", token.reveal());
+        }
+    }
 
     #[test]
     fn a_token_is_made_once_and_only_its_owner_reads_it() {
