@@ -24,6 +24,7 @@ pub(super) fn all(s: &mut Schemas) -> Vec<Entry> {
             .fails([
                 StatusCode::NOT_FOUND,
                 StatusCode::CONFLICT,
+                StatusCode::UNPROCESSABLE_ENTITY,
                 StatusCode::TOO_MANY_REQUESTS,
             ]),
         Entry::get("/api/view", "A view of a topology, as a websocket")

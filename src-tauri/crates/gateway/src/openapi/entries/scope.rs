@@ -102,12 +102,12 @@ fn looks(s: &mut Schemas) -> Vec<Entry> {
 
 /// `?timestamp=`.
 fn past(entry: Entry) -> Entry {
-    let moment = json!({ "type": "string", "format": "date-time" });
+    let moment = json!({ "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "string", "maxLength": 0 }] });
     entry
         .parameter(
             "query",
             "timestamp",
-            "A moment in the past, as RFC 3339; none is live.",
+            "A moment in the past, as RFC 3339; none, or an empty one, is live.",
             &moment,
         )
         .fails([StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND])
