@@ -181,12 +181,17 @@ fn harden(headers: &mut HeaderMap, api: bool) {
     }
 }
 
-/// The same for what plugins answer, who have no say in the first and may have their own word in the second.
+/// The same for what plugins answer, who have no say in the first and may have their own word in the second. As a page
+/// it is in a sandbox, which says the rest: it shares nothing with other pages and tells no address.
 pub(crate) fn manners() -> (HeaderMap, HeaderMap) {
-    let always = HARDENING.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    let rest = [header::REFERRER_POLICY, COOP];
+    let always = HARDENING.into_iter().filter(|(name, _)| !rest.contains(name));
+    let always = always.map(|(name, value)| (name, HeaderValue::from_static(value)));
     let otherwise = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (always.into_iter().collect(), otherwise.into_iter().collect())
+    (always.collect(), otherwise.into_iter().collect())
 }
+
+const COOP: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// On every answer: it is what it says, no other site embeds it, and where it leads learns no address of ours.
 const HARDENING: [(HeaderName, &str); 5] = [
@@ -197,10 +202,7 @@ const HARDENING: [(HeaderName, &str); 5] = [
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
     ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
-    ),
+    (COOP, "same-origin"),
 ];
 
 /// An answer of the API that a browser shows as a page may do nothing at all.

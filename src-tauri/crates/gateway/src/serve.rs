@@ -1,9 +1,10 @@
 //! Accepting connections, with bounds on how many, how slow and how long-winded.
 
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use axum::response::IntoResponse as _;
@@ -266,11 +267,29 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let conversation = builder
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
-    tokio::select! {
-        biased;
-        ended = conversation => ended,
-        () = cut.cancelled() => Ok(()),
-    }
+    until(cut, conversation).await.unwrap_or(Ok(()))
+}
+
+/// What comes of something, unless it is cut first. It is woken for many reasons and hardly ever by the cut, which is
+/// waited for once for each task that it wakes: to wait for it anew every time costs more than a look.
+async fn until<F: Future>(cut: CancellationToken, what: F) -> Option<F::Output> {
+    let (mut what, mut ends) = (pin!(what), pin!(cut.cancelled()));
+    let mut waits: Option<Waker> = None;
+    poll_fn(|cx| {
+        if let Poll::Ready(ended) = what.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        if waits.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return if cut.is_cancelled() {
+                Poll::Ready(None)
+            } else {
+                Poll::Pending
+            };
+        }
+        waits = Some(cx.waker().clone());
+        ends.as_mut().poll(cx).map(|()| None)
+    })
+    .await
 }
 
 /// How a request is answered.

@@ -2,6 +2,7 @@
 //! system call, which costs less than to hand the kernel a list of pieces.
 
 use std::io::{IoSlice, Result};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,6 +18,11 @@ impl<S> Joined<S> {
     /// Writes to `stream`.
     pub fn new(stream: S) -> Self {
         Joined(stream)
+    }
+
+    /// The stream itself: nothing is held back here.
+    pub(crate) fn into_inner(self) -> S {
+        self.0
     }
 }
 
@@ -40,16 +46,15 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Joined<S> {
         if let [piece] = pieces {
             return stream.poll_write(cx, piece);
         }
-        let mut whole = [0; JOINED_BYTES];
-        let mut end = 0;
+        let mut room = [const { MaybeUninit::uninit() }; JOINED_BYTES];
+        let mut whole = ReadBuf::uninit(&mut room);
         for piece in pieces {
-            let Some(place) = whole.get_mut(end..end + piece.len()) else {
+            if piece.len() > whole.remaining() {
                 return stream.poll_write_vectored(cx, pieces);
-            };
-            place.copy_from_slice(piece);
-            end += piece.len();
+            }
+            whole.put_slice(piece);
         }
-        stream.poll_write(cx, &whole[..end])
+        stream.poll_write(cx, whole.filled())
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -104,6 +104,12 @@ pub const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// Headers of a request or an answer. As many as the library takes that is not told: to be told costs it time with each.
 pub const MAX_HEADERS: usize = 100;
 
+/// Largest answer that is read as it stands; what is larger, or comes in pieces, is read as it comes. Bytes.
+pub const PLAIN_BYTES: usize = 8 * 1024;
+
+/// Headers of an answer that is read as it stands.
+pub const PLAIN_HEADERS: usize = 32;
+
 /// Queries of one query request.
 pub const MAX_QUERIES: usize = 1024;
 

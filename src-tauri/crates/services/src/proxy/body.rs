@@ -53,6 +53,11 @@ impl Body {
         Body(Kind::Full(None))
     }
 
+    /// Whether nothing of it is still to come.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.0, Kind::Full(_))
+    }
+
     /// A body that is passed on as it comes. The place at the plugin is given back at its end.
     pub(super) fn streamed(
         inner: impl Into<AnswerBody>,

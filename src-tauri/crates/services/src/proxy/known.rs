@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::Identity;
 use super::headers::{
-    HOST, SET, TRACEPARENT, X_DATAPLANE_GROUP, X_DATAPLANE_NAMESPACE, X_DATAPLANE_VERSION, X_FORWARDED_FOR,
-    X_FORWARDED_PREFIX, X_FORWARDED_PROTO, X_ORRERY_ROLE, X_ORRERY_USER, X_REQUEST_ID,
+    HOST, SET, Sink as _, X_DATAPLANE_GROUP, X_DATAPLANE_NAMESPACE, X_DATAPLANE_VERSION, X_FORWARDED_FOR,
+    X_FORWARDED_PREFIX, X_FORWARDED_PROTO, X_ORRERY_ROLE, X_ORRERY_USER,
 };
 use crate::alarm::Alarm;
 use crate::object::PathMode;
@@ -28,10 +28,12 @@ pub struct Known {
 }
 
 /// What is said to a plugin about its caller and the way there.
-struct Said {
+pub(super) struct Said {
     mount: Weak<Mount>,
     mode: PathMode,
-    headers: HeaderMap,
+    pub(super) headers: HeaderMap,
+    /// The same as it is sent.
+    pub(super) text: Vec<u8>,
 }
 
 impl From<Identity> for Arc<Known> {
@@ -66,32 +68,23 @@ impl Known {
         *unlocked(&self.clock) = Some(clock);
     }
 
-    /// The headers that only we say; the id and the trace of the request are empty. `path` is the caller's.
-    pub(super) fn said(&self, hit: &Hit<'_>, path: &str) -> HeaderMap {
+    /// Shows the headers that only we say, but for those that are of one request alone. `path` is the caller's.
+    pub(super) fn said<R>(&self, hit: &Hit<'_>, path: &str, take: impl FnOnce(&Said) -> R) -> R {
         let mode = hit.target.service.path_mode;
         let (mount, namespace) = (hit.mount, hit.namespace);
         // The namespace may be written out where it is the default: the prefix is another one then.
         if named(mount, path) {
-            return self.say(mount, mode, Some(namespace));
+            return take(&self.say(mount, mode, Some(namespace)));
         }
-        let mut said = unlocked(&self.said);
-        match &*said {
-            Some(said) if said.mode == mode && std::ptr::eq(said.mount.as_ptr(), Arc::as_ptr(mount)) => {
-                said.headers.clone()
-            }
-            _ => {
-                let headers = self.say(mount, mode, None);
-                *said = Some(Said {
-                    mount: Arc::downgrade(mount),
-                    mode,
-                    headers: headers.clone(),
-                });
-                headers
-            }
+        let mut kept = unlocked(&self.said);
+        let same = |said: &Said| said.mode == mode && std::ptr::eq(said.mount.as_ptr(), Arc::as_ptr(mount));
+        match &mut *kept {
+            Some(said) if same(said) => take(said),
+            said => take(said.insert(self.say(mount, mode, None))),
         }
     }
 
-    fn say(&self, mount: &Mount, mode: PathMode, namespace: Option<&str>) -> HeaderMap {
+    fn say(&self, mount: &Arc<Mount>, mode: PathMode, namespace: Option<&str>) -> Said {
         let mut headers = HeaderMap::with_capacity(SET + ROOM);
         let Identity {
             user,
@@ -131,11 +124,16 @@ impl Known {
             Some(named) => text(named),
         };
         set(X_DATAPLANE_NAMESPACE, namespace);
-        // What each request says anew has its place already.
-        for name in [X_REQUEST_ID, TRACEPARENT] {
-            set(name, Some(HeaderValue::from_static("")));
+        let mut text = Vec::new();
+        for (name, value) in &headers {
+            text.take(name, value);
         }
-        headers
+        Said {
+            mount: Arc::downgrade(mount),
+            mode,
+            headers,
+            text,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Request, Response, Uri};
+use http::{Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use tokio::time::Instant;
 
@@ -19,7 +19,8 @@ use super::{Ask, Known, headers, upgrade};
 use crate::availability::{Line, Place, Slots};
 use crate::limits;
 use crate::object::{PathMode, ServiceType};
-use crate::wire::{Answer, BoxError, SendError, Wire};
+use crate::table::Hit;
+use crate::wire::{Answer, AnswerBody, BoxError, Said, SendError, Wire};
 
 impl<B> Ask<'_, B>
 where
@@ -31,10 +32,12 @@ where
         let upgrade = upgrade::wanted(&mut self.request, service)?;
         let streams = upgrade.is_some() || service.kind == ServiceType::Stream;
         let (wire, place) = self.way(streams).await?;
+        if !streams && self.is_plain() {
+            return self.ask_plainly(rest, &wire, place).await;
+        }
         let uri = plugin_uri(self.target_path(rest)?);
         let method = self.request.method().clone();
-        let headers = std::mem::take(self.request.headers_mut());
-        let mut sent_headers = self.to_plugin(headers);
+        let mut sent_headers = self.to_plugin();
         let most = self.most();
         let hit = &self.hit;
         let patience = self.patience();
@@ -64,33 +67,81 @@ where
             };
             return upgrade.done(answer, hit, &self.shared.manners, place);
         }
-        let idle = hit.target.service.idle_timeout.unwrap_or(if streams {
+        let idle = if streams {
             limits::STREAM_IDLE
         } else {
             limits::ROUTE_IDLE
-        });
+        };
+        Ok(self.passed_on(answer, idle, place))
+    }
+
+    /// Whether the request has no body and the last answer came in one piece: the next is awaited like it.
+    fn is_plain(&self) -> bool {
+        let body = self.request.body().as_ref();
+        self.request.method() == Method::GET
+            && body.is_none_or(hyper::body::Body::is_end_stream)
+            && self.hit.target.whole.load(Ordering::Relaxed)
+    }
+
+    async fn ask_plainly(&self, rest: &str, wire: &Wire, place: Place) -> Result<Response<Body>, Failure> {
+        let write = |sent: &mut Vec<u8>| {
+            for piece in ["GET ", self.plain_path(rest), " HTTP/1.1\r\n"] {
+                sent.extend_from_slice(piece.as_bytes());
+            }
+            self.write_to_plugin(sent);
+            sent.extend_from_slice(b"\r\n");
+        };
+        let sent = wire.ask(write, &self.shared.manners);
+        let said = head(pin!(sent), None, self.patience(), u64::MAX).await;
+        let Hit { mount, target, .. } = &self.hit;
+        match told(said, &mount.line)? {
+            Said::Whole(answer) => {
+                target.meter.add_response_bytes(answer.body().len());
+                Ok(answer.map(Body::full))
+            }
+            Said::Begun(answer) => {
+                target.whole.store(false, Ordering::Relaxed);
+                Ok(self.passed_on(answer, limits::ROUTE_IDLE, place))
+            }
+        }
+    }
+
+    /// A plugin's answer as the caller gets it, cut where nothing moves for as long as the service says, or for `idle`.
+    pub(super) fn passed_on(
+        &self,
+        answer: Response<impl Into<AnswerBody>>,
+        idle: Duration,
+        place: Place,
+    ) -> Response<Body> {
+        let Hit { mount, target, .. } = &self.hit;
         let (mut parts, body) = answer.into_parts();
-        parts.headers = headers::to_caller(parts.headers, &self.shared.manners);
-        let tenure = &hit.mount.tenure;
-        let body = Body::streamed(body, idle, tenure, &hit.target.meter, Some(place));
+        headers::to_caller(&mut parts.headers, &self.shared.manners);
+        let idle = target.service.idle_timeout.unwrap_or(idle);
+        let body = Body::streamed(body, idle, &mount.tenure, &target.meter, Some(place));
+        if body.is_whole() && !target.whole.load(Ordering::Relaxed) {
+            target.whole.store(true, Ordering::Relaxed);
+        }
         let mut response = Response::new(body);
         (*response.status_mut(), *response.headers_mut()) = (parts.status, parts.headers);
-        Ok(response)
+        response
+    }
+
+    /// The path and query that the plugin sees, as text.
+    fn plain_path(&self, rest: &str) -> &str {
+        let uri = self.request.uri();
+        let whole = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        match self.service().path_mode {
+            PathMode::Full => whole,
+            // The rest is the end of the path, and the query follows it.
+            PathMode::Strip => whole.get(uri.path().len() - rest.len()..).unwrap_or(whole),
+        }
     }
 
     /// The path and query that the plugin sees.
     fn target_path(&self, rest: &str) -> Result<PathAndQuery, Failure> {
-        let uri = self.request.uri();
-        let Some(whole) = uri.path_and_query() else {
-            return Ok(PathAndQuery::from_static("/"));
-        };
-        match self.service().path_mode {
-            PathMode::Full => Ok(whole.clone()),
-            // The rest is the end of the path, and the query follows it.
-            PathMode::Strip => {
-                let stripped = &whole.as_str()[uri.path().len() - rest.len()..];
-                path_of(Bytes::copy_from_slice(stripped.as_bytes()))
-            }
+        match (self.service().path_mode, self.request.uri().path_and_query()) {
+            (PathMode::Full, Some(whole)) => Ok(whole.clone()),
+            _ => path_of(Bytes::copy_from_slice(self.plain_path(rest).as_bytes())),
         }
     }
 
@@ -156,14 +207,18 @@ pub(super) async fn exchange(
     patience: Patience<'_>,
     most: u64,
 ) -> Result<Answer, Failure> {
-    let mut answered = head(sent, progress, patience, most).await;
-    match &mut answered {
+    let mut answer = told(head(sent, progress, patience, most).await, line)?;
+    if progress.is_some_and(|p| !p.done.load(Ordering::Relaxed)) {
         // The rest of the request must not wait for somebody to read the answer.
-        Ok(answer) if progress.is_some_and(|p| !p.done.load(Ordering::Relaxed)) => {
-            answer.body_mut().let_drive();
-        }
-        Err(failure) if failure.is_dial() => line.suspect(),
-        Ok(_) | Err(_) => {}
+        answer.body_mut().let_drive();
+    }
+    Ok(answer)
+}
+
+/// What came of a request; that nobody took the connection is worth a look at the plugin.
+fn told<A>(answered: Result<A, Failure>, line: &Line) -> Result<A, Failure> {
+    if answered.as_ref().is_err_and(Failure::is_dial) {
+        line.suspect();
     }
     answered
 }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde_json::Value;
 
+use super::Ask;
 use super::body::Body;
 use super::failure::Failure;
-use super::{Ask, headers};
 use crate::limits;
 use crate::wire::BoxError;
 
@@ -30,14 +30,7 @@ where
         check(&document, &plugin, uid)?;
         let path = self.service().path.clone();
         let (answer, place) = self.post(path.as_deref().unwrap_or(PATH), bytes).await?;
-        let (parts, body) = answer.into_parts();
-        let mount = self.hit.mount;
-        let idle = self.service().idle_timeout.unwrap_or(limits::ROUTE_IDLE);
-        let body = Body::streamed(body, idle, &mount.tenure, &self.hit.target.meter, Some(place));
-        let mut response = Response::new(body);
-        *response.status_mut() = parts.status;
-        *response.headers_mut() = headers::to_caller(parts.headers, &self.shared.manners);
-        Ok(response)
+        Ok(self.passed_on(answer, limits::ROUTE_IDLE, place))
     }
 }
 

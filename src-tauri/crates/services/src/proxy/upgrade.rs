@@ -78,7 +78,8 @@ impl Upgrade {
         let plugin = hyper::upgrade::on(&mut answer);
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let mut passed = headers::to_caller(std::mem::take(answer.headers_mut()), manners);
+        let mut passed = std::mem::take(answer.headers_mut());
+        headers::to_caller(&mut passed, manners);
         for of_pages in [header::CONTENT_SECURITY_POLICY, header::X_CONTENT_TYPE_OPTIONS] {
             passed.remove(of_pages);
         }

@@ -20,10 +20,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ClientConfig;
 use tokio::net::TcpStream;
 
+use super::Ask;
 use super::body::{self, Body};
 use super::failure::Failure;
 use super::pass::head;
-use super::{Ask, headers};
 use crate::limits;
 use crate::wire::{BoxError, DialError, SendError, SentBody, cause};
 
@@ -159,8 +159,7 @@ where
             .take()
             .await
             .ok_or_else(|| Failure::saturated(line))?;
-        let headers = std::mem::take(self.request.headers_mut());
-        let mut sent_headers = self.to_plugin(headers);
+        let mut sent_headers = self.to_plugin();
         // Who asks is this machine's own affair.
         for ours in [
             "x-orrery-user",
@@ -185,20 +184,13 @@ where
         let (sent_body, progress) = body::upload(self.request.body_mut().take(), most, &hit.target.meter);
         let mut request = Request::new(sent_body);
         (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, target, sent_headers);
-        let service = &hit.target.service;
         let sent = match &allowed.client {
             Caller::Plain(client) => client.request(request),
             Caller::Encrypting(client) => client.request(request),
         };
         let sent = sent.map_err(|error| unsent(&error));
         let answer = head(pin!(sent), progress.as_deref(), self.patience(), most).await?;
-        let (parts, body) = answer.into_parts();
-        let idle = service.idle_timeout.unwrap_or(limits::ROUTE_IDLE);
-        let tenure = &hit.mount.tenure;
-        let mut response = Response::new(Body::streamed(body, idle, tenure, &hit.target.meter, Some(place)));
-        *response.status_mut() = parts.status;
-        *response.headers_mut() = headers::to_caller(parts.headers, &self.shared.manners);
-        Ok(response)
+        Ok(self.passed_on(answer, limits::ROUTE_IDLE, place))
     }
 }
 

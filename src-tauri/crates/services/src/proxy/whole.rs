@@ -56,8 +56,7 @@ where
     /// Posts JSON to the plugin, at the service's path or this one.
     pub(super) async fn post(&mut self, path: &str, body: Bytes) -> Result<(Answer, Place), Failure> {
         let (wire, place) = self.way(false).await?;
-        let headers = std::mem::take(self.request.headers_mut());
-        let mut headers = self.to_plugin(headers);
+        let mut headers = self.to_plugin();
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         let body = Full::new(body).map_err(|never| match never {}).boxed_unsync();
         let mut request = Request::new(body);

@@ -39,7 +39,7 @@ pub(super) fn place(path: &str) -> Place<'_> {
 
 /// The first segment, and the rest with its slash.
 pub(super) fn split(path: &str) -> (&str, &str) {
-    match path.find('/') {
+    match path.bytes().position(|byte| byte == b'/') {
         Some(at) => path.split_at(at),
         None => (path, ""),
     }

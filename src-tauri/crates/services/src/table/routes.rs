@@ -1,6 +1,7 @@
 //! Routes and streams of one object: literal before placeholder before rest, its method before any.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::Method;
 use matchit::Router;
@@ -12,6 +13,8 @@ use crate::traffic::Meter;
 pub(crate) struct Target {
     pub(crate) service: Service,
     pub(crate) meter: Arc<Meter>,
+    /// Whether its last answer came in one piece.
+    pub(crate) whole: AtomicBool,
     /// How literal each segment of its path is.
     ranks: Vec<Rank>,
 }
@@ -30,6 +33,7 @@ impl Target {
             ranks: path.split('/').map(rank).collect(),
             service: service.clone(),
             meter,
+            whole: AtomicBool::new(true),
         }
     }
 
