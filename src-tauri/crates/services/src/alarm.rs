@@ -2,7 +2,7 @@
 //! behind it runs on from an earlier setting, and is wound up anew only when that one is over.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::time::{Instant, Sleep};
 
@@ -11,6 +11,8 @@ use tokio::time::{Instant, Sleep};
 pub struct Alarm {
     timer: Pin<Box<Sleep>>,
     at: Instant,
+    /// Whom the timer wakes. It need not be told again, which costs more than to look whether it is over.
+    waits: Option<Waker>,
 }
 
 impl Alarm {
@@ -20,6 +22,7 @@ impl Alarm {
         Alarm {
             timer: Box::pin(tokio::time::sleep_until(at)),
             at,
+            waits: None,
         }
     }
 
@@ -27,12 +30,22 @@ impl Alarm {
     pub fn set(&mut self, at: Instant) {
         self.at = at;
         if at < self.timer.deadline() || self.timer.is_elapsed() {
-            self.timer.as_mut().reset(at);
+            self.wind(at);
         }
+    }
+
+    fn wind(&mut self, at: Instant) {
+        self.timer.as_mut().reset(at);
+        self.waits = None;
     }
 
     /// Whether it rings; whoever asks is woken when it does, and perhaps before.
     pub fn poll_ring(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let told = |waits: &Option<Waker>| waits.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if told(&self.waits) && !self.timer.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.waits = Some(cx.waker().clone());
         loop {
             ready!(self.timer.as_mut().poll(cx));
             if self.timer.deadline() >= self.at {

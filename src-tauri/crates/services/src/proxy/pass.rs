@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty};
 use tokio::time::Instant;
 
@@ -28,13 +28,19 @@ where
     B::Error: Into<BoxError>,
 {
     pub(super) async fn pass(&mut self, rest: &str) -> Result<Response<Body>, Failure> {
+        if self.is_plain() {
+            return self.ask_plainly(rest).await;
+        }
+        // Apart, because it is much larger than the plain way, which most requests go.
+        Box::pin(self.send(rest)).await
+    }
+
+    /// Sends the request, whatever it is.
+    async fn send(&mut self, rest: &str) -> Result<Response<Body>, Failure> {
         let service = self.service();
         let upgrade = upgrade::wanted(&mut self.request, service)?;
         let streams = upgrade.is_some() || service.kind == ServiceType::Stream;
         let (wire, place) = self.way(streams).await?;
-        if !streams && self.is_plain() {
-            return self.ask_plainly(rest, &wire, place).await;
-        }
         let uri = plugin_uri(self.target_path(rest)?);
         let method = self.request.method().clone();
         let mut sent_headers = self.to_plugin();
@@ -61,10 +67,8 @@ where
                 exchange(pin!(sent), line, None, patience, most).await?
             }
         };
-        if answer.status() == http::StatusCode::SWITCHING_PROTOCOLS {
-            let Some(upgrade) = upgrade else {
-                return Err(Failure::bad_answer("the plugin switched protocols unasked"));
-            };
+        let switches = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if let Some(upgrade) = upgrade.filter(|_| switches) {
             return upgrade.done(answer, hit, &self.shared.manners, place);
         }
         let idle = if streams {
@@ -72,18 +76,22 @@ where
         } else {
             limits::ROUTE_IDLE
         };
-        Ok(self.passed_on(answer, idle, place))
+        self.passed_on(answer, idle, place)
     }
 
     /// Whether the request has no body and the last answer came in one piece: the next is awaited like it.
     fn is_plain(&self) -> bool {
-        let body = self.request.body().as_ref();
-        self.request.method() == Method::GET
+        let (request, target) = (&self.request, self.hit.target);
+        let body = request.body().as_ref();
+        request.method() == Method::GET
+            && target.service.kind == ServiceType::Route
+            && target.whole.load(Ordering::Relaxed)
             && body.is_none_or(hyper::body::Body::is_end_stream)
-            && self.hit.target.whole.load(Ordering::Relaxed)
+            && !request.headers().contains_key(header::UPGRADE)
     }
 
-    async fn ask_plainly(&self, rest: &str, wire: &Wire, place: Place) -> Result<Response<Body>, Failure> {
+    async fn ask_plainly(&self, rest: &str) -> Result<Response<Body>, Failure> {
+        let (wire, place) = self.way(false).await?;
         let write = |sent: &mut Vec<u8>| {
             for piece in ["GET ", self.plain_path(rest), " HTTP/1.1\r\n"] {
                 sent.extend_from_slice(piece.as_bytes());
@@ -101,7 +109,7 @@ where
             }
             Said::Begun(answer) => {
                 target.whole.store(false, Ordering::Relaxed);
-                Ok(self.passed_on(answer, limits::ROUTE_IDLE, place))
+                self.passed_on(answer, limits::ROUTE_IDLE, place)
             }
         }
     }
@@ -112,7 +120,10 @@ where
         answer: Response<impl Into<AnswerBody>>,
         idle: Duration,
         place: Place,
-    ) -> Response<Body> {
+    ) -> Result<Response<Body>, Failure> {
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(Failure::bad_answer("the plugin switched protocols unasked"));
+        }
         let Hit { mount, target, .. } = &self.hit;
         let (mut parts, body) = answer.into_parts();
         headers::to_caller(&mut parts.headers, &self.shared.manners);
@@ -123,7 +134,7 @@ where
         }
         let mut response = Response::new(body);
         (*response.status_mut(), *response.headers_mut()) = (parts.status, parts.headers);
-        response
+        Ok(response)
     }
 
     /// The path and query that the plugin sees, as text.

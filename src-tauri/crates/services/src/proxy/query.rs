@@ -30,7 +30,7 @@ where
         check(&document, &plugin, uid)?;
         let path = self.service().path.clone();
         let (answer, place) = self.post(path.as_deref().unwrap_or(PATH), bytes).await?;
-        Ok(self.passed_on(answer, limits::ROUTE_IDLE, place))
+        self.passed_on(answer, limits::ROUTE_IDLE, place)
     }
 }
 

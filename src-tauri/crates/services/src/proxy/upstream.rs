@@ -190,7 +190,7 @@ where
         };
         let sent = sent.map_err(|error| unsent(&error));
         let answer = head(pin!(sent), progress.as_deref(), self.patience(), most).await?;
-        Ok(self.passed_on(answer, limits::ROUTE_IDLE, place))
+        self.passed_on(answer, limits::ROUTE_IDLE, place)
     }
 }
 

@@ -98,10 +98,8 @@ fn driven<A>(
             // With it goes what it did not send, which is said to whoever waits.
             *connection = None;
         }
-        if connection.is_none() {
-            return answered.as_mut().poll(cx);
-        }
-        // Only the connection brings the answer, in the very call above: nobody need be woken for it.
-        answered.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        // The connection brings the answer in the very call above, but who has done much in one go is put off here, and
+        // woken by this waker.
+        answered.as_mut().poll(cx)
     })
 }

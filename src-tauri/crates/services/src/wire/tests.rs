@@ -10,6 +10,9 @@ use tokio::net::UnixListener;
 
 use super::*;
 
+/// Time for all cuts of one answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Answers of all kinds, well formed and not.
 const ANSWERS: &[&str] = &[
     "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 5\r\n\r\nhello",
@@ -138,7 +141,9 @@ async fn px1_what_is_read_plainly_is_what_the_library_reads() {
             std::fs::remove_file(socket).unwrap();
             plain.is_ok()
         });
-        for is_good in futures_util::future::join_all(cuts).await {
+        // All in one task, which is put off when it has done much in one go.
+        let all = tokio::time::timeout(PATIENCE, futures_util::future::join_all(cuts)).await;
+        for is_good in all.unwrap_or_else(|_| panic!("{answer:?} is answered")) {
             if is_good { good += 1 } else { bad += 1 }
         }
     }
