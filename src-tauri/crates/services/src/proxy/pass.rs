@@ -108,8 +108,10 @@ where
                 Ok(answer.map(Body::full))
             }
             Said::Begun(answer) => {
+                let passed_on = self.passed_on(answer, limits::ROUTE_IDLE, place);
+                // Also when all of it is there by now: it was not when it was first looked at.
                 target.whole.store(false, Ordering::Relaxed);
-                self.passed_on(answer, limits::ROUTE_IDLE, place)
+                passed_on
             }
         }
     }
